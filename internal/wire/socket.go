@@ -1,0 +1,114 @@
+package wire
+
+import (
+	"crypto/tls"
+	"io"
+	"net"
+	"syscall"
+	"unsafe"
+)
+
+// socket reads and writes a net.Conn. On a plain TCP or Unix socket it calls
+// read(2) and write(2) on the non-blocking descriptor itself, from within the
+// runtime's poller: such a call cannot block, so the scheduler need not be told
+// of it, and a buffer is needed only once there is something to read
+// (design page 4: 0.95 to 1.0 of PgBouncer's throughput instead of 0.84).
+type socket struct {
+	nc  net.Conn
+	raw syscall.RawConn // nil under TLS
+
+	// State of the two callbacks below, which are made once so that a read does
+	// not allocate.
+	onReadable func(fd uintptr) bool
+	onWritable func(fd uintptr) bool
+	lend       func() []byte // gives the space to read into
+	giveBack   func()        // called when there was nothing to read
+	readN      int
+	readErr    error
+	pending    []byte
+	writeErr   error
+}
+
+func newSocket(nc net.Conn, lend func() []byte, giveBack func()) *socket {
+	s := &socket{nc: nc, lend: lend, giveBack: giveBack}
+	if _, isTLS := nc.(*tls.Conn); isTLS {
+		return s
+	}
+	if sc, ok := nc.(syscall.Conn); ok {
+		if raw, err := sc.SyscallConn(); err == nil {
+			s.raw = raw
+			s.onReadable = s.tryRead
+			s.onWritable = s.tryWrite
+		}
+	}
+	return s
+}
+
+// read waits for bytes and reads them into the lent space.
+func (s *socket) read() (int, error) {
+	if s.raw == nil {
+		return s.nc.Read(s.lend())
+	}
+	s.readN, s.readErr = 0, nil
+	if err := s.raw.Read(s.onReadable); err != nil {
+		return 0, err
+	}
+	return s.readN, s.readErr
+}
+
+// tryRead is one read(2); false means that nothing was there and the poller
+// shall wait.
+func (s *socket) tryRead(fd uintptr) bool {
+	p := s.lend()
+	for {
+		n, _, errno := syscall.RawSyscall(syscall.SYS_READ, fd, uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+		switch {
+		case errno == syscall.EINTR:
+			continue
+		case errno == syscall.EAGAIN:
+			s.giveBack()
+			return false
+		case errno != 0:
+			s.readErr = errno
+		case n == 0:
+			s.readErr = io.EOF
+		default:
+			s.readN = int(n)
+		}
+		return true
+	}
+}
+
+// write writes all of p.
+func (s *socket) write(p []byte) error {
+	if s.raw == nil {
+		_, err := s.nc.Write(p)
+		return err
+	}
+	s.pending, s.writeErr = p, nil
+	err := s.raw.Write(s.onWritable)
+	s.pending = nil
+	if err != nil {
+		return err
+	}
+	return s.writeErr
+}
+
+// tryWrite writes until nothing is left or the socket takes no more.
+func (s *socket) tryWrite(fd uintptr) bool {
+	for len(s.pending) > 0 {
+		p := s.pending
+		n, _, errno := syscall.RawSyscall(syscall.SYS_WRITE, fd, uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+		switch {
+		case errno == syscall.EINTR:
+			continue
+		case errno == syscall.EAGAIN:
+			return false
+		case errno != 0:
+			s.writeErr = errno
+			return true
+		}
+		s.pending = p[n:]
+	}
+	return true
+}
