@@ -1,0 +1,41 @@
+package config
+
+// loadBalanceParams is the part of the table on: load balancing.
+func loadBalanceParams() []Param {
+	return []Param{
+		{Name: "load_balance_mode", Type: Bool, Default: "on",
+			Description: "Spread reads over the nodes.", at: func(c *Config, _ int) any { return &c.LoadBalance.LoadBalanceMode }},
+		{Name: "ignore_leading_white_space", Type: Bool, Default: "on", Context: OnReload,
+			Description: "Skip white space in front of a statement when classifying it.", at: func(c *Config, _ int) any { return &c.LoadBalance.IgnoreLeadingWhiteSpace }},
+		{Name: "read_only_function_list", Type: List, Default: "", Separator: ",", Context: OnReload, grammar: parsePatternList,
+			Description: "Functions that do not write; if given, all others do.", at: func(c *Config, _ int) any { return &c.LoadBalance.ReadOnlyFunctionList }},
+		{Name: "write_function_list", Type: List, Default: "", Separator: ",", Context: OnReload, grammar: parsePatternList,
+			Description: "Functions that write.", at: func(c *Config, _ int) any { return &c.LoadBalance.WriteFunctionList }},
+		{Name: "primary_routing_query_pattern_list", Type: List, Default: "", Separator: ";", Context: OnReload, grammar: parseRoutingPatterns,
+			Description: "Statements that go to the primary.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.LoadBalance.PrimaryRoutingQueryPatternList }},
+		{Name: "user_redirect_preference_list", Type: String, Default: "", Context: OnReload, grammar: parseRedirects,
+			Description: "Preferred node by user name.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.LoadBalance.UserRedirectPreferenceList }},
+		{Name: "database_redirect_preference_list", Type: String, Default: "", Context: OnReload, grammar: parseRedirects,
+			Description: "Preferred node by database name.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.LoadBalance.DatabaseRedirectPreferenceList }},
+		{Name: "app_name_redirect_preference_list", Type: String, Default: "", Context: OnReload, grammar: parseRedirects,
+			Description: "Preferred node by application name.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.LoadBalance.AppNameRedirectPreferenceList }},
+		{Name: "allow_sql_comments", Type: Bool, Default: "off", Context: InSession,
+			Description: "Balance and cache statements that begin with a comment.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.LoadBalance.AllowSQLComments }},
+		{Name: "disable_load_balance_on_write", Type: Enum, Default: "transaction", Words: []string{"off", "transaction", "trans_transaction", "always", "dml_adaptive", "dml_adaptive_global"}, Context: OnReload,
+			Description: "Where reads go after a write.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.LoadBalance.DisableLoadBalanceOnWrite }},
+		{Name: "dml_adaptive_object_relationship_list", Type: String, Default: "", Context: OnReload, grammar: parseRelationships,
+			Description: "Objects whose use keeps reads of another on the primary.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.LoadBalance.DMLAdaptiveRelationships }},
+		{Name: "statement_level_load_balance", Type: Bool, Default: "off", Context: OnReload,
+			Description: "Choose the node for reads by statement instead of by session.", at: func(c *Config, _ int) any { return &c.LoadBalance.StatementLevelLoadBalance }},
+		{Name: "track_table_mutation_ttl_factor", Type: Float, Default: "5.0", Min: 1, Max: 100, Context: OnReload,
+			Description: "Time that a written table is read on the primary: lag times this.", NoEffect: noStreaming, at: func(c *Config, _ int) any { return &c.LoadBalance.TrackTableMutationTTLFactor }},
+		{Name: "track_table_mutation_max_staleness", Type: Duration, Unit: Millisecond, Default: "60000", Max: 3600000, Context: OnReload,
+			Description: "Upper limit of that time; 0 is no limit.", NoEffect: noStreaming, at: func(c *Config, _ int) any { return &c.LoadBalance.TrackTableMutationMaxStaleness }},
+		{Name: "track_table_mutation_cold_start_duration", Type: Duration, Unit: Millisecond, Default: "2000", Max: 60000, Context: OnReload,
+			Description: "Time after start in which all reads go to the primary.", NoEffect: noStreaming, at: func(c *Config, _ int) any { return &c.LoadBalance.TrackTableMutationColdStart }},
+		{Name: "track_table_mutation_table_buckets", Type: Int, Default: "1024", Min: 64, Max: 65536,
+			Description: "Hash buckets of the table of written tables.", NoEffect: noStreaming, at: func(c *Config, _ int) any { return &c.LoadBalance.TrackTableMutationTableBuckets }},
+		{Name: "track_table_mutation_table_size", Type: Int, Default: "2048", Min: 128, Max: 131072,
+			Description: "Written tables remembered at the same time.", NoEffect: noStreaming, at: func(c *Config, _ int) any { return &c.LoadBalance.TrackTableMutationTableSize }},
+	}
+}

@@ -1,0 +1,83 @@
+package config
+
+import "math"
+
+// ourParams is the part of the table that Pgpool-II does not have.
+func ourParams() []Param {
+	params := append(authQueryParams(), safetyParams()...)
+	params = append(params, writeParams()...)
+	for i := range params {
+		params[i].Ours = true
+	}
+	return params
+}
+
+func authQueryParams() []Param {
+	return []Param{
+		{Name: "auth_query", Type: String, Context: OnReload,
+			Description: "Query that gives a user's name and password; $1 is the name.", at: func(c *Config, _ int) any { return &c.Auth.AuthQuery }},
+		{Name: "auth_query_user", Type: String, Context: OnReload,
+			Description: "Role that runs auth_query.", at: func(c *Config, _ int) any { return &c.Auth.AuthQueryUser }},
+		{Name: "auth_query_password", Type: String, Context: OnReload, Secret: true,
+			Description: "Password of that role.", at: func(c *Config, _ int) any { return &c.Auth.AuthQueryPassword }},
+		{Name: "auth_query_database", Type: String, Context: OnReload,
+			Description: "Database of auth_query; empty is the one the frontend asked for.", at: func(c *Config, _ int) any { return &c.Auth.AuthQueryDatabase }},
+	}
+}
+
+func safetyParams() []Param {
+	return []Param{
+		{Name: "replication_safety", Type: Enum, Default: "mixed", Words: []string{"compat", "mixed", "strict"}, Context: OnReload,
+			Description: "What happens to statements whose result could differ.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.Replication.ReplicationSafety }},
+		{Name: "function_deny_list", Type: List, Separator: ",", Context: OnReload, grammar: parsePatternList,
+			Description: "Functions whose statements are refused.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.Replication.FunctionDenyList }},
+		{Name: "function_policy", Type: String, Context: OnReload, grammar: parseFunctionPolicy,
+			Default:     "time:rewrite,random:rewrite,uuid:rewrite,sequence:lease,lo:rewrite,advisory:main,notify:main,filesystem:deny,dblink:deny,replication:deny,admin:deny,signal:map",
+			Description: "What happens to calls of a class of functions.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.Replication.FunctionPolicy }},
+		{Name: "unparsed_statement", Type: Enum, Default: "warn", Words: []string{"allow", "warn", "refuse"}, Context: OnReload,
+			Description: "What happens to statements that our parser does not know.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.Replication.UnparsedStatement }},
+		{Name: "checksum_interval", Type: Duration, Unit: Second, Default: "86400", Max: math.MaxInt32, Context: OnReload,
+			Description: "Time between comparisons of a table on all nodes; 0 is never.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.Replication.ChecksumInterval }},
+		{Name: "repair", Type: Enum, Default: "report", Words: []string{"report", "repair", "fence"}, Context: OnReload,
+			Description: "What happens when such a comparison finds a difference.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.Replication.Repair }},
+		{Name: "verify_digest", Type: Enum, Default: "auto", Words: []string{"auto", "on", "off"}, Context: OnReload,
+			Description: "Compare digests of the written rows before COMMIT.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.Replication.VerifyDigest }},
+	}
+}
+
+func writeParams() []Param {
+	return []Param{
+		{Name: "commit_mode", Type: Enum, Default: "auto", Words: []string{"auto", "parallel", "main_last", "main_first", "last_agent"},
+			Description: "Order of COMMIT over the nodes.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.Replication.CommitMode }},
+		{Name: "commit_marker", Type: Bool, Default: "on",
+			Description: "Note each transaction on each node, to resolve unknown COMMITs.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.Replication.CommitMarker }},
+		{Name: "set_write_strategy", Type: Enum, Default: "auto", Words: []string{"auto", "capture", "verify", "lock"}, Context: OnReload,
+			Description: "How a write of many rows is kept equal.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.Replication.SetWriteStrategy }},
+		{Name: "capture_rows_hint", Type: Int, Default: "10000", Max: math.MaxInt32, Context: OnReload,
+			Description: "Rows beyond which a write is locked instead of captured.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.Replication.CaptureRowsHint }},
+		{Name: "capture_max_bytes", Type: Int, Unit: Byte, Default: "268435456", Max: math.MaxInt64, Context: OnReload,
+			Description: "Captured rows kept while a node is slow.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.Replication.CaptureMaxBytes }},
+		{Name: "early_reply", Type: Bool, Default: "on", Context: OnReload,
+			Description: "Answer a statement in a transaction when main has done it.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.Replication.EarlyReply }},
+		{Name: "parallel_dispatch", Type: Enum, Default: "auto", Words: []string{"auto", "on", "off"},
+			Description: "Send point writes to all nodes at once.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.Replication.ParallelDispatch }},
+		{Name: "autocommit_fast", Type: Bool, Default: "off", Context: OnReload,
+			Description: "Send point writes outside transactions as they are.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.Replication.AutocommitFast }},
+		{Name: "read_consistency", Type: Enum, Default: "session", Words: []string{"session", "strict"}, Context: OnReload,
+			Description: "What a read must have seen: its session's writes, or all.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.Replication.ReadConsistency }},
+		{Name: "sequence_strategy", Type: Enum, Default: "auto", Words: []string{"auto", "lease", "capture", "lock"}, Context: OnReload,
+			Description: "How sequence values are kept equal.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.Replication.SequenceStrategy }},
+		{Name: "sequence_lease_size", Type: Int, Default: "32", Min: 1, Max: math.MaxInt32, Context: OnReload,
+			Description: "Sequence values taken from main at a time.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.Replication.SequenceLeaseSize }},
+		{Name: "insert_lock_mode", Type: Enum, Default: "auto", Words: []string{"auto", "literal"}, Context: OnReload,
+			Description: "Satisfy insert_lock by sequence_strategy, or by the real lock.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.Replication.InsertLockMode }},
+		{Name: "time_source", Type: Enum, Default: "main", Words: []string{"main", "proxy"}, Context: OnReload,
+			Description: "Whose clock gives the time of a transaction.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.Replication.TimeSource }},
+		{Name: "deadlock_check_interval", Type: Duration, Unit: Millisecond, Default: "1000", Max: math.MaxInt32, Context: OnReload,
+			Description: "Time between searches for deadlocks over several nodes; 0 is never.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.Replication.DeadlockCheckInterval }},
+		{Name: "replica_ddl_lock_timeout", Type: Duration, Unit: Millisecond, Default: "5000", Max: math.MaxInt32, Context: OnReload,
+			Description: "Limit of waiting for a DDL lock on the other nodes; 0 is none.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.Replication.ReplicaDDLLockTimeout }},
+		{Name: "auto_prepare", Type: Bool, Default: "off", Context: OnReload,
+			Description: "Send statements of a known shape as prepared ones.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.Replication.AutoPrepare }},
+	}
+}
