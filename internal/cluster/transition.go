@@ -1,0 +1,199 @@
+package cluster
+
+import (
+	"fmt"
+	"time"
+)
+
+// transition decides what an event leads to. It is the whole failover policy,
+// takes no lock and asks nobody; a view that does not change is returned as is.
+func transition(v *View, e Event) (*View, []Action) {
+	switch e.Kind {
+	case StartRound:
+		return startRound(v, e)
+	case Reloaded:
+		return reloaded(v, e)
+	}
+	n, ok := v.Node(e.Node)
+	if !ok {
+		return v, refuse(e, ErrNoSuchNode)
+	}
+	switch e.Kind {
+	case NotAnswering:
+		return notAnswering(v, n, e)
+	case Fenced:
+		return fenced(v, n, e)
+	case Detached:
+		return detached(v, n, e)
+	case Attached:
+		return attached(v, n, e)
+	case Connected:
+		return connected(v, n)
+	}
+	return v, nil
+}
+
+// notAnswering: a verdict that is older than the node's return to service is not
+// about the node as it is now.
+func notAnswering(v *View, n Node, e Event) (*View, []Action) {
+	switch {
+	case !n.Status.Live() || e.Seen < n.joined:
+		return v, nil
+	case n.DisallowToFailover:
+		return v, kept(n, e, ErrDisallowed)
+	case isLast(v):
+		return v, kept(n, e, ErrLastNode)
+	}
+	return leave(v, n, e)
+}
+
+// fenced does not look at DISALLOW_TO_FAILOVER: the flag speaks of reachability,
+// and this node would answer, wrongly.
+func fenced(v *View, n Node, e Event) (*View, []Action) {
+	switch {
+	case !n.Status.Live():
+		return v, nil
+	case isLast(v):
+		return v, append(kept(n, e, ErrLastNode), refuse(e, ErrLastNode)...)
+	}
+	return leave(v, n, e)
+}
+
+func detached(v *View, n Node, e Event) (*View, []Action) {
+	switch {
+	case !n.Status.Live():
+		return v, refuse(e, ErrNotInService)
+	case n.DisallowToFailover:
+		return v, refuse(e, ErrDisallowed)
+	case isLast(v):
+		return v, refuse(e, ErrLastNode)
+	}
+	return leave(v, n, e)
+}
+
+func attached(v *View, n Node, e Event) (*View, []Action) {
+	if n.Status.Live() {
+		return v, refuse(e, ErrInService)
+	}
+	n = enter(v, n, Waiting, e.Reason, e.At)
+	return v.with(n), []Action{
+		{Kind: SaveStatus},
+		{Kind: LogAttached, Node: n.ID, Reason: n.Reason},
+		{Kind: RunFailback, Node: n.ID},
+	}
+}
+
+// connected keeps Since: the node was in service before and still is.
+func connected(v *View, n Node) (*View, []Action) {
+	if n.Status != Waiting {
+		return v, nil
+	}
+	n.Status = Up
+	return v.with(n), nil
+}
+
+// startRound takes every candidate that answers into service, all at once: while
+// none was in service none can have been written to. Later it changes nothing.
+func startRound(v *View, e Event) (*View, []Action) {
+	if v.served {
+		return v, nil
+	}
+	var changed []Node
+	for _, n := range v.Nodes {
+		if err, probed := e.Answers[n.ID]; probed && n.candidate() {
+			changed = append(changed, judged(v, n, err, e.At))
+		}
+	}
+	next := v.with(changed...)
+	if !next.served {
+		return next, []Action{{Kind: LogNoneAnswers, Err: firstError(changed, e)}}
+	}
+	return next, startActions(next)
+}
+
+func judged(v *View, n Node, err error, at time.Time) Node {
+	if err == nil {
+		return enter(v, n, n.resume, "answered at start", at)
+	}
+	n.Reason = fmt.Sprintf("did not answer at start: %v", err)
+	return n
+}
+
+func firstError(probed []Node, e Event) error {
+	for _, n := range probed {
+		if err := e.Answers[n.ID]; err != nil {
+			return fmt.Errorf("node %d: %w", n.ID, err)
+		}
+	}
+	return ErrNoSuchNode
+}
+
+func startActions(v *View) []Action {
+	actions := []Action{{Kind: SaveStatus}}
+	for _, n := range v.Nodes {
+		kind := LogDownAtStart
+		if n.Status.Live() {
+			kind = LogAttached
+		}
+		actions = append(actions, Action{Kind: kind, Node: n.ID, Reason: n.Reason})
+	}
+	return actions
+}
+
+// reloaded takes over what may change while running. A new node starts out of
+// service, since nothing is known of its data; a node keeps its address, since
+// another address may be another server.
+func reloaded(v *View, e Event) (*View, []Action) {
+	var changed []Node
+	var actions []Action
+	for _, c := range e.Nodes {
+		n, known := v.Node(c.ID)
+		switch {
+		case !known:
+			n = newNode(c, Unused, "added by reload", e.At)
+			n.held = true
+		case n.Host != c.Host || n.Port != c.Port:
+			actions = append(actions, Action{Kind: LogAddressKept, Node: n.ID})
+		}
+		n.Weight, n.DisallowToFailover, n.DataDirectory = c.Weight, c.DisallowToFailover, c.DataDirectory
+		changed = append(changed, n)
+	}
+	return v.with(changed...), actions
+}
+
+func newNode(c NodeConfig, s Status, reason string, at time.Time) Node {
+	return Node{
+		ID: c.ID, Host: c.Host, Port: c.Port, DataDirectory: c.DataDirectory,
+		Weight: c.Weight, DisallowToFailover: c.DisallowToFailover,
+		Status: s, Since: at, Reason: reason, resume: Waiting,
+	}
+}
+
+func isLast(v *View) bool { return len(v.Live()) == 1 }
+
+func enter(v *View, n Node, s Status, reason string, at time.Time) Node {
+	n.Status, n.Since, n.Reason = s, at, reason
+	n.joined = v.Epoch + 1
+	return n
+}
+
+func leave(v *View, n Node, e Event) (*View, []Action) {
+	n.Status, n.Since, n.Reason = Down, e.At, e.Reason
+	said := LogLost
+	if e.Kind == Detached {
+		said = LogDetached
+	}
+	return v.with(n), []Action{
+		{Kind: SaveStatus},
+		{Kind: said, Node: n.ID, Reason: n.Reason},
+		{Kind: RunFailover, Node: n.ID},
+	}
+}
+
+func kept(n Node, e Event, why error) []Action {
+	return []Action{{Kind: LogKept, Node: n.ID, Reason: e.Reason, Err: why}}
+}
+
+func refuse(e Event, why error) []Action {
+	return []Action{{Kind: Refuse, Node: e.Node, Err: fmt.Errorf("node %d: %w", e.Node, why)}}
+}
