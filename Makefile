@@ -1,0 +1,82 @@
+# Everything that a target needs it sees to itself: PostgreSQL and the rest come
+# from Debian's packages (scripts/need-*.sh), Go modules from go.mod.
+
+SHELL := /bin/bash
+
+FUZZTIME ?= 30s
+# More arguments for go test, such as -run TestRoute or -v.
+TESTFLAGS ?=
+# More arguments for the demo and for the benchmark.
+ARGS ?=
+# For a whole package; it only ends what hangs.
+TESTTIMEOUT ?= 15m
+
+TOOL := go tool -modfile=tools/go.mod
+
+.PHONY: help
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: build
+build: need-compiler ## build bin/pgchorus and what else is in cmd/
+	go build -o bin/ ./cmd/...
+
+.PHONY: demo
+demo: need-postgresql build ## real PostgreSQL nodes behind pgchorus, with a workload; ARGS=--once to exit
+	bin/pgchorus demo $(ARGS)
+
+.PHONY: test
+test: need ## everything, with real PostgreSQL and real drivers
+	go test -timeout $(TESTTIMEOUT) $(TESTFLAGS) ./...
+
+.PHONY: test-short
+test-short: need-compiler ## what needs no server
+	go test -short -timeout $(TESTTIMEOUT) $(TESTFLAGS) ./...
+
+.PHONY: race
+race: need-compiler ## with the race detector: what needs neither server nor pg_query
+	go test -race -short -timeout $(TESTTIMEOUT) $(TESTFLAGS) $$(scripts/race-packages.sh)
+
+.PHONY: fuzz
+fuzz: need ## each fuzz target for FUZZTIME
+	scripts/fuzz.sh $(FUZZTIME)
+
+.PHONY: golden
+golden: need ## rewrite golden files; look at git diff afterwards
+	@packages=$$(scripts/golden-packages.sh); \
+	if [ -n "$$packages" ]; then go test -count=1 $$packages -update; fi
+
+.PHONY: bench
+bench: need-postgresql need-bench build ## against PostgreSQL, PgBouncer and Pgpool-II, side by side
+	go run ./bench $(ARGS)
+
+.PHONY: bench-micro
+bench-micro: need-compiler ## micro-benchmarks, in benchstat's format
+	go test -short -run '^$$' -bench . -benchmem $(TESTFLAGS) ./...
+
+.PHONY: format
+format: ## is everything formatted?
+	@unformatted=$$(gofmt -l .); \
+	if [ -n "$$unformatted" ]; then echo "not formatted (run gofmt -w):"; echo "$$unformatted"; exit 1; fi
+
+.PHONY: vet
+vet: need-compiler ## go vet
+	go vet ./...
+
+.PHONY: lint
+lint: need-compiler ## staticcheck, and the import rules of .depguard.yaml
+	$(TOOL) staticcheck ./...
+	$(TOOL) depguard -test=false ./...
+
+.PHONY: verify
+verify: ## what CI runs, in CI's order
+	bash .ci/run
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin .cache
+
+.PHONY: need need-compiler need-postgresql need-drivers need-bench
+need: need-compiler need-postgresql need-drivers ## install what the tests need, where it is missing
+need-compiler need-postgresql need-drivers need-bench:
+	@scripts/$@.sh
