@@ -189,7 +189,7 @@ func (c *Conn) Forward(dst *Conn, total int) error {
 		}
 		return dst.Append(frame)
 	}
-	return c.each(total, func(piece []byte) error {
+	return c.Pieces(total, func(piece []byte) error {
 		if err := dst.Append(piece); err != nil {
 			return err
 		}
@@ -199,11 +199,12 @@ func (c *Conn) Forward(dst *Conn, total int) error {
 
 // Discard takes the message that Peek has announced and drops it, in pieces.
 func (c *Conn) Discard(total int) error {
-	return c.each(total, func([]byte) error { return nil })
+	return c.Pieces(total, func([]byte) error { return nil })
 }
 
-// each takes total bytes in the pieces in which they arrive.
-func (c *Conn) each(total int, use func([]byte) error) error {
+// Pieces takes total bytes in the pieces in which they arrive, so that the length of a
+// message does not matter.
+func (c *Conn) Pieces(total int, use func([]byte) error) error {
 	for total > 0 {
 		if err := c.fill(1); err != nil {
 			return err
@@ -284,3 +285,37 @@ func (c *Conn) releaseOut() {
 	}
 	c.out = nil
 }
+
+// TakeByte takes one raw byte, before framing has begun.
+func (c *Conn) TakeByte() (byte, error) {
+	b, err := c.take(1)
+	if err != nil {
+		return 0, err
+	}
+	return b[0], nil
+}
+
+// Peeked waits for the whole message that Peek has announced and shows it without
+// taking it.
+func (c *Conn) Peeked(total int) (Frame, error) {
+	if err := c.fill(total); err != nil {
+		return nil, err
+	}
+	return Frame(c.in[c.r : c.r+total]), nil
+}
+
+// Quiet reports, without waiting, whether the peer has said nothing that was not
+// yet taken and has not gone. Under TLS only the bytes already read count.
+func (c *Conn) Quiet() bool { return c.Buffered() == 0 && c.sock.quiet() }
+
+// AwaitReadable waits until the peer has said something or has gone, and takes
+// nothing. A deadline in the past ends it.
+func (c *Conn) AwaitReadable() error {
+	if c.Buffered() > 0 {
+		return nil
+	}
+	return c.sock.awaitReadable()
+}
+
+// Tail is what was appended behind m. It is valid until the next append.
+func (c *Conn) Tail(m Mark) []byte { return c.out[int64(m)-c.flushed:] }

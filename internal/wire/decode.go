@@ -242,3 +242,18 @@ func DecodeParameterStatus(body []byte) (name, value string, err error) {
 func CommandTag(body []byte) []byte {
 	return bytes.TrimSuffix(body, []byte{0})
 }
+
+// FirstColumn is the first value of a DataRow; ok is false for NULL, for a row
+// without columns and for one that is malformed.
+func FirstColumn(body []byte) (value []byte, ok bool) {
+	c := cursor{b: body}
+	if c.uint16() == 0 {
+		return nil, false
+	}
+	length := int32(c.uint32())
+	if length < 0 {
+		return nil, false
+	}
+	value = c.bytes(int(length))
+	return value, !c.bad
+}

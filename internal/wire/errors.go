@@ -50,3 +50,6 @@ var ErrTooLong = errors.New("message is too long")
 
 // ErrBadLength is returned for a length word smaller than itself.
 var ErrBadLength = errors.New("invalid message length")
+
+// errNotPollable is returned for a connection that is no socket.
+var errNotPollable = errors.New("connection cannot be polled")

@@ -16,6 +16,8 @@ import (
 type socket struct {
 	nc  net.Conn
 	raw syscall.RawConn // nil under TLS
+	// poll is the plain socket, also under TLS; nil if there is none.
+	poll syscall.RawConn
 
 	// State of the two callbacks below, which are made once so that a read does
 	// not allocate.
@@ -31,15 +33,23 @@ type socket struct {
 
 func newSocket(nc net.Conn, lend func() []byte, giveBack func()) *socket {
 	s := &socket{nc: nc, lend: lend, giveBack: giveBack}
-	if _, isTLS := nc.(*tls.Conn); isTLS {
+	secured, isTLS := nc.(*tls.Conn)
+	if isTLS {
+		nc = secured.NetConn()
+	}
+	sc, ok := nc.(syscall.Conn)
+	if !ok {
 		return s
 	}
-	if sc, ok := nc.(syscall.Conn); ok {
-		if raw, err := sc.SyscallConn(); err == nil {
-			s.raw = raw
-			s.onReadable = s.tryRead
-			s.onWritable = s.tryWrite
-		}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return s
+	}
+	s.poll = raw
+	if !isTLS {
+		s.raw = raw
+		s.onReadable = s.tryRead
+		s.onWritable = s.tryWrite
 	}
 	return s
 }
@@ -111,4 +121,34 @@ func (s *socket) tryWrite(fd uintptr) bool {
 		s.pending = p[n:]
 	}
 	return true
+}
+
+// quiet reports, without waiting, whether nothing has come in: no byte, no end of
+// file, no error.
+func (s *socket) quiet() bool {
+	if s.poll == nil {
+		return true
+	}
+	quiet := false
+	var b [1]byte
+	err := s.poll.Read(func(fd uintptr) bool {
+		_, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&b)), 1,
+			syscall.MSG_PEEK|syscall.MSG_DONTWAIT, 0, 0)
+		quiet = errno == syscall.EAGAIN
+		return true
+	})
+	return err == nil && quiet
+}
+
+// awaitReadable waits, without taking anything, until something has come in.
+func (s *socket) awaitReadable() error {
+	if s.poll == nil {
+		return errNotPollable
+	}
+	var b [1]byte
+	return s.poll.Read(func(fd uintptr) bool {
+		_, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&b)), 1,
+			syscall.MSG_PEEK|syscall.MSG_DONTWAIT, 0, 0)
+		return errno != syscall.EAGAIN
+	})
 }

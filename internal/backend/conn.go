@@ -1,0 +1,135 @@
+package backend
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"time"
+
+	"github.com/pgchorus/pgchorus/internal/auth"
+	"github.com/pgchorus/pgchorus/internal/config"
+	"github.com/pgchorus/pgchorus/internal/wire"
+)
+
+// noDeadline removes a deadline from a socket.
+var noDeadline time.Time
+
+// Conn is one logged-in connection to a node.
+type Conn struct {
+	*wire.Conn
+
+	node    config.NodeID
+	address Address
+	pid     uint32
+	secret  []byte
+	created time.Time
+	opened  auth.Opened
+
+	// params is what ParameterStatus last reported.
+	params map[string]string
+	// Status is the transaction status of the last ReadyForQuery.
+	Status wire.TxStatus
+	// Skipping is set when the server ignores everything up to the next Sync.
+	Skipping bool
+	// Fatal is the body of an ErrorResponse with which the server ends the
+	// connection; nil while it has not.
+	Fatal []byte
+}
+
+// Node is the node that c leads to.
+func (c *Conn) Node() config.NodeID { return c.node }
+
+// PID is the process number of the backend.
+func (c *Conn) PID() uint32 { return c.pid }
+
+// Key is what a CancelRequest for c needs.
+func (c *Conn) Key() Key { return Key{Address: c.address, PID: c.pid, Secret: c.secret} }
+
+// Opened says how the server was satisfied, and so to whom c may be lent.
+func (c *Conn) Opened() auth.Opened { return c.opened }
+
+// Created is the time of the log-in.
+func (c *Conn) Created() time.Time { return c.created }
+
+// Params is what the server reported by ParameterStatus. The map is c's own.
+func (c *Conn) Params() map[string]string { return c.params }
+
+// LogIn proves to a server who we are; it returns when AuthenticationOk has come.
+// secured is the state of TLS, nil on a plain connection.
+type LogIn func(ctx context.Context, conn wire.Login, secured *tls.ConnectionState) (auth.Opened, error)
+
+// Connect dials a node, sends the start-up parameters, logs in and waits until
+// the server is ready for queries. An *auth.BackendError holds what a server said that
+// would not have us.
+func Connect(ctx context.Context, node config.NodeID, a Address, params map[string]string, logIn LogIn) (*Conn, error) {
+	conn, err := dial(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	c := &Conn{Conn: conn, node: node, address: a, created: time.Now(), params: map[string]string{}}
+	release := bound(ctx, conn)
+	if err := c.start(ctx, params, logIn); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	release()
+	return c, nil
+}
+
+func (c *Conn) start(ctx context.Context, params map[string]string, logIn LogIn) error {
+	c.Append(wire.AppendStartup(nil, params))
+	if err := c.Flush(); err != nil {
+		return err
+	}
+	opened, err := logIn(ctx, wire.Login{Conn: c.Conn}, c.tlsState())
+	if err != nil {
+		return err
+	}
+	c.opened = opened
+	return c.awaitReady()
+}
+
+// maxStartMessages bounds what a server may send between AuthenticationOk and
+// the first ReadyForQuery; PostgreSQL 18 sends some twenty messages.
+const maxStartMessages = 1000
+
+func (c *Conn) awaitReady() error {
+	for range maxStartMessages {
+		frame, err := c.Next(wire.MaxLogin)
+		if err != nil {
+			return err
+		}
+		switch frame.Kind() {
+		case wire.KindParameterStatus:
+			c.noteParam(frame)
+		case wire.KindBackendKeyData:
+			if c.pid, c.secret, err = wire.DecodeKeyData(frame.Body()); err != nil {
+				return fmt.Errorf("key data: %w", err)
+			}
+		case wire.KindErrorResponse:
+			return &auth.BackendError{Body: bytes.Clone(frame.Body())}
+		case wire.KindReadyForQuery:
+			c.Status = wire.TxIdle
+			return nil
+		case wire.KindNoticeResponse, wire.KindNegotiateProtocolVersion:
+		default:
+			return fmt.Errorf("unexpected message %q at start-up", frame.Kind())
+		}
+	}
+	return fmt.Errorf("no ReadyForQuery within %d messages", maxStartMessages)
+}
+
+func (c *Conn) tlsState() *tls.ConnectionState {
+	if secured, ok := c.NetConn().(*tls.Conn); ok {
+		state := secured.ConnectionState()
+		return &state
+	}
+	return nil
+}
+
+func (c *Conn) noteParam(frame wire.Frame) {
+	if name, value, err := wire.DecodeParameterStatus(frame.Body()); err == nil {
+		c.params[name] = value
+	}
+}

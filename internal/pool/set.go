@@ -1,0 +1,56 @@
+package pool
+
+import (
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/pgchorus/pgchorus/internal/backend"
+	"github.com/pgchorus/pgchorus/internal/config"
+)
+
+// Key is what two sessions must have in common to use the same connections
+// (Pgpool-II: user, database, protocol version and the start-up parameters).
+type Key struct {
+	User, Database string
+	params         string
+}
+
+// KeyOf makes the key of a start-up packet's parameters.
+func KeyOf(params map[string]string) Key {
+	names := make([]string, 0, len(params))
+	for name := range params {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	var all strings.Builder
+	for _, name := range names {
+		all.WriteString(name + "\x00" + params[name] + "\x00")
+	}
+	return Key{User: params["user"], Database: params["database"], params: all.String()}
+}
+
+// Set is the connections of one session. It belongs to the session that took it.
+type Set struct {
+	Key   Key
+	Conns map[config.NodeID]*backend.Conn
+	Created time.Time
+	Uses    int // sessions that had the set
+	// Connected and Disconnected are when the last session took and returned it.
+	Connected, Disconnected time.Time
+}
+
+// NewSet returns an empty set in use.
+func NewSet(key Key) *Set {
+	now := time.Now()
+	return &Set{Key: key, Conns: map[config.NodeID]*backend.Conn{}, Created: now, Connected: now, Uses: 1}
+}
+
+// PIDs are the process numbers of the set's backends.
+func (s Set) PIDs() map[config.NodeID]uint32 {
+	pids := make(map[config.NodeID]uint32, len(s.Conns))
+	for id, conn := range s.Conns {
+		pids[id] = conn.PID()
+	}
+	return pids
+}

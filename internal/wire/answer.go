@@ -1,0 +1,67 @@
+package wire
+
+// Expect is one answer that a request calls for.
+type Expect struct {
+	What ExpectKind
+	Hide bool // the request was ours; the frontend sees nothing of the answer
+	// Silent notes command tags and does not show them.
+	Silent bool
+	// HideTags is the number of leading CommandCompletes of a Query that belong to
+	// statements which we put in front.
+	HideTags int
+	// Shift is added to the position in errors and notices, in characters.
+	Shift int
+	// Params, if not 0, cuts a ParameterDescription down to Params-1 parameters: the
+	// last one is ours.
+	Params int
+}
+
+// ExpectKind is the kind of request that an answer belongs to.
+type ExpectKind uint8
+
+// The requests of both query protocols.
+const (
+	ExpectQuery ExpectKind = iota + 1 // up to ReadyForQuery
+	ExpectFunctionCall
+	ExpectParse
+	ExpectBind
+	ExpectDescribeStatement
+	ExpectDescribePortal
+	ExpectExecute
+	ExpectClose
+	ExpectSync // ReadyForQuery
+)
+
+// EndsWithReady reports whether a ReadyForQuery closes the answer.
+func (k ExpectKind) EndsWithReady() bool {
+	return k == ExpectQuery || k == ExpectFunctionCall || k == ExpectSync
+}
+
+// Answer is what a backend answered to one request, as far as it matters to
+// someone who compares answers. The zero Answer is ready for use.
+type Answer struct {
+	// Tags holds the command tags, each closed with a zero byte. They carry the
+	// numbers of rows.
+	Tags []byte
+	// Err is the body of the first ErrorResponse; empty for success.
+	Err []byte
+	// CopyIn is set while the backend waits for copy data.
+	CopyIn bool
+	// Status is the last transaction status; 0 when there was no ReadyForQuery.
+	Status TxStatus
+}
+
+// Reset makes a ready for the next request and keeps its memory.
+func (a *Answer) Reset() {
+	a.Tags, a.Err = a.Tags[:0], a.Err[:0]
+	a.CopyIn, a.Status = false, 0
+}
+
+// Failed reports whether the backend answered with an error.
+func (a *Answer) Failed() bool { return len(a.Err) > 0 }
+
+// Code is the SQLSTATE of the error; "" for success.
+func (a *Answer) Code() string { return ErrorField(a.Err, FieldCode) }
+
+// AddTag notes a command tag.
+func (a *Answer) AddTag(tag []byte) { a.Tags = append(append(a.Tags, tag...), 0) }

@@ -1,0 +1,43 @@
+package replicator
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"github.com/pgchorus/pgchorus/internal/config"
+	"github.com/pgchorus/pgchorus/internal/wire"
+)
+
+// Difference is a node that answered otherwise than the main node.
+type Difference struct {
+	Node config.NodeID
+	Main string // what main said: tags, or the SQLSTATE and message of its error
+	It   string // what the node said
+	Code string // SQLSTATE of the node's error; "" when it had none
+}
+
+func (d Difference) String() string {
+	return fmt.Sprintf("node %d answered %s, main node %s", d.Node, d.It, d.Main)
+}
+
+// compareAnswers compares what can be compared without looking at rows: command
+// tags, which carry row counts, and the SQLSTATE of an error.
+func compareAnswers(id config.NodeID, main, it *wire.Answer) (Difference, bool) {
+	if main.Code() == it.Code() && bytes.Equal(main.Tags, it.Tags) && main.CopyIn == it.CopyIn {
+		return Difference{}, false
+	}
+	return Difference{Node: id, Main: describe(main), It: describe(it), Code: it.Code()}, true
+}
+
+// describe says in words what an answer was.
+func describe(a *wire.Answer) string {
+	if a.Failed() {
+		return fmt.Sprintf("error %s (%s)", a.Code(), wire.ErrorField(a.Err, wire.FieldMessage))
+	}
+	if a.CopyIn {
+		return "a request for copy data"
+	}
+	tags := strings.Split(strings.TrimSuffix(string(a.Tags), "\x00"), "\x00")
+	return strings.Join(tags, ", ")
+}

@@ -1,0 +1,158 @@
+package replicator
+
+import (
+	"github.com/pgchorus/pgchorus/internal/config"
+	"github.com/pgchorus/pgchorus/internal/wire"
+)
+
+// Options are what Execute needs to know beyond the nodes.
+type Options struct {
+	// Repeatable reports whether the statement may be run on another node when
+	// main was lost: nothing of its answer has reached the frontend.
+	Repeatable func() bool
+	// Copy moves the frontend's copy data to the given nodes, which wait for it.
+	// An error of a node is that node's next Finish; the error that Copy returns is
+	// the frontend's, and ends the session.
+	Copy func(nodes []Node) error
+	// Regardless runs the statement on the others also when it failed on main: it
+	// may have committed a part of its work.
+	Regardless bool
+	Gate       *Gate
+}
+
+// Outcome is what became of a statement.
+type Outcome struct {
+	// Answer is the main node's, of which the frontend has what it shall have; nil
+	// when no node is left.
+	Answer *wire.Answer
+	// Main is the node that Answer is from.
+	Main Node
+	// Lost are the nodes whose connection broke on the way.
+	Lost []Loss
+	// Differ are the nodes that answered otherwise than main.
+	Differ []Difference
+	// Broken is set when main was lost after a part of its answer had reached the
+	// frontend: the statement can neither be repeated nor be answered.
+	Broken bool
+	// Err is the frontend's error, from Copy.
+	Err error
+}
+
+// Failed reports whether main answered with an error, or nobody answered.
+func (o *Outcome) Failed() bool { return o.Answer == nil || o.Answer.Failed() }
+
+// Execute runs the statement on the first of the nodes, which are in node order,
+// and, if it succeeds there, on the others.
+func Execute(nodes []Node, opt Options) Outcome {
+	var out Outcome
+	rest := out.onMain(nodes, opt)
+	if out.Answer == nil || out.Answer.Failed() && !opt.Regardless {
+		return out
+	}
+	copying := out.Answer.CopyIn
+	started := out.start(rest, opt.Gate)
+	if copying {
+		started = out.copy(started, opt)
+	}
+	if out.Err == nil {
+		out.compare(started)
+	}
+	return out
+}
+
+// onMain finds the node that executes the statement and returns those behind it.
+func (o *Outcome) onMain(nodes []Node, opt Options) (rest []Node) {
+	for i, node := range nodes {
+		answer, err := run(node)
+		if err == nil {
+			o.Main, o.Answer = node, answer
+			return nodes[i+1:]
+		}
+		o.lose(node, err)
+		if !opt.Repeatable() {
+			o.Broken = true
+			return nil
+		}
+	}
+	return nil
+}
+
+func run(node Node) (*wire.Answer, error) {
+	if err := node.Start(true); err != nil {
+		return nil, err
+	}
+	return node.Finish(true)
+}
+
+// start sends the statement to the others.
+func (o *Outcome) start(nodes []Node, gate *Gate) (started []Node) {
+	limits := gate.limits(nodes)
+	for i, node := range nodes {
+		gate.wait(node.ID(), limits[i])
+		if err := node.Start(false); err != nil {
+			o.lose(node, err)
+			continue
+		}
+		started = append(started, node)
+	}
+	return started
+}
+
+// compare reads the others' answers and notes which differ from main's.
+func (o *Outcome) compare(nodes []Node) {
+	for _, node := range nodes {
+		answer, err := node.Finish(false)
+		if err != nil {
+			o.lose(node, err)
+			continue
+		}
+		if d, differ := compareAnswers(node.ID(), o.Answer, answer); differ {
+			o.Differ = append(o.Differ, d)
+		}
+	}
+}
+
+// copy brings the others to where they wait for copy data, lets the data
+// through to all, and takes main's answer. Main may be lost in between: the
+// next node has had the same data, so its answer is as good.
+func (o *Outcome) copy(others []Node, opt Options) (rest []Node) {
+	waiting := []Node{o.Main}
+	for _, node := range others {
+		answer, err := node.Finish(false)
+		switch {
+		case err != nil:
+			o.lose(node, err)
+		case !answer.CopyIn:
+			d, _ := compareAnswers(node.ID(), o.Answer, answer)
+			o.Differ = append(o.Differ, d)
+		default:
+			waiting = append(waiting, node)
+		}
+	}
+	if o.Err = opt.Copy(waiting); o.Err != nil {
+		return nil
+	}
+	for i, node := range waiting {
+		answer, err := node.Finish(true)
+		if err == nil {
+			o.Main, o.Answer = node, answer
+			return waiting[i+1:]
+		}
+		o.lose(node, err)
+	}
+	o.Main, o.Answer = nil, nil
+	return nil
+}
+
+func (o *Outcome) lose(node Node, err error) {
+	o.Lost = append(o.Lost, Loss{Node: node, Err: err})
+}
+
+// IDs are the numbers of the nodes.
+func IDs(nodes []Node) []config.NodeID {
+	ids := make([]config.NodeID, len(nodes))
+	for i, node := range nodes {
+		ids[i] = node.ID()
+	}
+	return ids
+}

@@ -1,0 +1,30 @@
+package replicator
+
+import (
+	"github.com/pgchorus/pgchorus/internal/config"
+	"github.com/pgchorus/pgchorus/internal/wire"
+)
+
+// Node is what the replicator needs of one backend connection. The statement has
+// been given to it before.
+//
+// All calls come from one goroutine. After an error from any of them the
+// replicator uses the Node no more and reports it as lost.
+type Node interface {
+	ID() config.NodeID
+	// Start sends the statement, with what this node lacks in front: its BEGIN, a
+	// prepared statement. answers is set for the node whose answer the frontend gets.
+	Start(answers bool) error
+	// StartEnd sends COMMIT or ROLLBACK.
+	StartEnd(commit bool) error
+	// Finish reads the answer to what was started, up to its end or to the request
+	// for copy data. The frontend is given the answer if visible is set. The
+	// Answer belongs to the Node and is valid until its next Start.
+	Finish(visible bool) (*wire.Answer, error)
+}
+
+// Loss is a node whose connection broke.
+type Loss struct {
+	Node Node
+	Err  error
+}
