@@ -1,0 +1,87 @@
+package session
+
+import (
+	"time"
+
+	"github.com/pgchorus/pgchorus/internal/config"
+	"github.com/pgchorus/pgchorus/internal/wire"
+)
+
+// State is what a session is doing.
+type State uint32
+
+// The states of SHOW POOL_PROCESSES.
+const (
+	Connecting State = iota
+	Idle
+	IdleInTransaction
+	Busy
+)
+
+// String gives Pgpool-II's words.
+func (s State) String() string {
+	switch s {
+	case Idle:
+		return "Idle"
+	case IdleInTransaction:
+		return "Idle in transaction"
+	case Busy:
+		return "Execute command"
+	}
+	return "Connecting"
+}
+
+// Activity is a session as others may see it.
+type Activity struct {
+	ID              uint32
+	User, Database  string
+	Frontend        string
+	State           State
+	Started         time.Time // of the session
+	Connected       time.Time // of its backend connections
+	Uses            int       // sessions that had these connections
+	LoadBalanceNode config.NodeID
+	Backends        map[config.NodeID]uint32 // process numbers at log-in
+}
+
+// Activity returns what the session is doing, and false before log-in has ended. It
+// may be called from any goroutine.
+func (s *Session) Activity() (Activity, bool) {
+	known := s.identity.Load()
+	if known == nil {
+		return Activity{}, false
+	}
+	a := *known
+	a.State = State(s.state.Load())
+	a.LoadBalanceNode = config.NodeID(s.shownNode.Load())
+	return a, true
+}
+
+// note publishes what the session is doing. It costs two stores.
+func (s *Session) note(state State) {
+	if state == Idle && s.tx.status() != wire.TxIdle {
+		state = IdleInTransaction
+	}
+	s.state.Store(uint32(state))
+	s.shownNode.Store(int32(s.lb))
+}
+
+// introduce publishes who the session is.
+func (s *Session) introduce() {
+	a := &Activity{
+		ID:        s.id,
+		User:      s.login.User,
+		Database:  s.login.Database,
+		Frontend:  s.front.NetConn().RemoteAddr().String(),
+		Started:   s.started,
+		Connected: s.set.Created,
+		Uses:      s.set.Uses,
+		Backends:  map[config.NodeID]uint32{},
+	}
+	for _, l := range s.links {
+		if l != nil {
+			a.Backends[l.ID()] = l.conn.PID()
+		}
+	}
+	s.identity.Store(a)
+}

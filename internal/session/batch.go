@@ -1,0 +1,409 @@
+package session
+
+import (
+	"context"
+
+	"github.com/pgchorus/pgchorus/internal/pgerr"
+	"github.com/pgchorus/pgchorus/internal/wire"
+	"github.com/pgchorus/pgchorus/parser"
+)
+
+// An extended query is collected up to Sync or Flush and then run in segments: runs
+// of messages that go to the same place. Nothing is pipelined into a node beyond a
+// segment, whose requests are bounded in size, so that a node that waits for us to
+// read its answers cannot make us wait for it to read our requests.
+
+// batchEnd is what closes the messages collected so far.
+type batchEnd uint8
+
+const (
+	endNone  batchEnd = iota // nothing: a bound was reached, or another message comes
+	endFlush                 // Flush: the frontend waits for answers
+	endSync                  // Sync: the implicit transaction ends
+)
+
+// Bounds on what is collected before it is run.
+const (
+	maxBatchBytes    = 64 << 10
+	maxBatchMessages = 1000
+)
+
+// batch is the extended query that is being collected.
+type batch struct {
+	messages []wire.Frame // copies
+	bytes    int
+	// copied: a COPY FROM STDIN was run, during which the server would have ignored
+	// the Sync that had come before the data.
+	copied bool
+	// skipping: a message failed, what follows is ignored up to Sync.
+	skipping bool
+}
+
+// collect keeps a message until the batch is run.
+func (s *Session) collect(ctx context.Context, frame wire.Frame) error {
+	if s.batch.skipping {
+		return nil
+	}
+	s.batch.messages = append(s.batch.messages, append(wire.Frame(nil), frame...))
+	s.batch.bytes += len(frame)
+	if s.batch.bytes < maxBatchBytes && len(s.batch.messages) < maxBatchMessages {
+		return nil
+	}
+	return s.runBatch(ctx, endNone)
+}
+
+// runBatch runs what was collected. Errors of statements are answered inside.
+func (s *Session) runBatch(ctx context.Context, end batchEnd) error {
+	if len(s.batch.messages) > 0 {
+		s.running.begin()
+		s.refreshView()
+		ok, err := s.runMessages(ctx, end)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			s.batch.skipping = true
+			s.tx.failed = s.tx.kind != txNone
+		}
+		clear(s.batch.messages)
+		s.batch.messages, s.batch.bytes = s.batch.messages[:0], 0
+	}
+	if s.batch.copied && end == endSync {
+		s.batch.copied = false
+		s.flush()
+		return s.gone
+	}
+	switch end {
+	case endSync:
+		return s.sync(ctx)
+	case endFlush:
+		s.flush()
+		return s.gone
+	}
+	return nil
+}
+
+// runMessages cuts the batch into segments and runs them in order.
+func (s *Session) runMessages(ctx context.Context, end batchEnd) (ok bool, err error) {
+	seg := segment{s: s}
+	for _, frame := range s.batch.messages {
+		if ok, err := s.runMessage(ctx, &seg, frame); !ok || err != nil {
+			return false, err
+		}
+	}
+	return seg.run(ctx, end)
+}
+
+// runMessage puts a message into the segment, or runs the segment and begins the
+// next one with it. What a message means may depend on what was run before it, so it
+// is planned again then.
+func (s *Session) runMessage(ctx context.Context, seg *segment, frame wire.Frame) (ok bool, err error) {
+	step, err := s.plan(frame)
+	if err != nil {
+		return s.failStep(ctx, seg, err)
+	}
+	if !seg.takes(step) {
+		if ok, err := seg.run(ctx, endNone); !ok || err != nil {
+			return false, err
+		}
+		if step, err = s.plan(frame); err != nil {
+			return s.refused(err)
+		}
+	}
+	s.noteStep(step)
+	if step.local != nil {
+		return step.local(ctx)
+	}
+	seg.add(step)
+	return true, nil
+}
+
+// noteStep makes a message's statement or portal known to those that follow.
+func (s *Session) noteStep(st step) {
+	switch st.kind {
+	case wire.KindParse:
+		s.st.prepared[st.prepared.name] = st.prepared
+	case wire.KindBind:
+		s.st.portals[st.portal.name] = st.portal
+	case wire.KindClose:
+		s.noteClose(st)
+	}
+}
+
+// failStep runs what came before a message that is refused here, so that answers
+// keep their order, and then refuses it.
+func (s *Session) failStep(ctx context.Context, seg *segment, cause error) (ok bool, err error) {
+	if ok, err := seg.run(ctx, endNone); !ok || err != nil {
+		return false, err
+	}
+	return s.refused(cause)
+}
+
+// sync ends the extended query: nodes that wait for a Sync get it, the implicit
+// transaction ends, and the frontend hears ReadyForQuery.
+func (s *Session) sync(ctx context.Context) error {
+	s.syncLinks(ctx)
+	ok := !s.batch.skipping
+	s.batch.skipping = false
+	if s.tx.kind != txExplicit {
+		clear(s.st.portals)
+	}
+	return s.settle(ctx, ok)
+}
+
+// syncLinks sends Sync where messages were sent without one.
+func (s *Session) syncLinks(ctx context.Context) {
+	s.work = syncWork{}
+	for _, l := range s.links {
+		if l == nil || !l.unsynced && !l.conn.Skipping {
+			continue
+		}
+		l.unsynced = true
+		err := l.Start(true)
+		if err == nil {
+			_, err = l.Finish(true)
+		}
+		if err != nil {
+			s.lost(ctx, l, err)
+		}
+	}
+}
+
+// functionCall runs a function call message, which may do anything: on all nodes.
+func (s *Session) functionCall(ctx context.Context, frame wire.Frame) error {
+	if s.batch.skipping {
+		return nil
+	}
+	call := append(wire.Frame(nil), frame...)
+	if err := s.runBatch(ctx, endNone); err != nil {
+		return err
+	}
+	s.running.begin()
+	s.refreshView()
+	ok, err := s.runCall(ctx, call)
+	if err != nil {
+		return err
+	}
+	return s.settle(ctx, ok)
+}
+
+func (s *Session) runCall(ctx context.Context, call wire.Frame) (ok bool, err error) {
+	if s.tx.failed {
+		return s.refused(errFailedTransaction())
+	}
+	s.work = &callWork{frame: call}
+	if where := s.route(false); !where.all {
+		return s.executeOne(ctx, where)
+	}
+	return s.executeAll(ctx, allOptions{})
+}
+
+// step is one message of a batch with what it means.
+type step struct {
+	kind     wire.Kind
+	frame    wire.Frame
+	where    target
+	prepared *prepared // of Parse, Bind, Describe S
+	portal   *portal   // of Bind, Describe P, Execute
+	target   byte      // of Describe and Close: S or P
+	name     string    // of Close
+	// acts: it binds or executes, which all nodes have to do.
+	acts bool
+	// anywhere: it goes along with whatever segment it is in.
+	anywhere bool
+	// local answers the message without a node.
+	local func(ctx context.Context) (ok bool, err error)
+}
+
+// plan finds out what a message means and where it goes. It may rely on the messages
+// before it having succeeded: if they did not, it is not run.
+func (s *Session) plan(frame wire.Frame) (step, error) {
+	switch frame.Kind() {
+	case wire.KindParse:
+		return s.planParse(frame)
+	case wire.KindBind:
+		return s.planBind(frame)
+	case wire.KindDescribe:
+		return s.planDescribe(frame)
+	case wire.KindExecute:
+		return s.planExecute(frame)
+	}
+	return s.planClose(frame)
+}
+
+func malformed(err error) error {
+	return pgerr.New(pgerr.ProtocolViolation, "invalid message format").Wrap(err)
+}
+
+func (s *Session) planParse(frame wire.Frame) (step, error) {
+	m, err := wire.DecodeParse(frame.Body())
+	if err != nil {
+		return step{}, malformed(err)
+	}
+	if m.Name != "" && s.st.prepared[m.Name] != nil {
+		return step{}, pgerr.Newf(pgerr.DuplicatePreparedStatement, "prepared statement %q already exists", m.Name)
+	}
+	p, err := newPrepared(m, s.memo.Script(s.Scripts, []byte(m.Query)))
+	if err != nil {
+		return step{}, err
+	}
+	if s.tx.failed && !endsFailed(p.kind()) {
+		return step{}, errFailedTransaction()
+	}
+	st := step{kind: wire.KindParse, frame: frame, prepared: p}
+	if s.answersHere(p) {
+		st.local = s.parseHere(p)
+		return st, nil
+	}
+	st.where = s.routePrepared(p)
+	if st.where.all {
+		// A statement that is only prepared concerns main alone; the others are given
+		// it when it is bound.
+		st.where = s.mainTarget()
+		st.anywhere = true
+	}
+	return st, nil
+}
+
+// routePrepared is where the execution of p goes.
+func (s *Session) routePrepared(p *prepared) target {
+	return s.route(s.readsOnly(p.stmt))
+}
+
+func (s *Session) mainTarget() target {
+	if main := s.main(); main != nil {
+		return target{node: main.ID()}
+	}
+	return target{node: noNode}
+}
+
+func (s *Session) planBind(frame wire.Frame) (step, error) {
+	portalName, name, err := wire.BindNames(frame.Body())
+	if err != nil {
+		return step{}, malformed(err)
+	}
+	p := s.st.prepared[name]
+	if p == nil {
+		return step{}, unknownStatement(name)
+	}
+	if s.tx.failed && !endsFailed(p.kind()) {
+		return step{}, errFailedTransaction()
+	}
+	bound := &portal{name: portalName, prepared: p}
+	st := step{kind: wire.KindBind, frame: frame, prepared: p, portal: bound, acts: true}
+	if s.answersHere(p) {
+		st.local = s.replyLocal(wire.KindBindComplete)
+		return st, nil
+	}
+	bound.target = s.routePrepared(p)
+	st.where = bound.target
+	return st, nil
+}
+
+func (s *Session) planDescribe(frame wire.Frame) (step, error) {
+	what, name, err := wire.DecodeTarget(frame.Body())
+	if err != nil {
+		return step{}, malformed(err)
+	}
+	st := step{kind: wire.KindDescribe, frame: frame, target: what}
+	if what == 'S' {
+		return s.planDescribeStatement(st, name)
+	}
+	st.portal, err = s.portalNamed(name)
+	if err != nil {
+		return step{}, err
+	}
+	if p := st.portal.prepared; p != nil && s.answersHere(p) {
+		st.local = s.describeHere(p, false)
+		return st, nil
+	}
+	st.where = st.portal.target
+	return st, nil
+}
+
+func (s *Session) planDescribeStatement(st step, name string) (step, error) {
+	st.prepared = s.st.prepared[name]
+	switch {
+	case st.prepared == nil:
+		return step{}, unknownStatement(name)
+	case s.answersHere(st.prepared):
+		st.local = s.describeHere(st.prepared, true)
+		return st, nil
+	case s.tx.failed:
+		return step{}, errFailedTransaction()
+	}
+	st.where = s.routePrepared(st.prepared)
+	if st.where.all {
+		st.where, st.anywhere = s.mainTarget(), true
+	}
+	return st, nil
+}
+
+// portalNamed is a portal that Bind has made, or else a cursor that SQL may have.
+func (s *Session) portalNamed(name string) (*portal, error) {
+	if p := s.st.portals[name]; p != nil {
+		return p, nil
+	}
+	if s.tx.kind == txExplicit && !s.tx.failed && name != "" {
+		return &portal{name: name, target: s.cursorTarget()}, nil
+	}
+	return nil, pgerr.Newf(pgerr.InvalidCursorName, "portal %q does not exist", name)
+}
+
+// cursorTarget: DECLARE has run on all nodes, and so has to what moves the cursor.
+func (s *Session) cursorTarget() target { return s.route(false) }
+
+func (s *Session) planExecute(frame wire.Frame) (step, error) {
+	name, _, err := wire.DecodeExecute(frame.Body())
+	if err != nil {
+		return step{}, malformed(err)
+	}
+	p, err := s.portalNamed(name)
+	if err != nil {
+		return step{}, err
+	}
+	st := step{kind: wire.KindExecute, frame: frame, portal: p, acts: true, where: p.target}
+	if p.prepared == nil {
+		return st, nil
+	}
+	st.prepared = p.prepared
+	if s.tx.failed && !endsFailed(p.prepared.kind()) {
+		return step{}, errFailedTransaction()
+	}
+	if s.answersHere(p.prepared) {
+		st.local = s.executeHere(p.prepared)
+	}
+	return st, nil
+}
+
+func (s *Session) planClose(frame wire.Frame) (step, error) {
+	what, name, err := wire.DecodeTarget(frame.Body())
+	if err != nil {
+		return step{}, malformed(err)
+	}
+	return step{kind: wire.KindClose, frame: frame, target: what, name: name, local: s.replyLocal(wire.KindCloseComplete)}, nil
+}
+
+// noteClose forgets a statement or portal. The nodes that have it are told when next
+// they are sent something.
+func (s *Session) noteClose(st step) {
+	if st.target == 'P' {
+		delete(s.st.portals, st.name)
+	} else {
+		delete(s.st.prepared, st.name)
+	}
+	for _, l := range s.links {
+		if l != nil && (st.target == 'P' && l.begun && st.name != "" || st.target == 'S' && l.prepared[st.name] != nil) {
+			l.forgotten = append(l.forgotten, closing{what: st.target, name: st.name})
+		}
+	}
+}
+
+// endsFailed reports whether a statement may run in an aborted transaction.
+func endsFailed(kind parser.Kind) bool {
+	switch kind {
+	case parser.Commit, parser.Rollback, parser.RollbackTo, parser.PrepareTransaction, parser.Empty:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,147 @@
+package session
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/pgchorus/pgchorus/internal/backend"
+)
+
+// running is the set of nodes on which the session's statement runs. Its lock is
+// held while a cancel is delivered: the session cannot send its next statement
+// before, so a cancel never hits another statement than the one it was meant for.
+type running struct {
+	mu    sync.Mutex // guards the fields below
+	links []*link
+	// cancelled: a cancel was delivered to the statement that runs.
+	cancelled bool
+}
+
+func (r *running) add(l *link) {
+	r.mu.Lock()
+	r.links = append(r.links, l)
+	r.mu.Unlock()
+}
+
+func (r *running) remove(l *link) {
+	r.mu.Lock()
+	for i, other := range r.links {
+		if other == l {
+			r.links = append(r.links[:i], r.links[i+1:]...)
+			break
+		}
+	}
+	r.mu.Unlock()
+}
+
+// begin forgets a cancel that came for the statement before.
+func (r *running) begin() {
+	r.mu.Lock()
+	r.cancelled = false
+	r.mu.Unlock()
+}
+
+func (r *running) wasCancelled() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.cancelled
+}
+
+// cancelTimeout bounds the delivery of a cancel to a node, and with it how long a
+// session can be kept from its next statement.
+const cancelTimeout = 3 * time.Second
+
+// Cancel cancels what the session runs, on the nodes where it runs; nothing if it
+// runs nothing. It may be called from any goroutine.
+func (s *Session) Cancel(ctx context.Context) {
+	ctx, stop := context.WithTimeout(ctx, cancelTimeout)
+	defer stop()
+	s.running.mu.Lock()
+	defer s.running.mu.Unlock()
+	if len(s.running.links) == 0 {
+		return
+	}
+	s.running.cancelled = true
+	var sent sync.WaitGroup
+	for _, l := range s.running.links {
+		key := l.conn.Key()
+		sent.Go(func() {
+			if err := backend.Cancel(ctx, key); err != nil {
+				s.log.Warn("cancel not delivered", zap.Error(err))
+			}
+		})
+	}
+	sent.Wait()
+}
+
+// Registry knows the sessions by their cancel keys. Safe for concurrent use.
+type Registry struct {
+	mu       sync.Mutex // guards the fields below
+	sessions map[uint32]*Session
+	next     uint32
+}
+
+// NewRegistry returns an empty registry.
+func NewRegistry() *Registry { return &Registry{sessions: map[uint32]*Session{}} }
+
+// secretSize is the length of our cancel keys for a protocol version: 4 bytes in
+// 3.0, 32 in 3.2 (protocol chapter 55.2.9).
+func secretSize(protocol uint32) int {
+	if protocol&0xffff >= 2 {
+		return 32
+	}
+	return 4
+}
+
+// add gives a session its number and its secret.
+func (r *Registry) add(s *Session) {
+	s.secret = make([]byte, secretSize(s.protocol))
+	rand.Read(s.secret) // never fails (crypto/rand)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for {
+		r.next++
+		if r.next&0x7fffffff == 0 {
+			continue
+		}
+		if s.id = r.next & 0x7fffffff; r.sessions[s.id] == nil {
+			break
+		}
+	}
+	r.sessions[s.id] = s
+}
+
+func (r *Registry) remove(s *Session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.sessions[s.id] == s {
+		delete(r.sessions, s.id)
+	}
+}
+
+// Cancel delivers a CancelRequest. A key that fits nobody does nothing, and the
+// sender is not told (protocol chapter 55.2.9).
+func (r *Registry) Cancel(ctx context.Context, id uint32, secret []byte) {
+	r.mu.Lock()
+	s := r.sessions[id]
+	r.mu.Unlock()
+	if s != nil && subtle.ConstantTimeCompare(s.secret, secret) == 1 {
+		s.Cancel(ctx)
+	}
+}
+
+// Sessions returns the sessions that are logged in.
+func (r *Registry) Sessions() []*Session {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := make([]*Session, 0, len(r.sessions))
+	for _, s := range r.sessions {
+		out = append(out, s)
+	}
+	return out
+}

@@ -1,0 +1,30 @@
+// Package session is the main road: what a frontend says travels through it to the
+// nodes, and what they answer travels back.
+//
+// # The road
+//
+//	Run              startup.go         one goroutine for each frontend
+//	  startup        startup.go         first packet, TLS, log-in, connections
+//	  dispatch       session.go         one line a message
+//	    simpleQuery  simple_query.go    a string of statements, one after the other
+//	    runBatch     batch.go           Parse, Bind, Execute ... up to Sync or Flush
+//	      route      route.go           gathers lb.Input, calls lb.Route
+//	      executeOne execute_one.go     a statement on one node
+//	      executeAll execute_all.go     a statement on all nodes, through replicator
+//	      showHere   execute_here.go    SHOW POOL_NODES and relatives
+//	    settle       settle.go          end of an implicit transaction, ReadyForQuery
+//
+// # Who owns what
+//
+// A Session belongs to its goroutine. It holds one link to each live node; a link
+// holds the connection and what that node knows of the session: whether its
+// transaction block is open there, and which statements are prepared. Other
+// goroutines reach a session in two ways only: Cancel, and by closing its sockets.
+//
+// # Transactions
+//
+// BEGIN is answered here and sent to a node in front of the first statement that it
+// gets. A statement outside of a block that goes to all nodes runs in a block of
+// ours, the implicit transaction, which is committed at the end of the query
+// string or at Sync, after the nodes' answers were compared.
+package session

@@ -1,0 +1,276 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"github.com/pgchorus/pgchorus/internal/logkey"
+	"github.com/pgchorus/pgchorus/internal/pgerr"
+	"github.com/pgchorus/pgchorus/internal/wire"
+	"github.com/pgchorus/pgchorus/replicator"
+)
+
+// allOptions say how work is done on all nodes.
+type allOptions struct {
+	// bare: outside of any block of ours.
+	bare bool
+	// regardless: on the others also when it fails on main; see replicator.Options.
+	regardless bool
+	// only limits it to these nodes; nil means all.
+	only []replicator.Node
+}
+
+// executeAll runs the session's work on all nodes, main first, and compares. ok is
+// false when the frontend was answered with an error; err ends the session.
+func (s *Session) executeAll(ctx context.Context, opt allOptions) (ok bool, err error) {
+	if err := s.enterBarrier(ctx); err != nil {
+		return false, err
+	}
+	if !opt.bare && s.tx.kind == txNone {
+		s.tx.open(txImplicit, plainBegin, s.settings.isolation)
+		s.tx.inside = true
+	}
+	s.tx.wrote = true
+	mark := s.front.Mark()
+	nodes := opt.only
+	if nodes == nil {
+		nodes = s.all()
+	}
+	out := replicator.Execute(nodes, replicator.Options{
+		Repeatable: func() bool { return s.takeBack(mark) },
+		Copy:       s.copyToAll,
+		Regardless: opt.regardless,
+		Gate:       s.Gate,
+	})
+	if out.Err != nil {
+		return false, out.Err
+	}
+	return s.judge(ctx, &out, mark, opt.bare)
+}
+
+// takeBack removes what was appended behind mark, if the frontend has not had it.
+func (s *Session) takeBack(mark wire.Mark) bool {
+	if s.front.SentAfter(mark) {
+		return false
+	}
+	s.front.Rewind(mark)
+	return true
+}
+
+// judge acts on what became of a statement on all nodes.
+func (s *Session) judge(ctx context.Context, out *replicator.Outcome, mark wire.Mark, bare bool) (ok bool, err error) {
+	torn := s.noteLosses(ctx, out, bare)
+	switch {
+	case s.terminated != nil:
+		return false, errTerminatedByNode
+	case out.Broken:
+		return false, s.fail(lostWhileAnswering(out.Lost[len(out.Lost)-1].Node.ID(), out.Lost[len(out.Lost)-1].Err))
+	case out.Answer == nil:
+		return false, errNoNodes()
+	case len(out.Differ) > 0 && bare:
+		return s.fenceDifferent(ctx, out)
+	case len(out.Differ) > 0:
+		s.takeBack(mark)
+		return false, s.fail(s.disagreement(out))
+	case out.Answer.Failed():
+		return false, nil
+	case torn != nil:
+		s.takeBack(mark)
+		return false, s.fail(torn)
+	}
+	return true, s.gone
+}
+
+// noteLosses reports lost nodes. A node that is alive but lost its connection has
+// rolled back its part of the transaction, so the transaction cannot be committed:
+// torn says so. With a bare statement it is not known whether it took effect there,
+// so the node has to go.
+func (s *Session) noteLosses(ctx context.Context, out *replicator.Outcome, bare bool) (torn error) {
+	for _, loss := range out.Lost {
+		l := loss.Node.(*link)
+		id := l.ID()
+		if !s.lost(ctx, l, loss.Err) {
+			continue
+		}
+		if bare && !out.Failed() {
+			s.fence(ctx, id, "its connection broke in a statement that cannot be rolled back")
+			continue
+		}
+		torn = lostTransaction(id, loss.Err)
+	}
+	return torn
+}
+
+// disagreement is what the frontend is told when nodes answered differently: nothing
+// was committed anywhere.
+func (s *Session) disagreement(out *replicator.Outcome) error {
+	texts := make([]string, len(out.Differ))
+	for i, d := range out.Differ {
+		texts[i] = d.String()
+	}
+	detail := strings.Join(texts, "; ")
+	code, message := pgerr.SerializationFailure, "nodes disagree about the statement, the transaction is rolled back"
+	switch first := pgerr.Code(out.Differ[0].Code); {
+	case s.running.wasCancelled() && first == pgerr.QueryCanceled:
+		return pgerr.New(pgerr.QueryCanceled, "canceling statement due to user request")
+	case first == pgerr.DeadlockDetected:
+		code, message = first, "deadlock detected"
+	}
+	s.log.Warn("nodes disagree", zap.Uint32(logkey.Session, s.id), zap.String("detail", detail))
+	return pgerr.New(code, message).WithDetail("%s", detail).WithHint("The transaction might succeed if retried.")
+}
+
+// fenceDifferent removes the nodes that did not do what main did, where main's work
+// cannot be rolled back.
+func (s *Session) fenceDifferent(ctx context.Context, out *replicator.Outcome) (ok bool, err error) {
+	for _, d := range out.Differ {
+		reason := "lacks a statement that cannot be rolled back: " + d.String()
+		if !s.fence(ctx, d.Node, reason) {
+			return false, pgerr.Fatal(pgerr.TransactionResolutionUnknown, "nodes disagree about a statement that cannot be rolled back").WithDetail("%s", reason)
+		}
+	}
+	return !out.Answer.Failed(), nil
+}
+
+// enterBarrier begins to write: it waits while a node joins, and gives the session a
+// connection to every live node.
+func (s *Session) enterBarrier(ctx context.Context) error {
+	if !s.tx.inside {
+		if err := s.Barrier.Enter(ctx); err != nil {
+			return stopping(ctx)
+		}
+		s.tx.inside = true
+	}
+	s.refreshView()
+	if err := s.complete(ctx); err != nil {
+		return err
+	}
+	if s.main() == nil {
+		return s.reconnect(ctx)
+	}
+	return nil
+}
+
+func (s *Session) leaveBarrier() {
+	if s.tx.inside {
+		s.Barrier.Leave()
+		s.tx.inside = false
+	}
+}
+
+// commitMode is parallel but where main may refuse alone.
+func (s *Session) commitMode() replicator.CommitMode {
+	if s.isolation() == "serializable" {
+		return replicator.MainFirst
+	}
+	return replicator.Parallel
+}
+
+// commit ends the transaction on all nodes that have a part of it. ok is false when
+// it was not committed; the frontend has been told why. The tag is the caller's.
+func (s *Session) commit(ctx context.Context) (ok bool, err error) {
+	s.ending = true
+	defer s.endTransaction()
+	nodes := s.begun()
+	if len(nodes) == 0 {
+		return true, nil
+	}
+	if !s.tx.wrote {
+		return s.commitRead(ctx, nodes)
+	}
+	if missing, whole := s.covers(nodes); !whole {
+		s.rollbackNodes(ctx, nodes)
+		return false, s.fail(pgerr.Newf(pgerr.SerializationFailure, "node %d lacks a part of the transaction, which is rolled back", missing).
+			WithHint("The transaction might succeed if retried."))
+	}
+	return s.decide(ctx, replicator.Commit(nodes, s.commitMode(), s.Gate))
+}
+
+// covers reports whether every live node has its part of the transaction.
+func (s *Session) covers(nodes []replicator.Node) (missing int, whole bool) {
+	s.refreshView()
+	for _, id := range s.view.Live() {
+		if l := s.link(id); l == nil || !l.begun {
+			return int(id), false
+		}
+	}
+	return 0, true
+}
+
+// commitRead ends a transaction that has read only. Losing a node loses nothing.
+func (s *Session) commitRead(ctx context.Context, nodes []replicator.Node) (ok bool, err error) {
+	for _, node := range nodes {
+		l := node.(*link)
+		if err := l.StartEnd(true); err == nil {
+			var answer *wire.Answer
+			answer, err = l.Finish(true)
+			if err == nil && answer.Failed() {
+				s.replyRaw(answer.Err)
+				return false, nil
+			}
+			if err == nil {
+				continue
+			}
+		}
+		s.lost(ctx, l, errLostAtEnd)
+		if s.tx.alone {
+			return false, pgerr.Fatalf(pgerr.TransactionResolutionUnknown, "node %d was lost during COMMIT", l.ID()).
+				WithDetail("Whether the transaction took effect is not known.")
+		}
+	}
+	return true, nil
+}
+
+var errLostAtEnd = errors.New("connection lost at the end of a transaction")
+
+// decide acts on what became of a COMMIT.
+func (s *Session) decide(ctx context.Context, d replicator.Decision) (ok bool, err error) {
+	for i, loss := range d.Fence {
+		reason := "did not confirm a COMMIT"
+		if loss.Err == nil && i < len(d.Refused) {
+			reason = fmt.Sprintf("refused a COMMIT: %v", d.Refused)
+		}
+		id := loss.Node.ID()
+		s.fence(ctx, id, reason)
+		if l := s.link(id); l != nil {
+			s.dropLink(l)
+		}
+	}
+	switch {
+	case d.Committed:
+		return true, nil
+	case d.Unknown:
+		return false, pgerr.Fatal(pgerr.TransactionResolutionUnknown, "every node was lost during COMMIT").
+			WithDetail("Whether the transaction took effect is not known.")
+	case d.Answer.Failed():
+		s.replyRaw(d.Answer.Err)
+		return false, nil
+	}
+	return false, s.fail(pgerr.New(pgerr.SerializationFailure, "the transaction had failed on a node and is rolled back").
+		WithHint("The transaction might succeed if retried."))
+}
+
+// rollback ends the transaction without effect.
+func (s *Session) rollback(ctx context.Context) {
+	s.ending = true
+	s.rollbackNodes(ctx, s.begun())
+	s.endTransaction()
+}
+
+func (s *Session) rollbackNodes(ctx context.Context, nodes []replicator.Node) {
+	for _, loss := range replicator.Rollback(nodes, true) {
+		s.lost(ctx, loss.Node.(*link), loss.Err)
+	}
+}
+
+// endTransaction forgets the transaction, which has ended on every node.
+func (s *Session) endTransaction() {
+	s.ending = false
+	s.leaveBarrier()
+	s.tx = transaction{readNode: noNode}
+	clear(s.st.portals)
+}

@@ -1,0 +1,368 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/pgchorus/pgchorus/internal/config"
+	"github.com/pgchorus/pgchorus/internal/pgerr"
+	"github.com/pgchorus/pgchorus/internal/wire"
+	"github.com/pgchorus/pgchorus/parser"
+)
+
+// Table is an answer that pgchorus gives itself: columns of text.
+type Table struct {
+	Columns []string
+	Rows    [][]string
+}
+
+// Viewer is the session that asks.
+type Viewer struct {
+	LoadBalanceNode config.NodeID
+	Config          *config.Config // as the session sees it, with its own PGPOOL SET
+}
+
+// Shower answers SHOW POOL_NODES and its relatives.
+type Shower interface {
+	// Show returns the table of a command by its lower-case name, such as
+	// pool_nodes; false when there is no such command.
+	Show(ctx context.Context, name string, who Viewer) (Table, bool)
+}
+
+// hereKind is what kind of statement is answered here.
+type hereKind uint8
+
+const (
+	notHere hereKind = iota
+	hereEmpty
+	hereBegin
+	hereCommit
+	hereRollback
+	hereShow
+	herePgpool
+)
+
+// isHere reports whether a statement is answered here, and how.
+func isHere(stmt *parser.Statement, sql string) hereKind {
+	switch stmt.Kind {
+	case parser.Empty:
+		return hereEmpty
+	case parser.Begin:
+		return hereBegin
+	case parser.Commit:
+		return hereCommit
+	case parser.Rollback:
+		return hereRollback
+	case parser.Show:
+		if strings.HasPrefix(stmt.Name, "pool_") {
+			return hereShow
+		}
+	case parser.Unknown:
+		if isPgpool(sql) {
+			return herePgpool
+		}
+	}
+	return notHere
+}
+
+func isPgpool(sql string) bool {
+	words := strings.Fields(sql)
+	return len(words) > 1 && strings.EqualFold(words[0], "pgpool")
+}
+
+func (s *Session) answersHere(p *prepared) bool { return isHere(p.stmt, p.text) != notHere }
+
+// runHere runs a statement of a query string that is answered here.
+func (s *Session) runHere(ctx context.Context, stmt *parser.Statement, sql string, several bool) (handled, ok bool, err error) {
+	kind := isHere(stmt, sql)
+	switch kind {
+	case notHere:
+		if several && s.tx.kind == txImplicit && needsBlock(stmt.Kind) {
+			ok, err = s.refused(pgerr.Newf(pgerr.NoActiveSQLTransaction, "%s can only be used in transaction blocks", strings.ToUpper(stmt.Kind.String())))
+			return true, ok, err
+		}
+		return false, false, nil
+	case hereShow, herePgpool:
+		table, tag, err := s.ask(ctx, kind, stmt, sql)
+		if err != nil {
+			ok, err = s.refused(err)
+			return true, ok, err
+		}
+		s.replyTable(table, true)
+		s.replyTag(tag)
+		return true, true, nil
+	}
+	ok, err = s.control(ctx, kind, stmt, sql)
+	return true, ok, err
+}
+
+// needsBlock: savepoints are refused in the implicit transaction of a string
+// (PostgreSQL, DefineSavepoint and its relatives).
+func needsBlock(kind parser.Kind) bool {
+	return kind == parser.Savepoint || kind == parser.Release || kind == parser.RollbackTo
+}
+
+// control begins and ends transactions.
+func (s *Session) control(ctx context.Context, kind hereKind, stmt *parser.Statement, sql string) (ok bool, err error) {
+	switch kind {
+	case hereEmpty:
+		s.replyEmpty(wire.KindEmptyQueryResponse)
+		return true, nil
+	case hereBegin:
+		return s.beginBlock(stmt, sql)
+	case hereCommit:
+		return s.commitBlock(ctx, stmt)
+	}
+	return s.rollbackBlock(ctx, stmt)
+}
+
+// beginBlock opens the frontend's block. No node hears of it before it is sent its
+// first statement. An implicit transaction becomes the block, as in PostgreSQL.
+func (s *Session) beginBlock(stmt *parser.Statement, sql string) (ok bool, err error) {
+	switch {
+	case s.tx.failed:
+		return s.refused(errFailedTransaction())
+	case s.tx.kind == txExplicit && hasOptions(stmt):
+		return s.refused(pgerr.New(pgerr.ActiveSQLTransaction, "there is already a transaction in progress").
+			WithHint("Use SET TRANSACTION to change its characteristics."))
+	case s.tx.kind == txExplicit:
+		s.replyWarning(pgerr.ActiveSQLTransaction, "there is already a transaction in progress")
+	case s.tx.kind == txImplicit && (s.tx.wrote || len(s.begun()) > 0):
+		s.tx.kind = txExplicit
+	default:
+		s.tx.open(txExplicit, stmt.Text(sql), stmt.Isolation)
+	}
+	s.replyTag(beginTag(sql))
+	return true, nil
+}
+
+func hasOptions(stmt *parser.Statement) bool {
+	return stmt.Isolation != "" || stmt.ReadOnlyTransaction || stmt.ReadWriteTransaction
+}
+
+// beginTag: PostgreSQL answers START TRANSACTION with its own name.
+func beginTag(sql string) string {
+	if words := strings.Fields(sql); len(words) > 0 && strings.EqualFold(words[0], "start") {
+		return "START TRANSACTION"
+	}
+	return "BEGIN"
+}
+
+// commitBlock commits the frontend's block.
+func (s *Session) commitBlock(ctx context.Context, stmt *parser.Statement) (ok bool, err error) {
+	if s.tx.failed {
+		return s.rollbackBlock(ctx, stmt)
+	}
+	if s.tx.kind != txExplicit {
+		if stmt.Chain {
+			return s.refused(pgerr.New(pgerr.NoActiveSQLTransaction, "COMMIT AND CHAIN can only be used in transaction blocks"))
+		}
+		s.replyWarning(pgerr.NoActiveSQLTransaction, "there is no transaction in progress")
+	}
+	before := s.tx
+	ok, err = s.commit(ctx)
+	if !ok || err != nil {
+		return false, err
+	}
+	s.chain(stmt, before)
+	s.replyTag("COMMIT")
+	return true, nil
+}
+
+// rollbackBlock ends the frontend's block without effect.
+func (s *Session) rollbackBlock(ctx context.Context, stmt *parser.Statement) (ok bool, err error) {
+	if s.tx.kind != txExplicit {
+		if stmt.Chain {
+			return s.refused(pgerr.New(pgerr.NoActiveSQLTransaction, "ROLLBACK AND CHAIN can only be used in transaction blocks"))
+		}
+		s.replyWarning(pgerr.NoActiveSQLTransaction, "there is no transaction in progress")
+	}
+	before := s.tx
+	s.rollback(ctx)
+	s.chain(stmt, before)
+	s.replyTag("ROLLBACK")
+	return true, nil
+}
+
+// chain opens the next block with the characteristics of the one that has ended.
+func (s *Session) chain(stmt *parser.Statement, before transaction) {
+	if stmt.Chain {
+		s.tx.open(txExplicit, before.begin, before.isolation)
+	}
+}
+
+// ask answers a SHOW POOL_* or a PGPOOL command.
+func (s *Session) ask(ctx context.Context, kind hereKind, stmt *parser.Statement, sql string) (Table, string, error) {
+	if s.tx.failed {
+		return Table{}, "", errFailedTransaction()
+	}
+	if kind == herePgpool {
+		return s.pgpool(sql)
+	}
+	table, known := s.Show.Show(ctx, stmt.Name, Viewer{LoadBalanceNode: s.lb, Config: s.config()})
+	if !known {
+		return Table{}, "", pgerr.Newf(pgerr.UndefinedObject, "unrecognized configuration parameter %q", stmt.Name)
+	}
+	return table, selectTag(table), nil
+}
+
+// pgpool runs PGPOOL SHOW, PGPOOL SET and PGPOOL RESET.
+func (s *Session) pgpool(sql string) (Table, string, error) {
+	words := strings.Fields(strings.TrimRight(strings.TrimSpace(sql), "; \t\r\n"))
+	command := strings.ToUpper(words[1])
+	switch {
+	case command == "SHOW" && len(words) == 3:
+		return s.pgpoolShow(strings.ToLower(words[2]))
+	case command == "SET" && len(words) >= 4:
+		name, value := cutSetting(words[2:])
+		return Table{}, "SET", s.pgpoolSet(strings.ToLower(name), value)
+	case command == "RESET" && len(words) == 3:
+		return Table{}, "RESET", s.pgpoolReset(strings.ToLower(words[2]))
+	}
+	return Table{}, "", pgerr.Newf(pgerr.SyntaxError, "syntax error at or near %q", words[len(words)-1]).
+		WithHint("PGPOOL SHOW name | PGPOOL SHOW ALL | PGPOOL SET name TO value | PGPOOL RESET name | PGPOOL RESET ALL")
+}
+
+// cutSetting splits "name TO value", "name = value" and "name=value".
+func cutSetting(words []string) (name, value string) {
+	text := strings.Join(words, " ")
+	if name, value, ok := strings.Cut(text, "="); ok {
+		return strings.TrimSpace(name), unquoted(value)
+	}
+	rest := words[1:]
+	if len(rest) > 1 && strings.EqualFold(rest[0], "to") {
+		rest = rest[1:]
+	}
+	return words[0], unquoted(strings.Join(rest, " "))
+}
+
+func unquoted(value string) string {
+	value = strings.TrimSpace(value)
+	if len(value) >= 2 && value[0] == '\'' && value[len(value)-1] == '\'' {
+		return strings.ReplaceAll(value[1:len(value)-1], "''", "'")
+	}
+	return value
+}
+
+func (s *Session) pgpoolShow(name string) (Table, string, error) {
+	rows, ok := s.config().ShowRows(name)
+	if !ok {
+		return Table{}, "", pgerr.Newf(pgerr.UndefinedObject, "unrecognized configuration parameter %q", name)
+	}
+	if len(rows) == 1 && name != "all" {
+		table := Table{Columns: []string{name}, Rows: [][]string{{rows[0].Value}}}
+		return table, selectTag(table), nil
+	}
+	table := Table{Columns: []string{"item", "value", "description"}}
+	for _, row := range rows {
+		table.Rows = append(table.Rows, []string{row.Name, row.Value, row.Description})
+	}
+	return table, selectTag(table), nil
+}
+
+func (s *Session) pgpoolSet(name, value string) error {
+	var next *config.Config
+	var err error
+	if strings.EqualFold(value, "default") {
+		next, err = s.config().WithDefault(name)
+	} else {
+		next, err = s.config().WithSession(name, value)
+	}
+	if err != nil {
+		return sessionError(err)
+	}
+	s.settings.own = next
+	return nil
+}
+
+func (s *Session) pgpoolReset(name string) error {
+	if name == "all" {
+		s.settings.own = nil
+		return nil
+	}
+	return s.pgpoolSet(name, "default")
+}
+
+// sessionError gives a refused PGPOOL SET its SQLSTATE.
+func sessionError(err error) error {
+	var refused *config.SessionError
+	if !errors.As(err, &refused) {
+		return err
+	}
+	code := pgerr.InvalidParameterValue
+	switch refused.Kind {
+	case config.UnknownName:
+		code = pgerr.UndefinedObject
+	case config.NotInSession:
+		code = pgerr.CantChangeRuntimeParam
+	}
+	return pgerr.New(code, refused.Message)
+}
+
+// replyTable sends a table's rows, with their description if asked for.
+func (s *Session) replyTable(table Table, described bool) {
+	if len(table.Columns) == 0 {
+		return
+	}
+	if described {
+		s.reply(func(b []byte) []byte { return wire.AppendTextColumns(b, table.Columns...) })
+	}
+	for _, row := range table.Rows {
+		s.reply(func(b []byte) []byte { return wire.AppendTextRow(b, row...) })
+	}
+}
+
+// What follows answers the messages of an extended query for such statements.
+
+// replyLocal answers a message with one that has no body.
+func (s *Session) replyLocal(kind wire.Kind) func(context.Context) (bool, error) {
+	return func(context.Context) (bool, error) {
+		s.replyEmpty(kind)
+		return true, nil
+	}
+}
+
+func (s *Session) parseHere(*prepared) func(context.Context) (bool, error) {
+	return s.replyLocal(wire.KindParseComplete)
+}
+
+// describeHere answers Describe: of a statement with its parameters, which are none.
+func (s *Session) describeHere(p *prepared, statement bool) func(context.Context) (bool, error) {
+	return func(ctx context.Context) (bool, error) {
+		if statement {
+			s.reply(func(b []byte) []byte { return wire.AppendMessage(b, wire.KindParameterDescription, []byte{0, 0}) })
+		}
+		kind := isHere(p.stmt, p.text)
+		if kind != hereShow && (kind != herePgpool || !strings.EqualFold(strings.Fields(p.text)[1], "show")) {
+			s.replyEmpty(wire.KindNoData)
+			return true, nil
+		}
+		table, _, err := s.ask(ctx, kind, p.stmt, p.text)
+		if err != nil {
+			return s.refused(err)
+		}
+		s.reply(func(b []byte) []byte { return wire.AppendTextColumns(b, table.Columns...) })
+		return true, nil
+	}
+}
+
+// executeHere answers Execute.
+func (s *Session) executeHere(p *prepared) func(context.Context) (bool, error) {
+	return func(ctx context.Context) (bool, error) {
+		kind := isHere(p.stmt, p.text)
+		if kind != hereShow && kind != herePgpool {
+			return s.control(ctx, kind, p.stmt, p.text)
+		}
+		table, tag, err := s.ask(ctx, kind, p.stmt, p.text)
+		if err != nil {
+			return s.refused(err)
+		}
+		s.replyTable(table, false)
+		s.replyTag(tag)
+		return true, nil
+	}
+}
+
+func selectTag(table Table) string { return "SELECT " + strconv.Itoa(len(table.Rows)) }

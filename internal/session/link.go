@@ -1,0 +1,195 @@
+package session
+
+import (
+	"github.com/pgchorus/pgchorus/internal/backend"
+	"github.com/pgchorus/pgchorus/internal/config"
+	"github.com/pgchorus/pgchorus/internal/wire"
+	"github.com/pgchorus/pgchorus/replicator"
+)
+
+// link is the session's connection to one node and what that node knows of the
+// session. It is the replicator's Node: Start sends the session's current work.
+type link struct {
+	s    *Session
+	conn *backend.Conn
+
+	// begun: the transaction's block is open there.
+	begun bool
+	// unsynced: messages of an extended query were sent and no Sync.
+	unsynced bool
+	// prepared are the statements that the node has, by name.
+	prepared map[string]*prepared
+	// forgotten is what the frontend has closed and the node still has.
+	forgotten []closing
+	// answers: the frontend is given the answer to the current work.
+	answers bool
+	// parses are the statements that the current work prepares.
+	parses []parsing
+
+	exchange backend.Exchange
+	answer   wire.Answer
+}
+
+var _ replicator.Node = (*link)(nil)
+
+// closing is a statement ('S') or portal ('P') to be closed.
+type closing struct {
+	what byte
+	name string
+}
+
+// parsing is a Parse under way and its place among the expected answers.
+type parsing struct {
+	prepared *prepared
+	at       int
+}
+
+func newLink(s *Session, conn *backend.Conn) *link {
+	return &link{s: s, conn: conn, prepared: map[string]*prepared{}}
+}
+
+// ID is the node's number.
+func (l *link) ID() config.NodeID { return l.conn.Node() }
+
+// Start sends the session's current work.
+func (l *link) Start(answers bool) error {
+	l.begin()
+	l.answers = answers
+	l.s.work.appendTo(l)
+	return l.send()
+}
+
+// StartEnd sends COMMIT or ROLLBACK, behind the Sync that the node may be waiting
+// for. No cancel reaches it: one that made a single node refuse a COMMIT would
+// cost that node its place.
+func (l *link) StartEnd(commit bool) error {
+	l.begin()
+	l.appendSync()
+	text := "ROLLBACK"
+	if commit {
+		text = "COMMIT"
+	}
+	l.appendQuery(wire.Expect{What: wire.ExpectQuery, Silent: true}, text)
+	return l.conn.Flush()
+}
+
+func (l *link) begin() {
+	l.answer.Reset()
+	l.exchange.Begin()
+	l.parses = l.parses[:0]
+}
+
+// send writes what was appended. From here on a cancel reaches the node.
+func (l *link) send() error {
+	l.s.running.add(l)
+	if err := l.conn.Flush(); err != nil {
+		l.s.running.remove(l)
+		return err
+	}
+	return nil
+}
+
+// Finish reads the answer to what was sent.
+func (l *link) Finish(visible bool) (*wire.Answer, error) {
+	var sink backend.Sink
+	if visible {
+		sink = l.s
+	}
+	err := l.conn.Receive(&l.exchange, sink, &l.answer)
+	if !l.answer.CopyIn {
+		l.s.running.remove(l)
+	}
+	if err != nil {
+		return nil, err
+	}
+	l.note()
+	return &l.answer, nil
+}
+
+// note follows what the answer says about the node's state.
+func (l *link) note() {
+	switch {
+	case l.answer.Status != 0:
+		l.begun = l.answer.Status != wire.TxIdle
+		l.unsynced = false
+	case l.answer.CopyIn:
+		l.unsynced = true // the server ignores the Sync that was sent along
+	}
+	if l.answer.Failed() {
+		for _, p := range l.parses {
+			if p.at >= l.exchange.FailedAt() {
+				delete(l.prepared, p.prepared.name)
+			}
+		}
+	}
+}
+
+// append puts an encoded message into the outbox, and its answer on the list.
+func (l *link) append(e wire.Expect, encode func([]byte) []byte) {
+	l.conn.SetOutbox(encode(l.conn.Outbox()))
+	if e.What != 0 {
+		l.exchange.Add(e)
+	}
+}
+
+// appendQuery appends a Query, which makes the server forget the unnamed statement.
+func (l *link) appendQuery(e wire.Expect, parts ...string) {
+	delete(l.prepared, "")
+	l.conn.SetOutbox(wire.AppendQuery(l.conn.Outbox(), parts...))
+	l.exchange.Add(e)
+}
+
+// appendSync ends the extended query that the node is in, if it is in one.
+func (l *link) appendSync() {
+	if l.unsynced {
+		l.conn.SetOutbox(wire.AppendSync(l.conn.Outbox()))
+		l.exchange.Add(wire.Expect{What: wire.ExpectSync, Hide: true})
+		l.unsynced = false
+	}
+}
+
+// needsBegin reports whether the block has to be opened in front of the work.
+func (l *link) needsBegin() bool { return l.s.tx.kind != txNone && !l.begun }
+
+// names of our own on a node; closed again at once, so that nobody sees them.
+const beginStatement = "pgchorus_begin"
+
+// appendBegin opens the block by extended query. Nothing is bound outside of a
+// block at this point, so that the unnamed portal is free.
+func (l *link) appendBegin() {
+	hidden := func(what wire.ExpectKind) wire.Expect { return wire.Expect{What: what, Hide: true} }
+	l.append(hidden(wire.ExpectParse), func(b []byte) []byte { return wire.AppendParse(b, beginStatement, l.s.tx.begin, nil) })
+	l.append(hidden(wire.ExpectBind), func(b []byte) []byte { return wire.AppendBindPlain(b, "", beginStatement) })
+	l.append(hidden(wire.ExpectExecute), func(b []byte) []byte { return wire.AppendExecute(b, "") })
+	l.append(hidden(wire.ExpectClose), func(b []byte) []byte { return wire.AppendClose(b, 'S', beginStatement) })
+	l.begun = true
+}
+
+// appendForgotten closes what the frontend has closed.
+func (l *link) appendForgotten() {
+	for _, c := range l.forgotten {
+		l.append(wire.Expect{What: wire.ExpectClose, Hide: true}, func(b []byte) []byte { return wire.AppendClose(b, c.what, c.name) })
+		if c.what == 'S' {
+			delete(l.prepared, c.name)
+		}
+	}
+	l.forgotten = l.forgotten[:0]
+}
+
+// appendNeeded gives the node a statement that it lacks.
+func (l *link) appendNeeded(p *prepared) {
+	if l.prepared[p.name] != p {
+		l.appendParse(p, wire.Expect{What: wire.ExpectParse, Hide: true})
+	}
+}
+
+// appendParse prepares a statement on the node, in the place of another one with its
+// name that the frontend no longer knows.
+func (l *link) appendParse(p *prepared, e wire.Expect) {
+	if p.name != "" && l.prepared[p.name] != nil {
+		l.append(wire.Expect{What: wire.ExpectClose, Hide: true}, func(b []byte) []byte { return wire.AppendClose(b, 'S', p.name) })
+	}
+	l.parses = append(l.parses, parsing{prepared: p, at: len(l.exchange.Expect)})
+	l.append(e, func(b []byte) []byte { return wire.AppendParse(b, p.name, p.sent, p.types) })
+	l.prepared[p.name] = p
+}

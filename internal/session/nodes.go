@@ -1,0 +1,216 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/pgchorus/pgchorus/internal/auth"
+	"github.com/pgchorus/pgchorus/internal/backend"
+	"github.com/pgchorus/pgchorus/internal/cluster"
+	"github.com/pgchorus/pgchorus/internal/config"
+	"github.com/pgchorus/pgchorus/internal/logkey"
+	"github.com/pgchorus/pgchorus/internal/pgerr"
+	"github.com/pgchorus/pgchorus/internal/wire"
+	"github.com/pgchorus/pgchorus/lb"
+	"github.com/pgchorus/pgchorus/replicator"
+)
+
+func pickFrom(view *cluster.View, r uint64) config.NodeID { return lb.PickFrom(view, r) }
+
+// refreshView takes the newest view and lets go of nodes that are out of it. It
+// costs one pointer load when nothing has changed.
+func (s *Session) refreshView() {
+	view := s.Cluster.View()
+	if view == s.view {
+		return
+	}
+	s.view = view
+	for id, l := range s.links {
+		if l != nil && !view.Up(config.NodeID(id)) {
+			s.dropLink(l)
+		}
+	}
+	if !view.Up(s.lb) {
+		s.lb = s.pickLoadBalanceNode()
+	}
+}
+
+func (s *Session) dropLink(l *link) {
+	s.running.remove(l)
+	s.Pool.Close(l.conn)
+	s.links[l.ID()] = nil
+}
+
+// link returns the session's connection to a node, nil if it has none.
+func (s *Session) link(id config.NodeID) *link {
+	if id < 0 || int(id) >= len(s.links) {
+		return nil
+	}
+	return s.links[id]
+}
+
+// main is the main node's link: that of the live node with the lowest number.
+func (s *Session) main() *link {
+	for _, l := range s.links {
+		if l != nil {
+			return l
+		}
+	}
+	return nil
+}
+
+// all are the links in node order, as the replicator wants them.
+func (s *Session) all() []replicator.Node {
+	nodes := make([]replicator.Node, 0, len(s.links))
+	for _, l := range s.links {
+		if l != nil {
+			nodes = append(nodes, l)
+		}
+	}
+	return nodes
+}
+
+// begun are the links on which the transaction's block is open.
+func (s *Session) begun() []replicator.Node {
+	var nodes []replicator.Node
+	for _, l := range s.links {
+		if l != nil && l.begun {
+			nodes = append(nodes, l)
+		}
+	}
+	return nodes
+}
+
+// complete sees to it that the session has a connection to every live node, with
+// the session's state on it. A node that cannot be reached is reported to the
+// cluster; one that is alive and does not let us in is an error, since a write
+// must not leave it out.
+func (s *Session) complete(ctx context.Context) error {
+	for _, id := range s.view.Live() {
+		if s.link(id) != nil {
+			continue
+		}
+		if err := s.join(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// join connects to a node that the session has no connection to.
+func (s *Session) join(ctx context.Context, id config.NodeID) error {
+	conn, err := s.connect(ctx, id)
+	if err != nil {
+		return s.notReached(ctx, id, err)
+	}
+	l := newLink(s, conn)
+	if from := s.main(); from != nil {
+		if err := s.copyState(from, l); err != nil {
+			s.Pool.Close(conn)
+			return err
+		}
+	}
+	s.setLink(l)
+	return nil
+}
+
+// setLink takes a connection over. What its backend was shown is good for the others.
+func (s *Session) setLink(l *link) {
+	if s.credential.IsZero() {
+		s.credential = l.conn.Opened().Secret
+	}
+	for int(l.ID()) >= len(s.links) {
+		s.links = append(s.links, nil)
+	}
+	s.links[l.ID()] = l
+}
+
+// notReached says what follows from a failed connection: nothing if the node is
+// dead, for then the others go on without it.
+func (s *Session) notReached(ctx context.Context, id config.NodeID, cause error) error {
+	if !wasRefused(cause) {
+		_, alive, err := s.Cluster.Suspect(ctx, id, cause)
+		if err == nil && !alive {
+			s.refreshView()
+			return nil
+		}
+	}
+	s.log.Warn("node does not let the session in", zap.Int(logkey.Node, int(id)), zap.Error(cause))
+	return cause
+}
+
+// wasRefused reports whether a server answered and would not have us.
+func wasRefused(err error) bool {
+	var refused *auth.BackendError
+	if errors.As(err, &refused) {
+		return refused.Code() != pgerr.CannotConnectNow
+	}
+	var shown *pgerr.Error
+	return errors.As(err, &shown)
+}
+
+// connect opens a connection to a node as the session's user.
+func (s *Session) connect(ctx context.Context, id config.NodeID) (*backend.Conn, error) {
+	if limit := s.Config().Pool.ConnectTimeout; limit > 0 {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeout(ctx, s.loginPatience(limit))
+		defer stop()
+	}
+	conn, err := s.Pool.Connect(ctx, id, s.Address(id), s.params, s.logIn)
+	if err != nil {
+		return nil, fmt.Errorf("node %d: %w", id, err)
+	}
+	s.Cluster.Connected(ctx, id)
+	return conn, nil
+}
+
+// loginPatience leaves room for a frontend that types its password while the
+// backend waits (enable_pool_hba = off).
+func (s *Session) loginPatience(limit time.Duration) time.Duration {
+	if s.credential.IsZero() {
+		return limit + s.Config().Auth.AuthenticationTimeout
+	}
+	return limit
+}
+
+// lost is called for a link whose connection broke. It tells whether the node
+// itself is still alive, in which case only this connection was lost.
+func (s *Session) lost(ctx context.Context, l *link, cause error) (alive bool) {
+	id := l.ID()
+	fatal := l.conn.Fatal
+	s.dropLink(l)
+	if !s.Cluster.View().Up(id) {
+		s.refreshView()
+		return false
+	}
+	_, alive, err := s.Cluster.Suspect(ctx, id, cause)
+	s.log.Info("connection to node lost", zap.Int(logkey.Node, int(id)), zap.Bool("alive", alive),
+		zap.String("server", wire.ErrorField(fatal, wire.FieldMessage)), zap.Error(cause), zap.NamedError("verdict", err))
+	s.refreshView()
+	if alive && fatal != nil && wire.ErrorField(fatal, wire.FieldCode) == string(pgerr.AdminShutdown) {
+		s.terminated = fatal
+	}
+	return alive
+}
+
+// fence takes a node out that lacks what others have. It returns false when it was
+// the last one.
+func (s *Session) fence(ctx context.Context, id config.NodeID, reason string) bool {
+	_, err := s.Cluster.Fence(ctx, id, reason)
+	s.refreshView()
+	if l := s.link(id); l != nil {
+		s.dropLink(l)
+	}
+	return err == nil
+}
+
+// errNoNodes is told when every node is lost.
+func errNoNodes() error {
+	return pgerr.Fatal(pgerr.CannotConnectNow, "no node is available").
+		WithDetail("all backend nodes are down, pgchorus requires at least one valid node").
+		WithHint("repair the backend nodes and attach them")
+}

@@ -1,0 +1,240 @@
+package session
+
+import (
+	"context"
+
+	"github.com/pgchorus/pgchorus/internal/wire"
+	"github.com/pgchorus/pgchorus/parser"
+)
+
+// segment is a run of messages of an extended query that go to the same place. It is
+// the session's work while it runs.
+type segment struct {
+	s     *Session
+	steps []step
+	where target
+	end   batchEnd
+	bare  bool
+}
+
+// takes reports whether a message fits behind those that the segment has.
+func (g *segment) takes(st step) bool {
+	switch {
+	case st.local != nil:
+		return len(g.steps) == 0
+	case len(g.steps) == 0:
+		return true
+	case st.needsOwnSegment() || g.steps[0].needsOwnSegment() && st.kind != wire.KindExecute && st.kind != wire.KindDescribe:
+		return g.joinsOwn(st)
+	case st.where == g.where, st.anywhere && g.where.all:
+		return true
+	}
+	return st.where.all && g.onlyPrepares()
+}
+
+// joinsOwn: a statement that runs outside of any block shares its segment with its
+// own messages only.
+func (g *segment) joinsOwn(st step) bool {
+	for _, other := range g.steps {
+		if other.prepared != st.prepared {
+			return false
+		}
+	}
+	return true
+}
+
+// needsOwnSegment reports whether the message belongs to a statement that cannot share
+// a transaction with others.
+func (st step) needsOwnSegment() bool {
+	return st.prepared != nil && st.prepared.stmt.Block != parser.BlockAny
+}
+
+// onlyPrepares reports whether the segment would be content with going to all nodes.
+func (g *segment) onlyPrepares() bool {
+	for _, st := range g.steps {
+		if !st.anywhere {
+			return false
+		}
+	}
+	return true
+}
+
+func (g *segment) add(st step) {
+	if len(g.steps) == 0 || st.where.all {
+		g.where = st.where
+	}
+	g.steps = append(g.steps, st)
+}
+
+// run has the segment done and empties it.
+func (g *segment) run(ctx context.Context, end batchEnd) (ok bool, err error) {
+	if len(g.steps) == 0 {
+		return true, nil
+	}
+	s := g.s
+	g.end = end
+	s.work = g
+	for _, st := range g.steps {
+		if st.kind == wire.KindExecute && st.prepared != nil {
+			s.Counters.count(st.prepared.stmt.Kind)
+		}
+	}
+	if g.where.all {
+		ok, err = g.runAll(ctx)
+	} else {
+		s.Counters.read(g.where.node)
+		ok, err = s.executeOne(ctx, g.where)
+	}
+	g.conclude(ok)
+	g.steps, g.bare = nil, false
+	return ok, err
+}
+
+// runAll runs the segment on all nodes, in the way that its statement's relation to
+// transaction blocks asks for.
+func (g *segment) runAll(ctx context.Context) (ok bool, err error) {
+	s := g.s
+	block := g.block()
+	if s.tx.kind != txNone || block == parser.BlockAny {
+		return s.executeAll(ctx, allOptions{})
+	}
+	if block == parser.BlockMayCommit {
+		return g.runMayCommit(ctx)
+	}
+	return g.runBare(ctx, false)
+}
+
+// block is how the segment's statements relate to transaction blocks. One that is
+// not BlockAny is alone in its segment.
+func (g *segment) block() parser.Block {
+	for _, st := range g.steps {
+		if st.needsOwnSegment() {
+			return st.prepared.stmt.Block
+		}
+	}
+	return parser.BlockAny
+}
+
+func (g *segment) runBare(ctx context.Context, regardless bool) (ok bool, err error) {
+	s := g.s
+	g.bare = true
+	for _, st := range g.steps {
+		if st.prepared != nil {
+			s.prepareBare(st.prepared.stmt)
+		}
+	}
+	ok, err = s.executeAll(ctx, allOptions{bare: true, regardless: regardless})
+	s.tx.wrote = false
+	s.leaveBarrier()
+	return ok, err
+}
+
+// runMayCommit is runMayCommit of the simple query for the extended one.
+func (g *segment) runMayCommit(ctx context.Context) (ok bool, err error) {
+	s := g.s
+	mark := s.front.Mark()
+	ok, err = s.executeAll(ctx, allOptions{})
+	if ok || err != nil || !s.triedToCommit() || !s.takeBack(mark) {
+		return ok, err
+	}
+	s.rollback(ctx)
+	return g.runBare(ctx, true)
+}
+
+// conclude keeps what the statements changed of the session; after a failure it
+// forgets the prepared statements that the frontend was not told of.
+func (g *segment) conclude(ok bool) {
+	s := g.s
+	for _, st := range g.steps {
+		switch {
+		case !ok && st.kind == wire.KindParse:
+			if s.st.prepared[st.prepared.name] == st.prepared && !g.parsed(st.prepared) {
+				delete(s.st.prepared, st.prepared.name)
+			}
+		case ok && st.kind == wire.KindExecute && st.prepared != nil:
+			s.noteStatement(st.prepared.stmt, st.prepared.text)
+		}
+	}
+	if ok {
+		s.noteEndedByStatement()
+	}
+}
+
+// parsed reports whether a node that failed had prepared the statement before.
+func (g *segment) parsed(p *prepared) bool {
+	for _, l := range g.s.links {
+		if l != nil && l.answer.Failed() && l.prepared[p.name] == p {
+			return true
+		}
+	}
+	return false
+}
+
+// appendTo encodes the segment for a node. Only the node that answers for all is given
+// the frontend's Parse and Describe; the others get what they lack and what acts.
+func (g *segment) appendTo(l *link) {
+	l.appendForgotten()
+	if l.needsBegin() && !g.bare {
+		l.appendBegin()
+	}
+	for _, st := range g.steps {
+		if l.answers || st.acts {
+			g.appendStep(l, st)
+		}
+	}
+	l.unsynced = true
+	switch {
+	case g.end == endSync, g.where.all:
+		l.appendSync()
+	default:
+		l.append(wire.Expect{}, wire.AppendFlush)
+	}
+}
+
+func (g *segment) appendStep(l *link, st step) {
+	e := wire.Expect{What: expectOf(st)}
+	if st.prepared != nil && st.prepared.timeParam > 0 {
+		e.Params = st.prepared.params + 1
+	}
+	switch st.kind {
+	case wire.KindParse:
+		l.appendParse(st.prepared, e)
+		return
+	case wire.KindBind:
+		l.appendNeeded(st.prepared)
+		l.append(e, func(b []byte) []byte { return g.appendBind(b, st) })
+		return
+	case wire.KindDescribe:
+		if st.target == 'S' {
+			l.appendNeeded(st.prepared)
+		}
+	}
+	l.append(e, func(b []byte) []byte { return append(b, st.frame...) })
+}
+
+// appendBind leaves a Bind that does not decode as it is: the server says what is
+// wrong with it.
+func (g *segment) appendBind(b []byte, st step) []byte {
+	out, err := st.prepared.appendBind(b, st.frame, g.s.tx.now())
+	if err != nil {
+		return append(b, st.frame...)
+	}
+	return out
+}
+
+func expectOf(st step) wire.ExpectKind {
+	switch st.kind {
+	case wire.KindParse:
+		return wire.ExpectParse
+	case wire.KindBind:
+		return wire.ExpectBind
+	case wire.KindDescribe:
+		if st.target == 'S' {
+			return wire.ExpectDescribeStatement
+		}
+		return wire.ExpectDescribePortal
+	case wire.KindExecute:
+		return wire.ExpectExecute
+	}
+	return wire.ExpectClose
+}

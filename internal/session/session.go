@@ -1,0 +1,255 @@
+package session
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/pgchorus/pgchorus/internal/auth"
+	"github.com/pgchorus/pgchorus/internal/backend"
+	"github.com/pgchorus/pgchorus/internal/cluster"
+	"github.com/pgchorus/pgchorus/internal/config"
+	"github.com/pgchorus/pgchorus/internal/pgerr"
+	"github.com/pgchorus/pgchorus/internal/pool"
+	"github.com/pgchorus/pgchorus/internal/wire"
+	"github.com/pgchorus/pgchorus/parser"
+	"github.com/pgchorus/pgchorus/replicator"
+)
+
+// Env is what all sessions share. It does not change; what a reload changes is
+// behind the functions.
+type Env struct {
+	Config      func() *config.Config
+	Auth        func() *auth.Authenticator
+	FrontendTLS func() *tls.Config // nil result: TLS is off
+	Address     func(config.NodeID) backend.Address
+
+	Cluster  *cluster.Manager
+	Pool     *pool.Pool
+	Scripts  *parser.Cache
+	Gate     *replicator.Gate
+	Barrier  *replicator.Barrier
+	Registry *Registry
+	Counters *Counters
+	Show     Shower
+	Log      *zap.Logger
+}
+
+// Session serves one frontend. It belongs to the goroutine of Run.
+type Session struct {
+	Env
+	log *zap.Logger
+
+	front *wire.Conn
+	// gone is why the frontend can no longer be written to.
+	gone error
+	// beforeTag is the place in front of the last CommandComplete.
+	beforeTag wire.Mark
+	// kept is scratch space for what is held back during a COMMIT.
+	kept []byte
+	// ending: the nodes are being told to commit or to roll back.
+	ending bool
+	// terminated is the FATAL error with which a node that is alive ended its
+	// connection: somebody called pg_terminate_backend.
+	terminated []byte
+
+	login    auth.Login
+	protocol uint32
+	params   map[string]string // of the start-up packet
+	key      pool.Key
+	secret   []byte // the cancel key
+	id       uint32
+	started  time.Time
+
+	// What pools and log-in need for a connection that is opened later.
+	credential auth.Secret
+	source     auth.SecretSource
+	set        *pool.Set
+
+	links []*link // by node number; nil where there is none
+	view  *cluster.View
+	lb    config.NodeID // load balance node
+	work  work
+
+	memo     parser.Memo
+	tx       transaction
+	st       statements
+	batch    batch
+	settings sessionSettings
+	running  running
+
+	// What others may see of the session; see Activity.
+	identity  atomic.Pointer[Activity]
+	state     atomic.Uint32
+	shownNode atomic.Int32
+}
+
+// sessionSettings is what SQL has set and decides about routing.
+type sessionSettings struct {
+	// isolation is default_transaction_isolation, if the session has set it.
+	isolation string
+	// listening: LISTEN was run, so messages may come while nobody asks.
+	listening bool
+	// own are parameters changed by PGPOOL SET; nil for none.
+	own *config.Config
+}
+
+// New makes a session for an accepted connection.
+func New(env Env, nc net.Conn) *Session {
+	return &Session{
+		Env:     env,
+		log:     env.Log.With(zap.Stringer("frontend", nc.RemoteAddr())),
+		front:   wire.NewConn(nc, wire.Frontend),
+		started: time.Now(),
+		lb:      noNode,
+		st:      newStatements(),
+	}
+}
+
+// config is the configuration in force for the session.
+func (s *Session) config() *config.Config {
+	if s.settings.own != nil {
+		return s.settings.own
+	}
+	return s.Config()
+}
+
+// errTerminated ends a session in which the frontend said good-bye.
+var errTerminated = errors.New("frontend has terminated")
+
+// Run serves the frontend until it leaves, ctx ends, or the protocol breaks. It is
+// the only goroutine that writes to the frontend. When it returns, the
+// connections to the nodes are back in the pool or closed.
+func (s *Session) Run(ctx context.Context) error {
+	defer s.front.Close()
+	stop := context.AfterFunc(ctx, func() { s.front.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	if err := s.startup(ctx); err != nil {
+		s.refuse(err)
+		return err
+	}
+	defer s.Registry.remove(s)
+	err := s.serve(ctx)
+	s.leave(ctx, err)
+	if errors.Is(err, errTerminated) {
+		return nil
+	}
+	return err
+}
+
+// serve is the loop of the session.
+func (s *Session) serve(ctx context.Context) error {
+	for {
+		frame, err := s.next(ctx)
+		if err != nil {
+			return err
+		}
+		if err := s.dispatch(ctx, frame); err != nil {
+			return err
+		}
+	}
+}
+
+// dispatch is the table of contents of this package: one line a message. A
+// statement's own error is answered inside; an error that comes back here ends
+// the session.
+func (s *Session) dispatch(ctx context.Context, frame wire.Frame) error {
+	switch frame.Kind() {
+	case wire.KindQuery:
+		return s.simpleQuery(ctx, frame)
+	case wire.KindParse, wire.KindBind, wire.KindDescribe, wire.KindExecute, wire.KindClose:
+		return s.collect(ctx, frame)
+	case wire.KindFlush:
+		return s.runBatch(ctx, endFlush)
+	case wire.KindSync:
+		return s.runBatch(ctx, endSync)
+	case wire.KindFunctionCall:
+		return s.functionCall(ctx, frame)
+	case wire.KindCopyData, wire.KindCopyDone, wire.KindCopyFail:
+		return nil // late data of a COPY that has failed (protocol chapter 55.2.6)
+	case wire.KindTerminate:
+		return errTerminated
+	}
+	return pgerr.Fatalf(pgerr.ProtocolViolation, "invalid frontend message type %d", frame.Kind())
+}
+
+// next waits for the frontend's next message.
+func (s *Session) next(ctx context.Context) (wire.Frame, error) {
+	if s.front.HasFrame() {
+		return s.front.Next(wire.MaxMessage)
+	}
+	s.flush()
+	if s.gone != nil {
+		return nil, s.gone
+	}
+	s.note(Idle)
+	if err := s.awaitFrontend(ctx); err != nil {
+		return nil, err
+	}
+	frame, err := s.front.Next(wire.MaxMessage)
+	switch {
+	case err == nil:
+		s.note(Busy)
+		return frame, nil
+	case ctx.Err() != nil:
+		return nil, stopping(ctx)
+	case errors.Is(err, wire.ErrTooLong), errors.Is(err, wire.ErrBadLength):
+		return nil, pgerr.Fatal(pgerr.ProtocolViolation, "invalid message length").Wrap(err)
+	}
+	return nil, err
+}
+
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// stopping is what a frontend is told when the server ends under it.
+func stopping(ctx context.Context) error {
+	return pgerr.Fatal(pgerr.AdminShutdown, "terminating connection due to administrator command").Wrap(context.Cause(ctx))
+}
+
+// leave ends the session towards the frontend and gives the connections back. They
+// are kept only after a clean good-bye (Pgpool-II, 9.3 of its behaviour).
+func (s *Session) leave(ctx context.Context, err error) {
+	if !errors.Is(err, errTerminated) {
+		s.tellFatal(err)
+	}
+	if errors.Is(err, errTerminated) && s.keepsConnections() && s.reset(ctx) {
+		s.giveBack()
+	} else {
+		s.dropLinks()
+	}
+	s.leaveBarrier()
+}
+
+// giveBack returns the connections to the pool.
+func (s *Session) giveBack() {
+	clear(s.set.Conns)
+	for _, l := range s.links {
+		if l != nil {
+			s.set.Conns[l.ID()] = l.conn
+		}
+	}
+	s.links = nil
+	s.Pool.Put(s.set)
+}
+
+func (s *Session) dropLinks() {
+	for id, l := range s.links {
+		if l != nil {
+			s.Pool.Close(l.conn)
+			s.links[id] = nil
+		}
+	}
+}
+
+func (s *Session) pickLoadBalanceNode() config.NodeID {
+	return pickFrom(s.view, rand.Uint64())
+}

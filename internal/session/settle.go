@@ -1,0 +1,55 @@
+package session
+
+import (
+	"context"
+
+	"github.com/pgchorus/pgchorus/internal/wire"
+)
+
+// settle ends what a query string or an extended query has begun: it commits the
+// implicit transaction, or takes it back, and tells the frontend that we are ready.
+func (s *Session) settle(ctx context.Context, ok bool) error {
+	if err := s.settleTransaction(ctx, ok); err != nil {
+		return err
+	}
+	s.reply(func(b []byte) []byte { return wire.AppendReady(b, s.tx.status()) })
+	if !s.front.HasFrame() {
+		s.flush()
+	}
+	return s.gone
+}
+
+func (s *Session) settleTransaction(ctx context.Context, ok bool) error {
+	switch s.tx.kind {
+	case txExplicit:
+		s.tx.failed = s.tx.failed || !ok
+		return nil
+	case txImplicit:
+		return s.endImplicit(ctx, ok)
+	}
+	s.leaveBarrier()
+	return nil
+}
+
+// endImplicit commits or rolls back the transaction around statements that the
+// frontend has put into no block. If the COMMIT fails, the error takes the place of
+// the command tag that the frontend was to be shown.
+func (s *Session) endImplicit(ctx context.Context, ok bool) error {
+	if !ok || s.gone != nil {
+		s.rollback(ctx)
+		return nil
+	}
+	mark := s.beforeTag
+	if s.front.SentAfter(mark) {
+		_, err := s.commit(ctx)
+		return err
+	}
+	tail := append(s.kept[:0], s.front.Tail(mark)...)
+	s.kept = tail
+	s.front.Rewind(mark)
+	committed, err := s.commit(ctx)
+	if committed {
+		s.front.Append(tail)
+	}
+	return err
+}

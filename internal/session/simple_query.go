@@ -1,0 +1,302 @@
+package session
+
+import (
+	"cmp"
+	"context"
+	"unicode/utf8"
+
+	"github.com/pgchorus/pgchorus/internal/pgerr"
+	"github.com/pgchorus/pgchorus/internal/wire"
+	"github.com/pgchorus/pgchorus/parser"
+	"github.com/pgchorus/pgchorus/replicator"
+)
+
+// simpleQuery runs a query string: its statements one after the other, in one
+// implicit transaction unless they open and close blocks themselves, as PostgreSQL
+// does it (protocol chapter 55.2.3).
+func (s *Session) simpleQuery(ctx context.Context, frame wire.Frame) error {
+	text, err := wire.DecodeQuery(frame.Body())
+	if err != nil {
+		return pgerr.Fatal(pgerr.ProtocolViolation, "invalid string in message").Wrap(err)
+	}
+	if s.batch.skipping {
+		return nil // the server, too, ignores everything up to Sync
+	}
+	if err := s.runBatch(ctx, endNone); err != nil {
+		return err
+	}
+	delete(s.st.prepared, "") // as the server does (protocol chapter 55.2.3)
+	ok, err := s.runString(ctx, string(text))
+	if err != nil {
+		return err
+	}
+	return s.settle(ctx, ok)
+}
+
+// runString runs the statements of a query string. ok is false when one of them
+// failed; the rest is not run then.
+func (s *Session) runString(ctx context.Context, text string) (ok bool, err error) {
+	s.running.begin()
+	s.refreshView()
+	script := s.memo.Script(s.Scripts, []byte(text))
+	switch {
+	case len(script.Statements) == 1:
+		return s.runStatement(ctx, &script.Statements[0], text, 0, false)
+	case script.ReadOnly && !script.TransactionControl && s.tx.kind == txNone:
+		return s.runReadOnlyString(ctx, text)
+	}
+	return s.runStatements(ctx, script, text)
+}
+
+// runReadOnlyString lets one node run a string of reads as it is.
+func (s *Session) runReadOnlyString(ctx context.Context, text string) (ok bool, err error) {
+	where := s.route(true)
+	s.work = &queryWork{sql: text}
+	if where.all {
+		return s.executeAll(ctx, allOptions{})
+	}
+	return s.executeOne(ctx, where)
+}
+
+// runStatements runs the statements of a string in the implicit transaction that
+// PostgreSQL would run them in.
+func (s *Session) runStatements(ctx context.Context, script *parser.Script, text string) (ok bool, err error) {
+	for i := range script.Statements {
+		stmt := &script.Statements[i]
+		if s.tx.kind == txNone && isHere(stmt, text) == notHere {
+			s.tx.open(txImplicit, plainBegin, s.settings.isolation)
+		}
+		sql := stmt.Text(text)
+		shift := utf8.RuneCountInString(text[:stmt.Start])
+		if ok, err := s.runStatement(ctx, stmt, sql, shift, true); !ok || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// runStatement runs one statement. several is set when it stands in a string with
+// others.
+func (s *Session) runStatement(ctx context.Context, stmt *parser.Statement, sql string, shift int, several bool) (ok bool, err error) {
+	if handled, ok, err := s.runHere(ctx, stmt, sql, several); handled || err != nil {
+		return ok, err
+	}
+	if s.tx.failed && stmt.Kind != parser.RollbackTo {
+		return s.refused(errFailedTransaction())
+	}
+	s.Counters.count(stmt.Kind)
+	needs, err := s.needed(stmt)
+	if err != nil {
+		return s.refused(err)
+	}
+	where := s.route(s.readsOnly(stmt))
+	if !where.all {
+		s.work = &queryWork{sql: sql, shift: shift, needs: needs}
+		s.Counters.read(where.node)
+		ok, err = s.executeOne(ctx, where)
+		return s.noteResult(stmt, sql, ok), err
+	}
+	ok, err = s.replicate(ctx, stmt, sql, shift, needs)
+	return s.noteResult(stmt, sql, ok), err
+}
+
+// replicate runs a statement on all nodes, in the way that its relation to
+// transaction blocks asks for.
+func (s *Session) replicate(ctx context.Context, stmt *parser.Statement, sql string, shift int, needs *prepared) (ok bool, err error) {
+	outside := s.tx.kind == txNone
+	w := &queryWork{sql: s.withTime(stmt, sql), shift: shift, needs: needs}
+	s.work = w
+	switch {
+	case outside && (stmt.Block == parser.BlockNever || stmt.Block == parser.BlockOnly):
+		w.bare = true
+		s.prepareBare(stmt)
+		ok, err := s.executeAll(ctx, allOptions{bare: true})
+		s.tx.wrote = false
+		s.leaveBarrier()
+		return ok, err
+	case outside && stmt.Block == parser.BlockMayCommit:
+		return s.runMayCommit(ctx, w)
+	case stmt.Kind == parser.Deallocate && !stmt.All:
+		return s.executeAll(ctx, allOptions{only: s.having(needs)})
+	}
+	return s.executeAll(ctx, allOptions{})
+}
+
+// prepareBare gets obstacles of our own making out of the way.
+func (s *Session) prepareBare(stmt *parser.Statement) {
+	if stmt.Node == "DropdbStmt" {
+		s.Pool.CloseIdle()
+	}
+}
+
+// runMayCommit runs CALL and DO outside of a block. They are tried inside of one, so
+// that a failure leaves nothing behind. Only if they want to commit or roll back
+// themselves, which PostgreSQL refuses there, they run bare: on main and then on the
+// others, whatever main answered, since a part of their work may have been committed.
+func (s *Session) runMayCommit(ctx context.Context, w *queryWork) (ok bool, err error) {
+	mark := s.front.Mark()
+	ok, err = s.executeAll(ctx, allOptions{})
+	if ok || err != nil || !s.triedToCommit() || !s.takeBack(mark) {
+		return ok, err
+	}
+	s.rollback(ctx)
+	w.bare = true
+	ok, err = s.executeAll(ctx, allOptions{bare: true, regardless: true})
+	s.tx.wrote = false
+	s.leaveBarrier()
+	return ok, err
+}
+
+// triedToCommit reports whether main has just refused a COMMIT inside a procedure.
+func (s *Session) triedToCommit() bool {
+	main := s.main()
+	return main != nil && main.answer.Code() == string(pgerr.InvalidTransactionTermination)
+}
+
+// withTime replaces what nodes would compute differently from their clocks.
+func (s *Session) withTime(stmt *parser.Statement, sql string) string {
+	if len(stmt.TimeCalls) == 0 || stmt.Kind == parser.Prepare {
+		return sql
+	}
+	return parser.SpliceTime(sql, shifted(stmt), s.tx.now())
+}
+
+// shifted are the statement's time calls counted from its own beginning.
+func shifted(stmt *parser.Statement) []parser.TimeCall {
+	if stmt.Start == 0 {
+		return stmt.TimeCalls
+	}
+	calls := make([]parser.TimeCall, len(stmt.TimeCalls))
+	for i, call := range stmt.TimeCalls {
+		call.Start -= stmt.Start
+		call.End -= stmt.Start
+		calls[i] = call
+	}
+	return calls
+}
+
+// needed is the prepared statement that EXECUTE or DEALLOCATE names.
+func (s *Session) needed(stmt *parser.Statement) (*prepared, error) {
+	if stmt.All || (stmt.Kind != parser.Execute && stmt.Kind != parser.Deallocate) {
+		return nil, nil
+	}
+	p := s.st.prepared[stmt.Name]
+	if p == nil {
+		return nil, unknownStatement(stmt.Name)
+	}
+	return p, nil
+}
+
+// having are the nodes that have a prepared statement; at least one, for its text to
+// be forgotten there.
+func (s *Session) having(p *prepared) []replicator.Node {
+	var nodes []replicator.Node
+	for _, l := range s.links {
+		if l != nil && l.prepared[p.name] == p {
+			nodes = append(nodes, l)
+		}
+	}
+	if len(nodes) == 0 {
+		return s.all()
+	}
+	return nodes
+}
+
+// refused answers a statement with an error of ours.
+func (s *Session) refused(err error) (ok bool, _ error) {
+	s.replyError(err)
+	return false, nil
+}
+
+// noteResult keeps what a statement changed of the session, if it succeeded.
+func (s *Session) noteResult(stmt *parser.Statement, sql string, ok bool) bool {
+	if ok {
+		s.noteStatement(stmt, sql)
+		s.noteEndedByStatement()
+	}
+	return ok
+}
+
+// noteStatement follows the statements that change what later ones mean.
+func (s *Session) noteStatement(stmt *parser.Statement, sql string) {
+	switch stmt.Kind {
+	case parser.Prepare:
+		p := &prepared{name: stmt.Name, text: sql, stmt: stmt, bySQL: true}
+		s.st.prepared[stmt.Name] = p
+		for _, l := range s.links {
+			if l != nil {
+				l.prepared[stmt.Name] = p
+			}
+		}
+	case parser.Deallocate:
+		s.forgetPrepared(stmt)
+	case parser.Discard:
+		s.forgetDiscarded(stmt)
+	case parser.Listen:
+		s.settings.listening = true
+	case parser.Unlisten:
+		s.settings.listening = s.settings.listening && !stmt.All
+	default:
+		s.noteSetting(stmt)
+	}
+}
+
+func (s *Session) forgetPrepared(stmt *parser.Statement) {
+	for _, l := range s.links {
+		switch {
+		case l == nil:
+		case stmt.All:
+			clear(l.prepared)
+		default:
+			delete(l.prepared, stmt.Name)
+		}
+	}
+	if stmt.All {
+		s.st.forgetAll()
+	} else {
+		delete(s.st.prepared, stmt.Name)
+	}
+}
+
+// forgetDiscarded follows DISCARD ALL; the other kinds change nothing that we know.
+func (s *Session) forgetDiscarded(stmt *parser.Statement) {
+	if stmt.All {
+		s.forgetPrepared(stmt)
+		s.settings = sessionSettings{}
+	}
+}
+
+// noteSetting follows the isolation level.
+func (s *Session) noteSetting(stmt *parser.Statement) {
+	switch stmt.Kind {
+	case parser.SetTransaction:
+		if stmt.Isolation != "" {
+			s.tx.isolation = stmt.Isolation
+		}
+	case parser.Set, parser.SetLocal:
+		switch stmt.Name {
+		case "default_transaction_isolation", "session characteristics":
+			s.settings.isolation = cmp.Or(stmt.Isolation, s.settings.isolation)
+		case "transaction_isolation":
+			s.tx.isolation = stmt.Isolation
+		}
+	case parser.Reset:
+		if stmt.All || stmt.Name == "default_transaction_isolation" {
+			s.settings.isolation = ""
+		}
+	}
+}
+
+// noteEndedByStatement notices a block that a statement has ended on the nodes:
+// PREPARE TRANSACTION, or something that the parser does not know.
+func (s *Session) noteEndedByStatement() {
+	if s.tx.kind == txNone || !s.tx.wrote {
+		return
+	}
+	for _, l := range s.links {
+		if l != nil && l.begun {
+			return
+		}
+	}
+	s.endTransaction()
+}

@@ -1,0 +1,107 @@
+package session
+
+import (
+	"github.com/pgchorus/pgchorus/internal/backend"
+	"github.com/pgchorus/pgchorus/internal/wire"
+)
+
+var _ backend.Sink = (*Session)(nil)
+
+// Take passes a backend's message on to the frontend. It is held in the outbox for
+// as long as it fits, so that a statement can be repeated on another node, or its
+// success be taken back, while the frontend has seen nothing.
+//
+// A frontend that has gone must not look like a node that has: it is remembered,
+// and what is still to come is dropped.
+func (s *Session) Take(c *backend.Conn, kind wire.Kind, total int, e *wire.Expect) error {
+	if s.gone != nil {
+		return c.Discard(total)
+	}
+	switch kind {
+	case wire.KindCommandComplete:
+		s.beforeTag = s.front.Mark()
+	case wire.KindNoticeResponse, wire.KindParameterDescription:
+		return s.takeChanged(c, kind, total, e)
+	}
+	return s.takeBytes(c, total)
+}
+
+// takeBytes passes a message on unchanged, a long one in pieces.
+func (s *Session) takeBytes(c *backend.Conn, total int) error {
+	if wire.Whole(total) {
+		frame, err := c.Next(total)
+		if err != nil {
+			return err
+		}
+		s.front.Append(frame)
+		s.flushIfFull()
+		return nil
+	}
+	return c.Pieces(total, func(piece []byte) error {
+		if s.gone == nil {
+			s.front.Append(piece)
+			s.flushIfFull()
+		}
+		return nil
+	})
+}
+
+// takeChanged passes on what tells of the text that we sent rather than of the
+// frontend's.
+func (s *Session) takeChanged(c *backend.Conn, kind wire.Kind, total int, e *wire.Expect) error {
+	frame, err := c.Next(total)
+	if err != nil {
+		return err
+	}
+	if kind == wire.KindNoticeResponse {
+		s.front.SetOutbox(wire.AppendShifted(s.front.Outbox(), frame, e.Shift))
+		return nil
+	}
+	if e.Params > 0 {
+		s.front.SetOutbox(wire.AppendParamsWithout(s.front.Outbox(), frame, e.Params-1))
+		return nil
+	}
+	s.front.Append(frame)
+	return nil
+}
+
+// Fail passes on a backend's error. At the end of a transaction it waits until all
+// nodes have spoken: what one refuses, another may have confirmed.
+func (s *Session) Fail(frame wire.Frame, e *wire.Expect) error {
+	if s.gone == nil && !s.ending {
+		s.front.SetOutbox(wire.AppendShifted(s.front.Outbox(), frame, e.Shift))
+	}
+	return nil
+}
+
+func (s *Session) flushIfFull() {
+	if s.front.Pending() >= wire.OutboxSize {
+		s.flush()
+	}
+}
+
+// flush writes to the frontend and remembers when it has gone.
+func (s *Session) flush() {
+	if s.gone != nil {
+		return
+	}
+	if err := s.front.Flush(); err != nil {
+		s.gone = err
+	}
+}
+
+// reply appends an encoded message for the frontend.
+func (s *Session) reply(encode func([]byte) []byte) {
+	if s.gone == nil {
+		s.front.SetOutbox(encode(s.front.Outbox()))
+	}
+}
+
+func (s *Session) replyTag(tag string) {
+	s.beforeTag = s.front.Mark()
+	s.reply(func(b []byte) []byte { return wire.AppendCommandComplete(b, tag) })
+}
+
+func (s *Session) replyEmpty(kind wire.Kind) {
+	s.reply(func(b []byte) []byte { return wire.AppendEmpty(b, kind) })
+}

@@ -1,0 +1,319 @@
+package session
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/pgchorus/pgchorus/internal/auth"
+	"github.com/pgchorus/pgchorus/internal/backend"
+	"github.com/pgchorus/pgchorus/internal/config"
+	"github.com/pgchorus/pgchorus/internal/logkey"
+	"github.com/pgchorus/pgchorus/internal/pgerr"
+	"github.com/pgchorus/pgchorus/internal/pool"
+	"github.com/pgchorus/pgchorus/internal/wire"
+)
+
+// errServed ends a connection that has got what it came for: a cancel was delivered.
+var errServed = errors.New("request was served")
+
+// maxNegotiations is how many SSLRequests and GSSENCRequests may come before the
+// start-up packet: one of each.
+const maxNegotiations = 2
+
+// startup takes a frontend from its first packet to its first ReadyForQuery.
+func (s *Session) startup(ctx context.Context) error {
+	if limit := s.Config().Auth.AuthenticationTimeout; limit > 0 {
+		s.front.SetDeadline(time.Now().Add(limit))
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeout(ctx, limit)
+		defer stop()
+	}
+	start, err := s.firstPacket(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.identify(start); err != nil {
+		return err
+	}
+	if err := s.admit(ctx); err != nil {
+		return err
+	}
+	s.front.SetDeadline(time.Time{})
+	s.welcome()
+	return s.gone
+}
+
+// firstPacket reads what the frontend asks for, securing the connection first if it
+// asks for that.
+func (s *Session) firstPacket(ctx context.Context) (wire.Start, error) {
+	for range maxNegotiations + 1 {
+		start, err := s.front.ReadStart()
+		if err != nil {
+			return start, badStart(err)
+		}
+		switch start.Request {
+		case wire.RequestStartup:
+			return start, nil
+		case wire.RequestCancel:
+			s.Registry.Cancel(ctx, start.PID, start.Secret)
+			return start, errServed
+		case wire.RequestSSL:
+			err = s.secure(ctx)
+		case wire.RequestGSSENC:
+			err = s.answerByte('N')
+		}
+		if err != nil {
+			return start, err
+		}
+	}
+	return wire.Start{}, pgerr.Fatal(pgerr.ProtocolViolation, "too many requests before the startup packet")
+}
+
+func badStart(err error) error {
+	if wire.IsFrontendGone(err) && !strings.Contains(err.Error(), "invalid length") {
+		return err
+	}
+	return pgerr.Fatal(pgerr.ProtocolViolation, "invalid startup packet").Wrap(err).WithDetail("%v", err)
+}
+
+func (s *Session) answerByte(b byte) error {
+	s.front.Append([]byte{b})
+	return s.front.Flush()
+}
+
+// secure answers an SSLRequest. Bytes that came along with it were sent in clear text
+// and could be an attacker's: they end the connection (CVE-2021-23214).
+func (s *Session) secure(ctx context.Context) error {
+	settings := s.FrontendTLS()
+	if settings == nil || s.login.TLS {
+		return s.answerByte('N')
+	}
+	if s.front.Buffered() > 0 {
+		return pgerr.Fatal(pgerr.ProtocolViolation, "received unencrypted data after SSL request").
+			WithDetail("This could be either a client-software bug or evidence of an attempted man-in-the-middle attack.")
+	}
+	if err := s.answerByte('S'); err != nil {
+		return err
+	}
+	secured := tls.Server(s.front.NetConn(), settings)
+	if err := secured.HandshakeContext(ctx); err != nil {
+		return fmt.Errorf("tls handshake: %w", err)
+	}
+	s.front.Upgrade(secured)
+	state := secured.ConnectionState()
+	s.login.TLS = true
+	s.login.PeerCertCN = auth.PeerCN(state)
+	s.login.ServerEndPoint = auth.ServerEndPoint(settings)
+	return nil
+}
+
+// identify takes over who is there and what is wanted.
+func (s *Session) identify(start wire.Start) error {
+	version, unknown, negotiate := start.Negotiate()
+	if negotiate {
+		s.reply(func(b []byte) []byte { return wire.AppendNegotiate(b, version, unknown) })
+	}
+	s.protocol = version
+	s.params = maps.Clone(start.Params)
+	maps.DeleteFunc(s.params, func(name, _ string) bool { return strings.HasPrefix(name, "_pq_.") })
+	user := s.params["user"]
+	if user == "" {
+		return pgerr.Fatal(pgerr.InvalidAuthorization, "no PostgreSQL user name specified in startup packet")
+	}
+	if s.params["database"] == "" {
+		s.params["database"] = user
+	}
+	if replication := s.params["replication"]; replication != "" && !isOff(replication) {
+		return pgerr.Fatal(pgerr.FeatureNotSupported, "replication connections are not supported").
+			WithHint("Connect to a node directly.")
+	}
+	s.login.User, s.login.Database = user, s.params["database"]
+	s.login.Origin = originOf(s.front.NetConn().RemoteAddr())
+	s.key = pool.KeyOf(s.params)
+	s.log = s.log.With(zap.String(logkey.User, user), zap.String(logkey.Database, s.login.Database))
+	return nil
+}
+
+func isOff(value string) bool {
+	switch strings.ToLower(value) {
+	case "off", "false", "no", "0":
+		return true
+	}
+	return false
+}
+
+func originOf(addr net.Addr) auth.Origin {
+	if tcp, ok := addr.(*net.TCPAddr); ok {
+		ip, _ := netip.AddrFromSlice(tcp.IP)
+		return auth.Origin{Addr: ip.Unmap()}
+	}
+	return auth.Origin{Local: true}
+}
+
+// admit finds out whether the frontend may come in, and gets its connections.
+func (s *Session) admit(ctx context.Context) error {
+	s.view = s.Cluster.View()
+	s.lb = s.pickLoadBalanceNode()
+	peer := wire.Login{Conn: s.front}
+	authenticator := s.Auth()
+	credential, err := authenticator.Frontend(ctx, peer, s.login)
+	if err != nil {
+		return err
+	}
+	s.credential = credential
+	s.source = authenticator.SecretSource(peer, s.login)
+	defer func() { s.source = nil }() // the frontend is asked for its password at log-in only
+	if err := s.reuse(ctx, authenticator, peer); err != nil {
+		return err
+	}
+	return s.connectAll(ctx)
+}
+
+// reuse takes a set of connections from the pool, as far as the frontend has shown what
+// their backends were shown.
+func (s *Session) reuse(ctx context.Context, authenticator *auth.Authenticator, peer auth.Peer) error {
+	s.set = s.takeSet()
+	if s.set == nil {
+		s.set = pool.NewSet(s.key)
+		return nil
+	}
+	if s.credential.IsZero() {
+		asked := s.mainOf(s.set).Opened()
+		credential, err := authenticator.AskAgain(ctx, peer, s.login, asked)
+		if err != nil {
+			s.Pool.CloseSet(s.set)
+			return err
+		}
+		if !credential.IsZero() {
+			s.credential = credential
+			s.source = nil
+		}
+	}
+	for id, conn := range s.set.Conns {
+		if s.view.Up(id) && conn.Opened().Serves(s.credential) {
+			s.setLink(newLink(s, conn))
+		} else {
+			s.Pool.Close(conn)
+		}
+	}
+	clear(s.set.Conns)
+	return nil
+}
+
+func (s *Session) takeSet() *pool.Set {
+	if !s.Config().Pool.ConnectionCache {
+		return nil
+	}
+	set := s.Pool.Take(s.key)
+	if set != nil && len(set.Conns) == 0 {
+		return nil
+	}
+	return set
+}
+
+// mainOf is the connection to the lowest node of a set.
+func (s *Session) mainOf(set *pool.Set) *backend.Conn {
+	var main *backend.Conn
+	for _, conn := range set.Conns {
+		if main == nil || conn.Node() < main.Node() {
+			main = conn
+		}
+	}
+	return main
+}
+
+// connectAll connects to every live node: to main first, which decides what the
+// frontend is asked (enable_pool_hba = off), then to the others at the same time.
+func (s *Session) connectAll(ctx context.Context) error {
+	for {
+		main, ok := s.view.Main()
+		if !ok {
+			return errNoNodes()
+		}
+		if s.link(main) == nil {
+			if err := s.join(ctx, main); err != nil {
+				return err
+			}
+		}
+		if err := s.connectOthers(ctx); err != nil {
+			return err
+		}
+		s.refreshView()
+		if s.main() != nil {
+			return nil
+		}
+	}
+}
+
+func (s *Session) connectOthers(ctx context.Context) error {
+	var dialled sync.WaitGroup
+	type result struct {
+		id   config.NodeID
+		conn *backend.Conn
+		err  error
+	}
+	var results []*result
+	for _, id := range s.view.Live() {
+		if s.link(id) != nil {
+			continue
+		}
+		r := &result{id: id}
+		results = append(results, r)
+		dialled.Go(func() { r.conn, r.err = s.connect(ctx, id) })
+	}
+	dialled.Wait()
+	var failed error
+	for _, r := range results {
+		if r.err == nil {
+			s.setLink(newLink(s, r.conn))
+		} else if err := s.notReached(ctx, r.id, r.err); err != nil {
+			failed = err
+		}
+	}
+	return failed
+}
+
+// logIn logs in to a backend as the frontend's user.
+func (s *Session) logIn(ctx context.Context, conn wire.Login, secured *tls.ConnectionState) (auth.Opened, error) {
+	return auth.Backend(ctx, conn, s.login.User, s.credential, auth.BackendOptions{TLS: secured, Source: s.source})
+}
+
+// welcome tells the frontend that it is in.
+func (s *Session) welcome() {
+	s.Registry.add(s)
+	s.log = s.log.With(zap.Uint32(logkey.Session, s.id))
+	s.introduce()
+	s.reply(func(b []byte) []byte { return wire.AppendMessage(b, wire.KindAuthentication, []byte{0, 0, 0, 0}) })
+	main := s.main()
+	for name, value := range main.conn.Params() {
+		s.reply(func(b []byte) []byte { return wire.AppendParameterStatus(b, name, value) })
+	}
+	s.reply(func(b []byte) []byte { return wire.AppendKeyData(b, s.id, s.secret) })
+	s.reply(func(b []byte) []byte { return wire.AppendReady(b, wire.TxIdle) })
+	s.flush()
+}
+
+// refuse tells a frontend why it cannot come in.
+func (s *Session) refuse(err error) {
+	s.dropLinks()
+	if errors.Is(err, errServed) {
+		return
+	}
+	s.log.Info("frontend not let in", zap.Error(err))
+	s.tellFatal(err)
+}
+
+// farewellTimeout bounds the writing of a last error to a frontend that may not read.
+const farewellTimeout = time.Second
+
+func (s *Session) boundFarewell() { s.front.SetDeadline(time.Now().Add(farewellTimeout)) }

@@ -1,0 +1,59 @@
+package session
+
+import (
+	"time"
+
+	"github.com/pgchorus/pgchorus/internal/config"
+	"github.com/pgchorus/pgchorus/internal/wire"
+)
+
+// txKind says who opened the transaction.
+type txKind uint8
+
+const (
+	txNone     txKind = iota
+	txImplicit        // ours: around statements outside of a block
+	txExplicit        // the frontend's BEGIN
+)
+
+// noNode stands for no node.
+const noNode config.NodeID = -1
+
+// transaction is what this transaction has done so far.
+type transaction struct {
+	kind  txKind
+	begin string // the text that opens the block on a node
+	// isolation is what BEGIN or SET TRANSACTION asked for; empty for the default.
+	isolation string
+	failed    bool // aborted: only its end is awaited
+	wrote     bool // something was sent to all nodes
+	alone     bool // something that may write was sent to one node (raw mode)
+	inside    bool // has entered the barrier
+	readNode  config.NodeID
+	at        time.Time // the value of now() in it; zero until it is asked for
+}
+
+const plainBegin = "BEGIN"
+
+func (tx *transaction) open(kind txKind, begin, isolation string) {
+	*tx = transaction{kind: kind, begin: begin, isolation: isolation, readNode: noNode}
+}
+
+// now is the transaction's time, the same for all of its statements.
+func (tx *transaction) now() time.Time {
+	if tx.at.IsZero() {
+		tx.at = time.Now()
+	}
+	return tx.at
+}
+
+// status is what the frontend is told in ReadyForQuery.
+func (tx *transaction) status() wire.TxStatus {
+	switch {
+	case tx.kind != txExplicit:
+		return wire.TxIdle
+	case tx.failed:
+		return wire.TxFailed
+	}
+	return wire.TxOpen
+}

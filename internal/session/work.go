@@ -1,0 +1,80 @@
+package session
+
+import (
+	"strings"
+
+	"github.com/pgchorus/pgchorus/internal/wire"
+)
+
+// work is what the session is about to have done by one node or by all: each link
+// encodes it for its node.
+type work interface {
+	appendTo(l *link)
+}
+
+// queryWork is one statement by simple query.
+type queryWork struct {
+	sql string
+	// shift is added to positions in errors: where the statement begins in the
+	// frontend's string, in characters.
+	shift int
+	// bare keeps a BEGIN away from it.
+	bare bool
+	// needs is a prepared statement that it names; nil for none.
+	needs *prepared
+}
+
+func (w *queryWork) appendTo(l *link) {
+	l.appendSync()
+	w.appendNeeded(l)
+	if w.bare || !l.needsBegin() {
+		l.appendQuery(wire.Expect{What: wire.ExpectQuery, Shift: w.shift}, w.sql)
+		return
+	}
+	// BEGIN and the statement travel as one Query: the server flushes its answer
+	// once instead of twice.
+	prefix := l.s.tx.begin + beginSeparator(l.s.tx.begin)
+	shift := w.shift - len([]rune(prefix))
+	l.appendQuery(wire.Expect{What: wire.ExpectQuery, HideTags: 1, Shift: shift}, prefix, w.sql)
+}
+
+// beginSeparator keeps a comment behind BEGIN from swallowing what follows it.
+func beginSeparator(begin string) string {
+	if strings.Contains(begin, "--") {
+		return "\n;"
+	}
+	return ";"
+}
+
+// appendNeeded gives the node a statement that was prepared elsewhere.
+func (w *queryWork) appendNeeded(l *link) {
+	if w.needs == nil || l.prepared[w.needs.name] == w.needs {
+		return
+	}
+	if w.needs.bySQL {
+		l.appendQuery(wire.Expect{What: wire.ExpectQuery, Hide: true}, w.needs.text)
+		l.prepared[w.needs.name] = w.needs
+		return
+	}
+	l.appendNeeded(w.needs)
+	l.unsynced = true
+	l.appendSync()
+}
+
+// callWork is a function call message.
+type callWork struct {
+	frame wire.Frame
+}
+
+func (w *callWork) appendTo(l *link) {
+	l.appendSync()
+	if l.needsBegin() {
+		l.appendQuery(wire.Expect{What: wire.ExpectQuery, Hide: true}, l.s.tx.begin)
+	}
+	l.append(wire.Expect{What: wire.ExpectFunctionCall}, func(b []byte) []byte { return append(b, w.frame...) })
+}
+
+// syncWork ends an extended query.
+type syncWork struct{}
+
+func (syncWork) appendTo(l *link) { l.appendSync() }
