@@ -32,6 +32,8 @@ const (
 type batch struct {
 	messages []wire.Frame // copies
 	bytes    int
+	// end is what closed the messages that are being run.
+	end batchEnd
 	// copied: a COPY FROM STDIN was run, during which the server would have ignored
 	// the Sync that had come before the data.
 	copied bool
@@ -57,7 +59,9 @@ func (s *Session) runBatch(ctx context.Context, end batchEnd) error {
 	if len(s.batch.messages) > 0 {
 		s.running.begin()
 		s.refreshView()
+		s.batch.end = end
 		ok, err := s.runMessages(ctx, end)
+		s.batch.end = endNone
 		if err != nil {
 			return err
 		}

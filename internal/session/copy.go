@@ -23,7 +23,7 @@ func (s *Session) copyToAll(nodes []replicator.Node) error {
 // its answer is read. An error is the frontend's: it has gone, or said something
 // that has no place in copy data, and the nodes are told to give up.
 func (s *Session) pumpCopy(links []*link) error {
-	s.batch.copied = len(s.batch.messages) > 0
+	s.batch.copied = s.batch.end == endSync
 	s.flush()
 	for {
 		if !s.front.HasFrame() {

@@ -232,6 +232,8 @@ func (s *Session) noteStatement(stmt *parser.Statement, sql string) {
 		s.forgetPrepared(stmt)
 	case parser.Discard:
 		s.forgetDiscarded(stmt)
+	case parser.RollbackTo:
+		s.tx.failed = false
 	case parser.Listen:
 		s.settings.listening = true
 	case parser.Unlisten:

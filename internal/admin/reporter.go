@@ -1,0 +1,71 @@
+package admin
+
+import (
+	"context"
+	"time"
+
+	"github.com/pgchorus/pgchorus/internal/config"
+)
+
+// Reporter is what the parts have to offer to be shown. Its methods may be called
+// from any goroutine and do not wait, but for Ping.
+type Reporter interface {
+	Nodes() []Node
+	Sessions() []Session
+	Sets() []Set
+	// Ping finds out whether a node's server is up, for pg_status.
+	Ping(ctx context.Context, id config.NodeID) bool
+}
+
+// Node is one node with its figures.
+type Node struct {
+	ID       config.NodeID
+	Host     string
+	Port     int
+	Status   string
+	Role     string
+	Weight   float64
+	Since    time.Time
+	Reads    uint64
+	Checked  bool // health_check_period is not 0
+	Commands Commands
+	Health   Health
+}
+
+// Commands count what a node was sent and what it answered badly.
+type Commands struct {
+	Select, Insert, Update, Delete, DDL, Other uint64
+	Panic, Fatal, Error                        uint64
+}
+
+// Health are the figures of the health check.
+type Health struct {
+	Total, Success, Fail, Skip, Retry          uint64
+	AverageRetry                               float64
+	MaxRetry                                   int
+	MaxDuration, MinDuration                   time.Duration
+	AverageDuration                            float64 // milliseconds
+	LastCheck, LastSuccess, LastSkip, LastFail time.Time
+}
+
+// Session is one frontend that is logged in.
+type Session struct {
+	ID              uint32
+	User, Database  string
+	Frontend        string
+	State           string
+	Started         time.Time
+	Connected       time.Time
+	Uses            int
+	LoadBalanceNode config.NodeID
+	Backends        map[config.NodeID]uint32
+}
+
+// Set is a kept set of connections that no session uses.
+type Set struct {
+	User, Database          string
+	Created                 time.Time
+	Connected, Disconnected time.Time
+	Uses                    int
+	Backends                map[config.NodeID]uint32
+}
