@@ -137,13 +137,13 @@ func TestNodeThatWasDownDoesNotComeUpByItselfThoughNoneElseDoes(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pgpool_status")
 	writeFile(t, path, "up\ndown\nup\n")
 	inWorldWith(t, NewStatusFile(path), threeNodes(), []config.NodeID{0, 2}, func(t *testing.T, w *world) {
-		time.Sleep(time.Hour)
+		time.Sleep(time.Minute)
 		w.wantView(t, "0 down, 1 down, 2 down @0")
 		if err := w.Attach(t.Context(), 1); err != nil {
 			t.Fatal(err)
 		}
 		w.prober.revive(0, 2)
-		time.Sleep(time.Hour)
+		time.Sleep(time.Minute)
 		w.wantView(t, "0 down, 1 waiting, 2 down @1")
 	})
 }

@@ -214,12 +214,12 @@ func (s *Session) pgpool(sql string) (Table, string, error) {
 	command := strings.ToUpper(words[1])
 	switch {
 	case command == "SHOW" && len(words) == 3:
-		return s.pgpoolShow(strings.ToLower(words[2]))
+		return s.pgpoolShow(words[2])
 	case command == "SET" && len(words) >= 4:
 		name, value := cutSetting(words[2:])
 		return Table{}, "SET", s.pgpoolSet(strings.ToLower(name), value)
 	case command == "RESET" && len(words) == 3:
-		return Table{}, "RESET", s.pgpoolReset(strings.ToLower(words[2]))
+		return s.pgpoolReset(strings.ToLower(words[2]))
 	}
 	return Table{}, "", pgerr.Newf(pgerr.SyntaxError, "syntax error at or near %q", words[len(words)-1]).
 		WithHint("PGPOOL SHOW name | PGPOOL SHOW ALL | PGPOOL SET name TO value | PGPOOL RESET name | PGPOOL RESET ALL")
@@ -246,14 +246,16 @@ func unquoted(value string) string {
 	return value
 }
 
-func (s *Session) pgpoolShow(name string) (Table, string, error) {
+// pgpoolShow: one parameter is a column named as it was typed, several are rows.
+func (s *Session) pgpoolShow(typed string) (Table, string, error) {
+	name := strings.ToLower(strings.Trim(typed, `"`))
+	if value, _, ok := s.config().Show(name); ok {
+		table := Table{Columns: []string{typed}, Rows: [][]string{{value}}}
+		return table, selectTag(table), nil
+	}
 	rows, ok := s.config().ShowRows(name)
 	if !ok {
-		return Table{}, "", pgerr.Newf(pgerr.UndefinedObject, "unrecognized configuration parameter %q", name)
-	}
-	if len(rows) == 1 && name != "all" {
-		table := Table{Columns: []string{name}, Rows: [][]string{{rows[0].Value}}}
-		return table, selectTag(table), nil
+		return Table{}, "", pgerr.Newf(pgerr.UndefinedObject, "config variable %q not found", name)
 	}
 	table := Table{Columns: []string{"item", "value", "description"}}
 	for _, row := range rows {
@@ -277,12 +279,13 @@ func (s *Session) pgpoolSet(name, value string) error {
 	return nil
 }
 
-func (s *Session) pgpoolReset(name string) error {
+// pgpoolReset answers RESET of one name with the tag SET, as Pgpool-II does.
+func (s *Session) pgpoolReset(name string) (Table, string, error) {
 	if name == "all" {
 		s.settings.own = nil
-		return nil
+		return Table{}, "RESET", nil
 	}
-	return s.pgpoolSet(name, "default")
+	return Table{}, "SET", s.pgpoolSet(name, "default")
 }
 
 // sessionError gives a refused PGPOOL SET its SQLSTATE.
@@ -298,7 +301,7 @@ func sessionError(err error) error {
 	case config.NotInSession:
 		code = pgerr.CantChangeRuntimeParam
 	}
-	return pgerr.New(code, refused.Message)
+	return &pgerr.Error{Severity: pgerr.SeverityError, Code: code, Message: refused.Message, Detail: refused.Detail, Hint: refused.Hint}
 }
 
 // replyTable sends a table's rows, with their description if asked for.
