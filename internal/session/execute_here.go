@@ -301,7 +301,7 @@ func sessionError(err error) error {
 	case config.NotInSession:
 		code = pgerr.CantChangeRuntimeParam
 	}
-	return &pgerr.Error{Severity: pgerr.SeverityError, Code: code, Message: refused.Message, Detail: refused.Detail, Hint: refused.Hint}
+	return &pgerr.Error{Severity: pgerr.SeverityError, Code: code, Message: refused.Message, Hint: refused.Hint}
 }
 
 // replyTable sends a table's rows, with their description if asked for.
