@@ -116,6 +116,7 @@ func (l *link) note() {
 		l.unsynced = true // the server ignores the Sync that was sent along
 	}
 	if l.answer.Failed() {
+		l.s.Counters.failed(l.ID(), "ERROR")
 		for _, p := range l.parses {
 			if p.at >= l.exchange.FailedAt() {
 				delete(l.prepared, p.prepared.name)

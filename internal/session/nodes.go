@@ -182,6 +182,9 @@ func (s *Session) loginPatience(limit time.Duration) time.Duration {
 func (s *Session) lost(ctx context.Context, l *link, cause error) (alive bool) {
 	id := l.ID()
 	fatal := l.conn.Fatal
+	if fatal != nil {
+		s.Counters.failed(id, wire.ErrorField(fatal, wire.FieldSeverity))
+	}
 	s.dropLink(l)
 	if !s.Cluster.View().Up(id) {
 		s.refreshView()

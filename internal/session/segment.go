@@ -74,15 +74,9 @@ func (g *segment) run(ctx context.Context, end batchEnd) (ok bool, err error) {
 	s := g.s
 	g.end = end
 	s.work = g
-	for _, st := range g.steps {
-		if st.kind == wire.KindExecute && st.prepared != nil {
-			s.Counters.count(st.prepared.stmt.Kind)
-		}
-	}
 	if g.where.all {
 		ok, err = g.runAll(ctx)
 	} else {
-		s.Counters.read(g.where.node)
 		ok, err = s.executeOne(ctx, g.where)
 	}
 	g.conclude(ok)
@@ -182,12 +176,21 @@ func (g *segment) appendTo(l *link) {
 			g.appendStep(l, st)
 		}
 	}
+	g.countExecutes(l)
 	l.unsynced = true
 	switch {
 	case g.end == endSync, g.where.all:
 		l.appendSync()
 	default:
 		l.append(wire.Expect{}, wire.AppendFlush)
+	}
+}
+
+func (g *segment) countExecutes(l *link) {
+	for _, st := range g.steps {
+		if st.kind == wire.KindExecute && st.prepared != nil {
+			l.s.Counters.sent(l.ID(), st.prepared.stmt.Kind)
+		}
 	}
 }
 

@@ -51,7 +51,7 @@ func (s *Session) runString(ctx context.Context, text string) (ok bool, err erro
 // runReadOnlyString lets one node run a string of reads as it is.
 func (s *Session) runReadOnlyString(ctx context.Context, text string) (ok bool, err error) {
 	where := s.route(true)
-	s.work = &queryWork{sql: text}
+	s.work = &queryWork{sql: text, kind: parser.Select}
 	if where.all {
 		return s.executeAll(ctx, allOptions{})
 	}
@@ -84,15 +84,13 @@ func (s *Session) runStatement(ctx context.Context, stmt *parser.Statement, sql 
 	if s.tx.failed && stmt.Kind != parser.RollbackTo {
 		return s.refused(errFailedTransaction())
 	}
-	s.Counters.count(stmt.Kind)
 	needs, err := s.needed(stmt)
 	if err != nil {
 		return s.refused(err)
 	}
 	where := s.route(s.readsOnly(stmt))
 	if !where.all {
-		s.work = &queryWork{sql: sql, shift: shift, needs: needs}
-		s.Counters.read(where.node)
+		s.work = &queryWork{sql: sql, kind: stmt.Kind, shift: shift, needs: needs}
 		ok, err = s.executeOne(ctx, where)
 		return s.noteResult(stmt, sql, ok), err
 	}
@@ -104,7 +102,7 @@ func (s *Session) runStatement(ctx context.Context, stmt *parser.Statement, sql 
 // transaction blocks asks for.
 func (s *Session) replicate(ctx context.Context, stmt *parser.Statement, sql string, shift int, needs *prepared) (ok bool, err error) {
 	outside := s.tx.kind == txNone
-	w := &queryWork{sql: s.withTime(stmt, sql), shift: shift, needs: needs}
+	w := &queryWork{sql: s.withTime(stmt, sql), kind: stmt.Kind, shift: shift, needs: needs}
 	s.work = w
 	switch {
 	case outside && (stmt.Block == parser.BlockNever || stmt.Block == parser.BlockOnly):

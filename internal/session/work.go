@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/pgchorus/pgchorus/internal/wire"
+	"github.com/pgchorus/pgchorus/parser"
 )
 
 // work is what the session is about to have done by one node or by all: each link
@@ -14,7 +15,8 @@ type work interface {
 
 // queryWork is one statement by simple query.
 type queryWork struct {
-	sql string
+	sql  string
+	kind parser.Kind
 	// shift is added to positions in errors: where the statement begins in the
 	// frontend's string, in characters.
 	shift int
@@ -25,6 +27,7 @@ type queryWork struct {
 }
 
 func (w *queryWork) appendTo(l *link) {
+	l.s.Counters.sent(l.ID(), w.kind)
 	l.appendSync()
 	w.appendNeeded(l)
 	if w.bare || !l.needsBegin() {
@@ -67,6 +70,7 @@ type callWork struct {
 }
 
 func (w *callWork) appendTo(l *link) {
+	l.s.Counters.sent(l.ID(), parser.Utility)
 	l.appendSync()
 	if l.needsBegin() {
 		l.appendQuery(wire.Expect{What: wire.ExpectQuery, Hide: true}, l.s.tx.begin)
