@@ -13,11 +13,11 @@
 //
 // # States
 //
-//	          answers at start, or attached            first connection
-//	Down, ------------------------------------> Waiting --------------> Up
-//	Unused                                         |                     |
-//	  ^        does not answer, fenced, detached   |                     |
-//	  +--------------------------------------------+---------------------+
+//	         answers at start, or attached           first connection
+//	Down,  ---------------------------------> Waiting ---------------> Up
+//	Unused                                       |                     |
+//	   ^     does not answer, fenced, detached   |                     |
+//	   +-----------------------------------------+---------------------+
 //
 // Waiting and Up are both in service ("live"); the words are Pgpool-II's. Nothing
 // leads from Down to Waiting by itself once any node has been in service, because

@@ -207,11 +207,12 @@ func TestCommandIsLoggedWithItsOutcome(t *testing.T) {
 		name  string
 		line  string
 		limit time.Duration
+		out   string
 		log   string
 	}{
-		{"ends well", "echo moved", time.Minute, "command ended"},
-		{"ends with an error", "echo moved; exit 1", time.Minute, "command ended with an error"},
-		{"takes too long", "echo moved; exec sleep 1000", 50 * time.Millisecond, "command took too long and was ended"},
+		{"ends well", "echo moved", time.Minute, "moved\n", "command ended"},
+		{"ends with an error", "echo moved; exit 1", time.Minute, "moved\n", "command ended with an error"},
+		{"takes too long", "exec sleep 1000", time.Millisecond, "", "command took too long and was ended"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -220,19 +221,19 @@ func TestCommandIsLoggedWithItsOutcome(t *testing.T) {
 			cfg.CommandTimeout = tt.limit
 			w := newManager(nil, cfg)
 			w.runCommand(t.Context(), command{name: "failover_command", line: tt.line, node: 1})
-			wantCommandLog(t, w.logs, tt.line, tt.log)
+			wantCommandLog(t, w.logs, tt.line, tt.out, tt.log)
 		})
 	}
 }
 
-func wantCommandLog(t *testing.T, logs *observer.ObservedLogs, line, outcome string) {
+func wantCommandLog(t *testing.T, logs *observer.ObservedLogs, line, output, outcome string) {
 	t.Helper()
 	if logs.FilterMessage("execute command").FilterField(zap.String("command", line)).Len() != 1 {
 		t.Errorf("the command itself is not in the log: %v", logs.All())
 	}
 	entries := logs.FilterMessage(outcome).All()
-	if len(entries) != 1 || entries[0].ContextMap()["output"] != "moved\n" {
-		t.Errorf("log %v, want %q with the output", logs.All(), outcome)
+	if len(entries) != 1 || entries[0].ContextMap()["output"] != output {
+		t.Errorf("log %v, want %q with output %q", logs.All(), outcome, output)
 	}
 }
 
@@ -249,7 +250,7 @@ func TestCommandsBeyondTheBoundAreRefusedAloud(t *testing.T) {
 	}
 }
 
-func TestStatusOfCommandsAtTheEndIsLogged(t *testing.T) {
+func TestCommandsThatAreLeftAtTheEndAreCounted(t *testing.T) {
 	w := newManager(nil, threeNodes())
 	v := parseView(t, "0 up, 1 down")
 	w.enqueue("failover_command", "true", 1, v, v)

@@ -85,15 +85,16 @@ func (s *Session) judge(ctx context.Context, out *replicator.Outcome, mark wire.
 	return true, s.gone
 }
 
-// noteLosses reports lost nodes. A node that is alive but lost its connection has
-// rolled back its part of the transaction, so the transaction cannot be committed:
+// noteLosses reports lost nodes. A node that stays in service but lost its connection
+// has rolled back its part of the transaction, so the transaction cannot be committed:
 // torn says so. With a bare statement it is not known whether it took effect there,
 // so the node has to go.
 func (s *Session) noteLosses(ctx context.Context, out *replicator.Outcome, bare bool) (torn error) {
 	for _, loss := range out.Lost {
 		l := loss.Node.(*link)
 		id := l.ID()
-		if !s.lost(ctx, l, loss.Err) {
+		s.lost(ctx, l, loss.Err)
+		if !s.view.Up(id) {
 			continue
 		}
 		if bare && !out.Failed() {

@@ -134,13 +134,24 @@ func (s *Session) setLink(l *link) {
 func (s *Session) notReached(ctx context.Context, id config.NodeID, cause error) error {
 	if !wasRefused(cause) {
 		_, alive, err := s.Cluster.Suspect(ctx, id, cause)
-		if err == nil && !alive {
-			s.refreshView()
+		s.refreshView()
+		switch {
+		case !s.view.Up(id):
 			return nil
+		case err == nil && !alive:
+			return errStillInService(id, cause)
 		}
 	}
 	s.log.Warn("node does not let the session in", zap.Int(logkey.Node, int(id)), zap.Error(cause))
 	return cause
+}
+
+// errStillInService is told when a node is dead and must not be left out: it is the
+// last one, or failover is off for it.
+func errStillInService(id config.NodeID, cause error) error {
+	return pgerr.Fatalf(pgerr.CannotConnectNow, "node %d cannot be reached", id).
+		WithDetail("It is in service: no other node is left, or it must not be detached by itself (failover_on_backend_error, backend_flag%d).", id).
+		Wrap(cause)
 }
 
 // wasRefused reports whether a server answered and would not have us.
