@@ -254,6 +254,7 @@ func (s *Session) planParse(frame wire.Frame) (step, error) {
 	if s.tx.failed && !endsFailed(p.kind()) {
 		return step{}, errFailedTransaction()
 	}
+	p.sent = s.withRolePassword(p.stmt, p.sent)
 	st := step{kind: wire.KindParse, frame: frame, prepared: p}
 	if s.answersHere(p) {
 		st.local = s.parseHere(p)

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"time"
 
 	"github.com/pgchorus/pgchorus/internal/pgerr"
@@ -31,7 +32,7 @@ func newPrepared(m wire.ParseMessage, script *parser.Script) (*prepared, error) 
 		return nil, pgerr.New(pgerr.SyntaxError, "cannot insert multiple commands into a prepared statement")
 	}
 	p.stmt = &script.Statements[0]
-	if len(p.stmt.TimeCalls) > 0 && p.stmt.Kind != parser.Prepare {
+	if spliceable(p.stmt.TimeCalls) && p.stmt.Kind != parser.Prepare {
 		p.params = max(p.stmt.MaxParam, len(m.Types))
 		p.timeParam = p.params + 1
 		p.sent = parser.ParamTime(m.Query, p.stmt.TimeCalls, p.timeParam)
@@ -55,6 +56,11 @@ func (p *prepared) appendBind(dst []byte, frame wire.Frame, at time.Time) ([]byt
 
 // timeLayout is a timestamptz as PostgreSQL reads it under every DateStyle.
 const timeLayout = "2006-01-02 15:04:05.999999+00"
+
+// spliceable reports whether any of the calls is replaced at all.
+func spliceable(calls []parser.TimeCall) bool {
+	return slices.ContainsFunc(calls, parser.TimeCall.Spliceable)
+}
 
 // portal is what Bind created.
 type portal struct {

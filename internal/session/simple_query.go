@@ -94,15 +94,15 @@ func (s *Session) runStatement(ctx context.Context, stmt *parser.Statement, sql 
 		ok, err = s.executeOne(ctx, where)
 		return s.noteResult(stmt, sql, ok), err
 	}
-	ok, err = s.replicate(ctx, stmt, sql, shift, needs)
+	ok, err = s.replicate(ctx, stmt, sql, shift, several, needs)
 	return s.noteResult(stmt, sql, ok), err
 }
 
 // replicate runs a statement on all nodes, in the way that its relation to
 // transaction blocks asks for.
-func (s *Session) replicate(ctx context.Context, stmt *parser.Statement, sql string, shift int, needs *prepared) (ok bool, err error) {
+func (s *Session) replicate(ctx context.Context, stmt *parser.Statement, sql string, shift int, several bool, needs *prepared) (ok bool, err error) {
 	outside := s.tx.kind == txNone
-	w := &queryWork{sql: s.withTime(stmt, sql), kind: stmt.Kind, shift: shift, needs: needs}
+	w := &queryWork{sql: s.sameEverywhere(stmt, sql, several), kind: stmt.Kind, shift: shift, needs: needs}
 	s.work = w
 	switch {
 	case outside && (stmt.Block == parser.BlockNever || stmt.Block == parser.BlockOnly):
@@ -149,6 +149,18 @@ func (s *Session) runMayCommit(ctx context.Context, w *queryWork) (ok bool, err 
 func (s *Session) triedToCommit() bool {
 	main := s.main()
 	return main != nil && main.answer.Code() == string(pgerr.InvalidTransactionTermination)
+}
+
+// sameEverywhere replaces what each node would compute for itself. several: the text
+// is a part of the string that stmt was classified from.
+func (s *Session) sameEverywhere(stmt *parser.Statement, sql string, several bool) string {
+	switch {
+	case !isRole(stmt):
+		return s.withTime(stmt, sql)
+	case several:
+		stmt = &parser.Classify(sql).Statements[0]
+	}
+	return s.withRolePassword(stmt, sql)
 }
 
 // withTime replaces what nodes would compute differently from their clocks.
