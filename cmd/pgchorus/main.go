@@ -1,0 +1,15 @@
+// Command pgchorus serves one PostgreSQL to its frontends and keeps several in
+// step behind it. Without a subcommand it serves, with Pgpool-II's letters.
+package main
+
+import (
+	"fmt"
+	"os"
+)
+
+func main() {
+	if err := newRootCommand().Execute(); err != nil {
+		fmt.Fprintln(os.Stderr, "pgchorus: "+err.Error())
+		os.Exit(exitCode(err))
+	}
+}
