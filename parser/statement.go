@@ -1,0 +1,168 @@
+package parser
+
+// Script is what one query string holds. It is never changed once returned and
+// may be shared between goroutines.
+type Script struct {
+	// Statements has at least one element; a string of blanks has one Empty.
+	Statements []Statement
+	// Err is why the string could not be parsed, a *pgerr.Error with Position
+	// where pg_query gives one, or nil. Then the only statement is Unknown.
+	Err error
+	// ReadOnly: every statement is.
+	ReadOnly bool
+	// TransactionControl: some statement begins or ends a transaction or sets or
+	// releases a savepoint.
+	TransactionControl bool
+	// LiteralSensitive: another number or string in the place of one of its own
+	// could change the facts, so they hold for this exact text only.
+	LiteralSensitive bool
+	// AssumesStandardStrings: a plain string holds a backslash, so the facts hold
+	// only while standard_conforming_strings is on.
+	AssumesStandardStrings bool
+}
+
+// Statement is the facts about one statement.
+type Statement struct {
+	Kind  Kind
+	Block Block
+
+	// ReadOnly: executing it on one node alone is safe. It changes nothing, locks
+	// no rows at any depth, and calls only functions known to be free of side
+	// effects. What leaves something in the session (PREPARE, DECLARE, SET) is
+	// not; Inner has the answer for what is prepared or declared.
+	ReadOnly bool
+	// ReadBySyntax is ReadOnly as far as the text can tell: it would be ReadOnly
+	// if every one of UnknownFunctions had no side effects.
+	ReadBySyntax bool
+
+	// Start and Length are the bytes of the statement within the string; Length
+	// -1 is "to the end". A lone statement covers the whole string. Inner has the
+	// place of the statement around it. See Text.
+	Start, Length int
+
+	// Node is the type of the parse tree's root, such as "CreatedbStmt".
+	Node string
+	// Name is the name of the prepared statement, cursor, savepoint, channel,
+	// setting or global transaction; All is set for ALL and *.
+	Name string
+	All  bool
+	// Value is what SET gives, when that is one constant; Values has them all.
+	Value  string
+	Values []string
+	// Default: SET x TO DEFAULT.
+	Default bool
+
+	// Inner is the statement within PREPARE, EXPLAIN, DECLARE, COPY (query).
+	Inner *Statement
+	// Analyze: EXPLAIN with ANALYZE, so that Inner is executed.
+	Analyze bool
+
+	// Isolation is "", "read uncommitted", "read committed", "repeatable read" or
+	// "serializable", as BEGIN, SET TRANSACTION, SET SESSION CHARACTERISTICS and
+	// SET (default_)transaction_isolation say.
+	Isolation            string
+	ReadOnlyTransaction  bool
+	ReadWriteTransaction bool
+	Chain                bool // AND CHAIN
+
+	// Reads and Writes are the relations named, each once. The target of UPDATE
+	// and DELETE is in Writes only. Views are not expanded here. For EXPLAIN
+	// without ANALYZE all are in Reads; for PREPARE see Inner.
+	Reads, Writes []Relation
+	// Functions are the functions called by name, each once, at any depth.
+	Functions []Function
+	// UnknownFunctions are those of Functions with class UnknownFunction.
+	UnknownFunctions []Function
+	// NodeLocal: a function tells of the one node that it runs on.
+	NodeLocal bool
+
+	// TimeCalls are the places in the whole string where the current time is
+	// asked for, in order; only for statements that are not ReadOnly, never in
+	// DDL. Those of a prepared statement are in Inner.
+	TimeCalls []TimeCall
+	// UntypedTimeString: a bare constant 'now', 'today', 'tomorrow' or
+	// 'yesterday' stands where only the server knows its type. It is set for
+	// every kind of statement.
+	UntypedTimeString bool
+
+	MaxParam         int  // the highest $n, 0 for none
+	Returning        bool // RETURNING on any data-modifying part
+	HasLockingClause bool // FOR UPDATE and its relatives, at any depth
+	Holds            bool // DECLARE ... WITH HOLD
+	ToStdout         bool // COPY ... TO STDOUT
+	FromStdin        bool // COPY ... FROM STDIN
+
+	// facts that only decide whether another text may share this script
+	valueSensitive bool
+	changes        bool // has DML, INTO or a write of its own
+}
+
+// Relation is a table, view, index or sequence as it is named in a statement.
+// Names are folded as PostgreSQL folds them, without quotes.
+type Relation struct {
+	Schema    string // "" when not given
+	Name      string
+	Temporary bool // created by this statement as TEMPORARY
+}
+
+func (r Relation) String() string {
+	if r.Schema == "" {
+		return r.Name
+	}
+	return r.Schema + "." + r.Name
+}
+
+// Function is a function called by name.
+type Function struct {
+	Schema string // "" when not given
+	Name   string
+	Class  FunctionClass
+	// Args are the leading constant arguments, for those functions whose meaning
+	// hangs on them: nextval, currval, setval, set_config, pg_notify,
+	// pg_terminate_backend, pg_cancel_backend.
+	Args []string
+}
+
+func (f Function) String() string {
+	if f.Schema == "" {
+		return f.Name
+	}
+	return f.Schema + "." + f.Name
+}
+
+// Text returns the statement's part of sql, the string it was classified from,
+// without surrounding blanks and semicolons. Comments that stand before a lone
+// statement stay.
+func (s *Statement) Text(sql string) string {
+	end := len(sql)
+	if s.Length >= 0 && s.Start+s.Length <= len(sql) {
+		end = s.Start + s.Length
+	}
+	if s.Start > end {
+		return ""
+	}
+	return trimStatement(sql[s.Start:end])
+}
+
+// trimStatement removes blanks at both ends and semicolons at the end.
+func trimStatement(text string) string {
+	for len(text) > 0 && isBlank(text[0]) {
+		text = text[1:]
+	}
+	for n := len(text); n > 0 && (isBlank(text[n-1]) || text[n-1] == ';'); n-- {
+		text = text[:n-1]
+	}
+	return text
+}
+
+// executed reports whether s may call functions or change data when it runs, so
+// that the time calls within it matter.
+func (s *Statement) executed() bool {
+	switch s.Kind {
+	case Select, SelectInto, CreateTableAs, Insert, Update, Delete, Merge, CopyFrom, CopyTo, Call, Execute, Declare:
+		return true
+	case Explain:
+		return s.Analyze
+	}
+	return false
+}
