@@ -54,10 +54,23 @@ func Execute(nodes []Node, opt Options) Outcome {
 	if copying {
 		started = out.copy(started, opt)
 	}
-	if out.Err == nil {
+	switch {
+	case out.Err != nil:
+	case copying && out.Failed():
+		out.drain(started) // they were told to give up
+	default:
 		out.compare(started)
 	}
 	return out
+}
+
+// drain reads the others' answers, which do not matter: the transaction has failed.
+func (o *Outcome) drain(nodes []Node) {
+	for _, node := range nodes {
+		if _, err := node.Finish(false); err != nil {
+			o.lose(node, err)
+		}
+	}
 }
 
 // onMain finds the node that executes the statement and returns those behind it.

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -24,6 +25,8 @@ func ask(ctx context.Context, dsn, sql string) ([][]string, error) {
 	return query(ctx, conn, sql)
 }
 
+// query runs sql and returns the names of the columns and the rows, thus at least one
+// line of texts.
 func query(ctx context.Context, conn *pgconn.PgConn, sql string) (rows [][]string, err error) {
 	results := conn.Exec(ctx, sql)
 	for results.NextResult() {
@@ -33,7 +36,21 @@ func query(ctx context.Context, conn *pgconn.PgConn, sql string) (rows [][]strin
 			rows = append(rows, texts(result.Values()))
 		}
 	}
-	return rows, results.Close()
+	if err := results.Close(); err != nil {
+		return nil, err
+	}
+	if rows == nil {
+		return nil, errors.New("the server answered without a result")
+	}
+	return rows, nil
+}
+
+// theRow is the row of an answer that has to have just one.
+func theRow(rows [][]string) ([]string, error) {
+	if len(rows) != 2 {
+		return nil, fmt.Errorf("the server answered with %d rows instead of one", len(rows)-1)
+	}
+	return rows[1], nil
 }
 
 func namesOf(fields []pgconn.FieldDescription) []string {

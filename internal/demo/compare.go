@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,24 +26,24 @@ SELECT format('%I.%I', nspname, relname) FROM pg_class JOIN pg_namespace n ON n.
 WHERE relkind IN ('r', 'm') AND nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'pgchorus')
 ORDER BY 1`
 
-// sumOfRows needs no order: the hashes of all rows, added up.
-const sumOfRows = `SELECT count(*), coalesce(sum(('x' || left(md5(demo_row::text), 16))::bit(64)::bigint), 0) FROM %s AS demo_row`
+// digestOfRows needs no order: the hashes of all rows, added up, in short.
+const digestOfRows = `
+SELECT count(*), left(md5(coalesce(sum(('x' || left(md5(demo_row::text), 16))::bit(64)::bigint), 0)::text), 12) FROM %s AS demo_row`
 
 // compare reads all tables from each node that is left, past pgchorus.
 func (s *story) compare(ctx context.Context) error {
 	ctx, stop := context.WithTimeout(ctx, comparePatience)
 	defer stop()
-	var left []*localpg.Node
-	for _, n := range s.cluster.Nodes() {
-		if n.ID != s.opts.Kill {
-			left = append(left, n)
-		}
-	}
 	if err := s.wantInService(ctx); err != nil {
 		return err
 	}
+	left := s.left()
 	s.out.blank()
-	s.out.line("Asking %s, each directly, what they hold:", names(left))
+	if len(left) == 1 {
+		s.out.line("Node %d alone is left, so that it cannot be compared; it holds:", left[0].ID)
+	} else {
+		s.out.line("Asking %s, each directly, what they hold:", names(left))
+	}
 	listings := make([]listing, len(left))
 	for i, n := range left {
 		var err error
@@ -54,11 +55,16 @@ func (s *story) compare(ctx context.Context) error {
 	return nil
 }
 
+// left are the nodes that nobody killed.
+func (s *story) left() []*localpg.Node {
+	return slices.DeleteFunc(s.cluster.Nodes(), func(n *localpg.Node) bool { return n.ID == s.opts.Kill })
+}
+
 // wantInService: only the killed node may be out of service.
 func (s *story) wantInService(ctx context.Context) error {
-	status, err := s.server.ask(ctx, database, "SHOW POOL_NODES")
+	status, err := s.status(ctx)
 	if err != nil {
-		return fmt.Errorf("SHOW POOL_NODES: %w", err)
+		return err
 	}
 	for _, id := range without(status, "up") {
 		if id != s.opts.Kill {
@@ -68,28 +74,25 @@ func (s *story) wantInService(ctx context.Context) error {
 	return nil
 }
 
-// names is "nodes 0, 2 and 3".
+// names is "nodes 0, 2 and 3", for two nodes or more.
 func names(nodes []*localpg.Node) string {
 	var ids []string
 	for _, n := range nodes {
-		ids = append(ids, fmt.Sprint(n.ID))
-	}
-	if len(ids) == 1 {
-		return "node " + ids[0]
+		ids = append(ids, strconv.Itoa(n.ID))
 	}
 	return "nodes " + strings.Join(ids[:len(ids)-1], ", ") + " and " + ids[len(ids)-1]
 }
 
-// sums are a table's number of rows and the sum over them.
-type sums struct{ rows, hash string }
+// content is a table's number of rows and a digest of them.
+type content struct{ rows, digest string }
 
 // listing is what one node holds.
 type listing struct {
-	tables []string
-	sums   map[string]sums
+	tables   []string
+	contents map[string]content
 }
 
-// read waits until nothing runs on the node, then adds up its tables.
+// read waits until nothing runs on the node, then reads its tables.
 func read(ctx context.Context, n *localpg.Node) (listing, error) {
 	conn, err := pgconn.Connect(ctx, dsn(n.Port, database))
 	if err != nil {
@@ -99,21 +102,30 @@ func read(ctx context.Context, n *localpg.Node) (listing, error) {
 	if err := waitQuiet(ctx, conn); err != nil {
 		return listing{}, err
 	}
-	found := listing{sums: map[string]sums{}}
+	found := listing{contents: map[string]content{}}
 	tables, err := query(ctx, conn, tableListing)
 	if err != nil {
 		return listing{}, err
 	}
 	for _, row := range tables[1:] {
-		table := row[0]
-		answer, err := query(ctx, conn, fmt.Sprintf(sumOfRows, table))
-		if err != nil {
-			return listing{}, fmt.Errorf("table %s: %w", table, err)
+		found.tables = append(found.tables, row[0])
+		if found.contents[row[0]], err = readTable(ctx, conn, row[0]); err != nil {
+			return listing{}, fmt.Errorf("table %s: %w", row[0], err)
 		}
-		found.tables = append(found.tables, table)
-		found.sums[table] = sums{answer[1][0], answer[1][1]}
 	}
 	return found, nil
+}
+
+func readTable(ctx context.Context, conn *pgconn.PgConn, table string) (content, error) {
+	rows, err := query(ctx, conn, fmt.Sprintf(digestOfRows, table))
+	if err != nil {
+		return content{}, err
+	}
+	row, err := theRow(rows)
+	if err != nil {
+		return content{}, err
+	}
+	return content{rows: row[0], digest: row[1]}, nil
 }
 
 // runningListing names the sessions that are in a transaction.
@@ -145,28 +157,46 @@ func waitQuiet(ctx context.Context, conn *pgconn.PgConn) error {
 // one that the others are held against.
 func (s *story) compareListings(nodes []*localpg.Node, listings []listing) {
 	first := listings[0]
+	var rows [][]string
+	for _, table := range first.tables {
+		c := first.contents[table]
+		rows = append(rows, []string{table, c.rows + " rows", "digest " + c.digest, verdictOn(table, listings)})
+	}
+	s.out.table(rows)
 	if len(first.tables) == 0 {
 		s.fault("node %d has no tables", nodes[0].ID)
 	}
-	var rows [][]string
-	var faults []string
-	for _, table := range first.tables {
-		verdict := "equal"
-		for i, other := range listings[1:] {
-			if other.sums[table] != first.sums[table] {
-				verdict = "DIFFERENT"
-				faults = append(faults, fmt.Sprintf("table %s differs between nodes %d and %d", table, nodes[0].ID, nodes[i+1].ID))
-			}
-		}
-		rows = append(rows, []string{table, first.sums[table].rows + " rows", "sum of hashes " + first.sums[table].hash, verdict})
-	}
-	s.out.table(rows)
 	for i, other := range listings[1:] {
-		if !slices.Equal(first.tables, other.tables) {
-			faults = append(faults, fmt.Sprintf("nodes %d and %d have different tables", nodes[0].ID, nodes[i+1].ID))
+		for _, difference := range differences(first, other) {
+			s.fault("nodes %d and %d: %s", nodes[0].ID, nodes[i+1].ID, difference)
 		}
 	}
-	for _, fault := range faults {
-		s.fault("%s", fault)
+}
+
+// verdictOn is a word about one table; none where there is but one node.
+func verdictOn(table string, listings []listing) string {
+	if len(listings) == 1 {
+		return ""
 	}
+	for _, other := range listings[1:] {
+		if other.contents[table] != listings[0].contents[table] {
+			return "DIFFERENT"
+		}
+	}
+	return "equal"
+}
+
+// differences says what another node has otherwise.
+func differences(first, other listing) []string {
+	var all []string
+	if !slices.Equal(first.tables, other.tables) {
+		all = append(all, fmt.Sprintf("one has the tables %v, the other %v", first.tables, other.tables))
+	}
+	for _, table := range first.tables {
+		a, b := first.contents[table], other.contents[table]
+		if a != b && slices.Contains(other.tables, table) {
+			all = append(all, fmt.Sprintf("table %s has %s rows with digest %s, and %s rows with digest %s", table, a.rows, a.digest, b.rows, b.digest))
+		}
+	}
+	return all
 }

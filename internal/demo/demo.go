@@ -95,8 +95,12 @@ func (s *story) explain(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return errors.New("interrupted before the end")
 	}
-	if s.server != nil {
-		s.out.log("pgchorus logged last:", s.server.logTail(logLines))
+	if s.server == nil {
+		return err
+	}
+	s.out.log("pgchorus logged last:", s.server.logTail(logLines))
+	if ended := s.server.ended(endPatience); ended != nil {
+		return ended
 	}
 	return err
 }
@@ -184,7 +188,11 @@ func (s *story) verdict(context.Context) error {
 		return fmt.Errorf("the demo did not end as promised: %d of the checks above failed", len(s.faults))
 	}
 	s.out.blank()
-	s.out.good("Node %d died under load, no client noticed, and the nodes left are equal.", s.opts.Kill)
+	if s.opts.Nodes == 2 {
+		s.out.good("Node %d died under load, no client noticed, and the other one has every transaction.", s.opts.Kill)
+	} else {
+		s.out.good("Node %d died under load, no client noticed, and the nodes left are equal.", s.opts.Kill)
+	}
 	return nil
 }
 
@@ -204,7 +212,7 @@ func (s *story) stay(ctx context.Context) error {
 		s.out.blank()
 		return nil
 	case <-s.server.process.done:
-		return fmt.Errorf("pgchorus ended by itself: %w", s.server.process.ended())
+		return s.server.ended(endPatience)
 	}
 }
 

@@ -51,9 +51,9 @@ func (s *story) waitDown(ctx context.Context) ([][]string, error) {
 	tick := time.NewTicker(noticeInterval)
 	defer tick.Stop()
 	for end := time.Now().Add(noticePatience); ; {
-		status, err := s.server.ask(ctx, database, "SHOW POOL_NODES")
+		status, err := s.status(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("SHOW POOL_NODES: %w", err)
+			return nil, err
 		}
 		if slices.Contains(without(status, "up"), s.opts.Kill) || time.Now().After(end) {
 			return status, nil
@@ -64,6 +64,18 @@ func (s *story) waitDown(ctx context.Context) ([][]string, error) {
 		case <-tick.C:
 		}
 	}
+}
+
+// status is the answer to SHOW POOL_NODES, which has a row for each node.
+func (s *story) status(ctx context.Context) ([][]string, error) {
+	rows, err := s.server.ask(ctx, database, "SHOW POOL_NODES")
+	if err != nil {
+		return nil, fmt.Errorf("SHOW POOL_NODES: %w", err)
+	}
+	if known := pick(rows, "node_id", "status"); len(known[0]) != 2 || len(known)-1 != s.opts.Nodes {
+		return nil, fmt.Errorf("SHOW POOL_NODES answers with %v for %d nodes", rows, s.opts.Nodes)
+	}
+	return rows, nil
 }
 
 // without lists the nodes in SHOW POOL_NODES that do not have the status.

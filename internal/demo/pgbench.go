@@ -185,8 +185,12 @@ func (s *story) wantHistory(ctx context.Context, processed int) error {
 	if err != nil {
 		return fmt.Errorf("count the transactions: %w", err)
 	}
-	if found := rows[1][0]; found != strconv.Itoa(processed) {
-		s.fault("pgbench counts %d transactions, pgbench_history %s", processed, found)
+	row, err := theRow(rows)
+	if err != nil {
+		return fmt.Errorf("count the transactions: %w", err)
+	}
+	if row[0] != strconv.Itoa(processed) {
+		s.fault("pgbench counts %d transactions, pgbench_history %s", processed, row[0])
 		return nil
 	}
 	s.out.line("pgbench_history has %d rows: each transaction is there, and there once.", processed)

@@ -44,8 +44,8 @@ func spawn(cmd *exec.Cmd) (*process, error) {
 	return p, nil
 }
 
-// ended is how the process ended, to be called after that; never nil.
-func (p *process) ended() error {
+// ending is how the process ended, to be called after that; never nil.
+func (p *process) ending() error {
 	if p.err == nil {
 		return errors.New("with exit code 0")
 	}

@@ -49,7 +49,7 @@ func parseResult(said []string) result {
 			r.aborted++
 		case rateLine.MatchString(line):
 			r.rate = rateLine.FindStringSubmatch(line)[1] + " a second"
-		case strings.HasPrefix(line, "Run was aborted"):
+		case strings.Contains(line, "Run was aborted"):
 			r.aborted = max(r.aborted, 1)
 		}
 	}

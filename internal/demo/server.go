@@ -17,6 +17,8 @@ import (
 const (
 	// stopPatience is how long pgchorus may take for a fast shutdown.
 	stopPatience = 10 * time.Second
+	// endPatience is how long an end may take to be known once its effects are.
+	endPatience = time.Second
 	// readyInterval is how often we try whether pgchorus accepts connections.
 	readyInterval = 50 * time.Millisecond
 	// maxLogTail bounds what is read of the log's end, in bytes.
@@ -33,6 +35,9 @@ type server struct {
 // startServer writes a configuration into the cluster's folder and starts pgchorus
 // with it.
 func startServer(ctx context.Context, program string, cluster *localpg.Cluster, port int) (*server, error) {
+	if strings.ContainsAny(cluster.Dir, "',\n") {
+		return nil, fmt.Errorf("folder %q: pgpool.conf cannot name a folder with a quote, a comma or a line feed", cluster.Dir)
+	}
 	s := &server{
 		configFile: filepath.Join(cluster.Dir, "pgpool.conf"),
 		logFile:    filepath.Join(cluster.Dir, "pgchorus.log"),
@@ -69,6 +74,7 @@ pcp_listen_addresses = ''
 pcp_socket_dir = '%s'
 pid_file_name = '%s'
 work_dir = '%s'
+pool_passwd = ''
 
 load_balance_mode = on
 failover_on_backend_error = on
@@ -78,16 +84,11 @@ health_check_timeout = 3
 health_check_user = '%s'
 health_check_database = 'postgres'
 health_check_max_retries = 0
-`, port, quoted(cluster.Dir), quoted(filepath.Join(cluster.Dir, "pgchorus.pid")), quoted(cluster.Dir), superuser)
+`, port, cluster.Dir, filepath.Join(cluster.Dir, "pgchorus.pid"), cluster.Dir, superuser)
 	for _, n := range cluster.Nodes() {
 		fmt.Fprintf(&text, "\nbackend_hostname%[1]d = '%[2]s'\nbackend_port%[1]d = %[3]d\nbackend_weight%[1]d = 1\n", n.ID, n.Host, n.Port)
 	}
 	return text.String()
-}
-
-// quoted is the inside of a string in pgpool.conf.
-func quoted(value string) string {
-	return strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(value)
 }
 
 // waitReady waits until pgchorus answers a query.
@@ -103,9 +104,22 @@ func (s *server) waitReady(ctx context.Context) error {
 		case <-ctx.Done():
 			return fmt.Errorf("pgchorus does not answer: %w", err)
 		case <-s.process.done:
-			return fmt.Errorf("pgchorus ended by itself: %w", s.process.ended())
+			return s.ended(endPatience)
 		case <-tick.C:
 		}
+	}
+}
+
+// ended is an error when pgchorus runs no more, or ends within patience: the kernel
+// closes a process's connections before it tells the parent.
+func (s *server) ended(patience time.Duration) error {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-s.process.done:
+		return fmt.Errorf("pgchorus ended by itself: %w", s.process.ending())
+	case <-timer.C:
+		return nil
 	}
 }
 
