@@ -38,7 +38,7 @@ func (p *program) newAccess(ctx context.Context, cfg *config.Config) (*access, e
 	if cfg.Auth.AuthQuery != "" {
 		settings.Query = p.authQuery(cfg)
 	}
-	granted := &access{authenticator: auth.New(settings), backendTLS: map[config.NodeID]*tls.Config{}}
+	granted := &access{authenticator: auth.New(settings), hba: settings.HBA, backendTLS: map[config.NodeID]*tls.Config{}}
 	if !cfg.SSL.Enabled {
 		return granted, nil
 	}
@@ -102,14 +102,17 @@ func (p *program) loadTLS(ctx context.Context, cfg *config.Config, granted *acce
 		Ciphers: cfg.SSL.Ciphers, ECDHCurve: cfg.SSL.ECDHCurve, PreferServerCiphers: cfg.SSL.PreferServerCiphers,
 		PassphraseCommand: cfg.SSL.PassphraseCommand,
 	}
-	frontend, warnings, err := auth.FrontendTLS(ctx, files)
-	if err != nil {
-		return fmt.Errorf("ssl: %w", err)
+	var err error
+	if files.Cert != "" || files.Key != "" {
+		var warnings []string
+		if granted.frontendTLS, warnings, err = auth.FrontendTLS(ctx, files); err != nil {
+			return fmt.Errorf("ssl: %w", err)
+		}
+		for _, warning := range warnings {
+			p.log.Warn(warning)
+		}
 	}
-	for _, warning := range warnings {
-		p.log.Warn(warning)
-	}
-	granted.frontendTLS = frontend
+	granted.verified = files.CACert != "" || files.CACertDir != ""
 	for _, node := range cfg.Backends {
 		if granted.backendTLS[node.ID], err = auth.BackendTLS(files, node.Hostname, false); err != nil {
 			return fmt.Errorf("ssl towards node %d: %w", node.ID, err)

@@ -45,8 +45,11 @@ type program struct {
 // are secured.
 type access struct {
 	authenticator *auth.Authenticator
+	hba           *auth.HBA   // nil: none is used, or it has errors
 	frontendTLS   *tls.Config // nil: off
 	backendTLS    map[config.NodeID]*tls.Config
+	// verified: the nodes' certificates are, so a node without TLS is refused.
+	verified bool
 }
 
 // scriptCacheBytes is how much the facts about statements may take.
@@ -54,6 +57,9 @@ const scriptCacheBytes = 64 << 20
 
 // build makes every part and opens the ports.
 func build(ctx context.Context, cfg *config.Config, flags serveFlags, log *zap.Logger) (*program, error) {
+	if cfg.ClusteringMode != config.NativeReplication && cfg.ClusteringMode != config.Raw {
+		return nil, fmt.Errorf("backend_clustering_mode = %s is not built yet: set native_replication or raw", cfg.ClusteringMode)
+	}
 	p := &program{log: log, flags: flags, saltKey: auth.NewSaltKey(), registry: session.NewRegistry(), counters: &session.Counters{}}
 	p.cfg.Store(cfg)
 	p.pool = pool.New(cfg.Pool.MaxPool * cfg.Listen.NumInitChildren)
@@ -154,7 +160,7 @@ func idleLifetime(cfg config.Pool) time.Duration {
 // address for a node, so it is always found.
 func (p *program) address(id config.NodeID) backend.Address {
 	node, _ := p.cfg.Load().Backend(id)
-	return backend.Address{Host: hostOf(node), Port: node.Port, TLS: p.access.Load().backendTLS[id]}
+	return backend.Address{Host: hostOf(node), Port: node.Port, TLS: p.access.Load().backendTLS[id], TLSRequired: p.access.Load().verified}
 }
 
 // hostOf: an empty backend_hostname is the Unix socket in /tmp.
@@ -197,6 +203,10 @@ func (p *program) reload(ctx context.Context) {
 	granted, err := p.newAccess(ctx, next)
 	if err != nil {
 		p.log.Error("configuration not reloaded, the running one stays", zap.Error(err))
+		return
+	}
+	if next.Auth.EnablePoolHBA && granted.hba == nil {
+		p.log.Error("configuration not reloaded, the running one stays: pool_hba.conf cannot be used")
 		return
 	}
 	p.cfg.Store(next)

@@ -25,7 +25,7 @@ import (
 
 const (
 	// controlTimeout bounds a request; attaching waits for transactions that write.
-	controlTimeout = time.Minute
+	controlTimeout = 15 * time.Second
 	// maxControlLine is far above the longest request.
 	maxControlLine = 256
 )

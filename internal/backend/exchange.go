@@ -241,6 +241,29 @@ func (c *Conn) Idle(sink Sink) error {
 	return nil
 }
 
+// Spoke passes on what the server has said on its own while it takes copy data, and
+// reports whether an answer has come, which is left to Receive.
+func (c *Conn) Spoke(sink Sink) (answered bool, err error) {
+	var none wire.Expect
+	for !c.Conn.Quiet() {
+		kind, total, err := c.Peek()
+		switch {
+		case err != nil:
+			return false, err
+		case kind == wire.KindParameterStatus:
+			err = c.parameter(sink, total, &none)
+		case kind == wire.KindNoticeResponse, kind == wire.KindNotificationResponse:
+			err = c.aside(sink, kind, total, &none)
+		default:
+			return true, nil
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
 // farewell keeps the error with which an idle server ends the connection.
 func (c *Conn) farewell(total int) error {
 	frame, err := c.Next(total)

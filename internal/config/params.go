@@ -86,6 +86,8 @@ func (x Index) limit() int {
 // Why a parameter has no effect yet.
 const (
 	notYet        = "not built yet"
+	parserKnows   = "the real parser finds the statement wherever it begins"
+	noPassword    = "a server that asks for a password is alive: none is needed"
 	noPCP         = "PCP over TCP is not served yet"
 	noWatchdog    = "agreement between several proxies is not built yet"
 	noStreaming   = "streaming replication mode is not built yet"

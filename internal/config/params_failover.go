@@ -6,9 +6,9 @@ import "math"
 func failoverParams() []Param {
 	return []Param{
 		{Name: "failover_command", Type: String, Default: "", Context: OnReload,
-			Description: "Command run after a node was detached.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.Failover.FailoverCommand }},
+			Description: "Command run after a node was detached.", at: func(c *Config, _ int) any { return &c.Failover.FailoverCommand }},
 		{Name: "failback_command", Type: String, Default: "", Context: OnReload,
-			Description: "Command run after a node was attached.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.Failover.FailbackCommand }},
+			Description: "Command run after a node was attached.", at: func(c *Config, _ int) any { return &c.Failover.FailbackCommand }},
 		{Name: "follow_primary_command", Type: String, Default: "", Context: OnReload,
 			Description: "Command run for each standby after a new primary took over.", NoEffect: noStreaming, at: func(c *Config, _ int) any { return &c.Failover.FollowPrimaryCommand }},
 		{Name: "failover_on_backend_error", Type: Bool, Default: "on", Context: OnReload,

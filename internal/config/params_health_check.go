@@ -12,7 +12,7 @@ func healthCheckParams() []Param {
 		{Name: "health_check_user", Type: String, Default: "", Context: OnReload, Index: Nodes, IndexFree: true,
 			Description: "Role of the health check.", at: func(c *Config, i int) any { return &c.health(i).User }},
 		{Name: "health_check_password", Type: String, Default: "", Context: OnReload, Index: Nodes, IndexFree: true, Secret: true,
-			Description: "Password of that role.", at: func(c *Config, i int) any { return &c.health(i).Password }},
+			Description: "Password of that role.", NoEffect: noPassword, at: func(c *Config, i int) any { return &c.health(i).Password }},
 		{Name: "health_check_database", Type: String, Default: "postgres", Context: OnReload, Index: Nodes, IndexFree: true,
 			Description: "Database of the health check.", at: func(c *Config, i int) any { return &c.health(i).Database }},
 		{Name: "health_check_max_retries", Type: Int, Default: "0", Max: math.MaxInt32, Context: OnReload, Index: Nodes, IndexFree: true,

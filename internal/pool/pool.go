@@ -164,6 +164,19 @@ func (p *Pool) Idle() []Set {
 	return out
 }
 
+// NodeOf finds the node on which one of our connections has a backend process with this
+// number.
+func (p *Pool) NodeOf(pid uint32) (config.NodeID, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for conn := range p.open {
+		if conn.PID() == pid {
+			return conn.Node(), true
+		}
+	}
+	return 0, false
+}
+
 // Open is the number of open connections to each node.
 func (p *Pool) Open() map[config.NodeID]int {
 	p.mu.Lock()

@@ -32,8 +32,11 @@ func KeyOf(params map[string]string) Key {
 
 // Set is the connections of one session. It belongs to the session that took it.
 type Set struct {
-	Key     Key
-	Conns   map[config.NodeID]*backend.Conn
+	Key   Key
+	Conns map[config.NodeID]*backend.Conn
+	// Isolation is default_transaction_isolation as it is after log-in.
+	Isolation string
+
 	Created time.Time
 	Uses    int // sessions that had the set
 	// Connected and Disconnected are when the last session took and returned it.

@@ -152,16 +152,12 @@ func (s *Server) closeListeners() {
 	}
 }
 
-// accept takes a place first and a frontend then, so that more frontends than places
-// wait in the kernel's queue.
+// accept takes a frontend and waits for a place for it. So one frontend more than there
+// are places waits here, at each listener, and the others in the kernel's queue.
 func (s *Server) accept(accepting, sessions context.Context, l net.Listener) {
 	for {
-		if !s.takePlace(accepting) {
-			return
-		}
 		nc, err := l.Accept()
 		if err != nil {
-			s.leavePlace()
 			if accepting.Err() != nil || errors.Is(err, net.ErrClosed) {
 				return
 			}
@@ -171,8 +167,11 @@ func (s *Server) accept(accepting, sessions context.Context, l net.Listener) {
 		}
 		if s.refuses() {
 			go s.refuse(nc)
-			s.leavePlace()
 			continue
+		}
+		if !s.takePlace(accepting) {
+			nc.Close()
+			return
 		}
 		s.start(sessions, nc)
 	}

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"strings"
 
 	"github.com/pgchorus/pgchorus/internal/pgerr"
 	"github.com/pgchorus/pgchorus/internal/wire"
@@ -37,6 +38,8 @@ type batch struct {
 	// copied: a COPY FROM STDIN was run, during which the server would have ignored
 	// the Sync that had come before the data.
 	copied bool
+	// executed: something was executed since the last Sync.
+	executed bool
 	// skipping: a message failed, what follows is ignored up to Sync.
 	skipping bool
 }
@@ -103,10 +106,7 @@ func (s *Session) runMessages(ctx context.Context, end batchEnd) (ok bool, err e
 // is planned again then.
 func (s *Session) runMessage(ctx context.Context, seg *segment, frame wire.Frame) (ok bool, err error) {
 	step, err := s.plan(frame)
-	if err != nil {
-		return s.failStep(ctx, seg, err)
-	}
-	if !seg.takes(step) {
+	if err != nil || !seg.takes(step) {
 		if ok, err := seg.run(ctx, endNone); !ok || err != nil {
 			return false, err
 		}
@@ -134,25 +134,16 @@ func (s *Session) noteStep(st step) {
 	}
 }
 
-// failStep runs what came before a message that is refused here, so that answers
-// keep their order, and then refuses it.
-func (s *Session) failStep(ctx context.Context, seg *segment, cause error) (ok bool, err error) {
-	if ok, err := seg.run(ctx, endNone); !ok || err != nil {
-		return false, err
-	}
-	return s.refused(cause)
-}
-
 // sync ends the extended query: nodes that wait for a Sync get it, the implicit
 // transaction ends, and the frontend hears ReadyForQuery.
 func (s *Session) sync(ctx context.Context) error {
 	s.syncLinks(ctx)
 	ok := !s.batch.skipping
-	s.batch.skipping = false
+	s.batch.skipping, s.batch.executed = false, false
 	if s.tx.kind != txExplicit {
 		clear(s.st.portals)
 	}
-	return s.settle(ctx, ok)
+	return s.settleAt(ctx, ok, keepTag)
 }
 
 // syncLinks sends Sync where messages were sent without one.
@@ -179,7 +170,7 @@ func (s *Session) functionCall(ctx context.Context, frame wire.Frame) error {
 		return nil
 	}
 	call := append(wire.Frame(nil), frame...)
-	if err := s.runBatch(ctx, endNone); err != nil {
+	if err := s.runBatch(ctx, endNone); err != nil || s.batch.skipping {
 		return err
 	}
 	s.running.begin()
@@ -236,7 +227,7 @@ func (s *Session) plan(frame wire.Frame) (step, error) {
 }
 
 func malformed(err error) error {
-	return pgerr.New(pgerr.ProtocolViolation, "invalid message format").Wrap(err)
+	return pgerr.New(pgerr.ProtocolViolation, err.Error())
 }
 
 func (s *Session) planParse(frame wire.Frame) (step, error) {
@@ -244,14 +235,21 @@ func (s *Session) planParse(frame wire.Frame) (step, error) {
 	if err != nil {
 		return step{}, malformed(err)
 	}
+	script := s.memo.Script(s.Scripts, []byte(m.Query))
 	if m.Name != "" && s.st.prepared[m.Name] != nil {
+		if script.Err != nil {
+			return step{}, script.Err
+		}
 		return step{}, pgerr.Newf(pgerr.DuplicatePreparedStatement, "prepared statement %q already exists", m.Name)
 	}
-	p, err := newPrepared(m, s.memo.Script(s.Scripts, []byte(m.Query)))
+	p, err := newPrepared(m, script)
 	if err != nil {
 		return step{}, err
 	}
-	if s.tx.failed && !endsFailed(p.kind()) {
+	if s.tx.failed && p.kind() == parser.Unknown && script.Err != nil {
+		return step{}, script.Err
+	}
+	if s.tx.failed && !endsFailed(p.kind()) && p.kind() != parser.Empty {
 		return step{}, errFailedTransaction()
 	}
 	p.sent = s.withRolePassword(p.stmt, p.sent)
@@ -294,6 +292,9 @@ func (s *Session) planBind(frame wire.Frame) (step, error) {
 	if s.tx.failed && !endsFailed(p.kind()) {
 		return step{}, errFailedTransaction()
 	}
+	if err := p.checkBind(frame); err != nil {
+		return step{}, err
+	}
 	bound := &portal{name: portalName, prepared: p}
 	st := step{kind: wire.KindBind, frame: frame, prepared: p, portal: bound, acts: true}
 	if s.answersHere(p) {
@@ -306,9 +307,9 @@ func (s *Session) planBind(frame wire.Frame) (step, error) {
 }
 
 func (s *Session) planDescribe(frame wire.Frame) (step, error) {
-	what, name, err := wire.DecodeTarget(frame.Body())
+	what, name, err := decodeTarget(frame, "DESCRIBE")
 	if err != nil {
-		return step{}, malformed(err)
+		return step{}, err
 	}
 	st := step{kind: wire.KindDescribe, frame: frame, target: what}
 	if what == 'S' {
@@ -318,7 +319,8 @@ func (s *Session) planDescribe(frame wire.Frame) (step, error) {
 	if err != nil {
 		return step{}, err
 	}
-	if p := st.portal.prepared; p != nil && s.answersHere(p) {
+	st.prepared = st.portal.prepared
+	if p := st.prepared; p != nil && s.answersHere(p) {
 		st.local = s.describeHere(p, false)
 		return st, nil
 	}
@@ -378,15 +380,30 @@ func (s *Session) planExecute(frame wire.Frame) (step, error) {
 	if s.answersHere(p.prepared) {
 		st.local = s.executeHere(p.prepared)
 	}
+	if s.tx.kind != txExplicit && s.batch.executed {
+		return st, refusedInPipeline(p.prepared.stmt)
+	}
 	return st, nil
 }
 
 func (s *Session) planClose(frame wire.Frame) (step, error) {
-	what, name, err := wire.DecodeTarget(frame.Body())
+	what, name, err := decodeTarget(frame, "CLOSE")
 	if err != nil {
-		return step{}, malformed(err)
+		return step{}, err
 	}
 	return step{kind: wire.KindClose, frame: frame, target: what, name: name, local: s.replyLocal(wire.KindCloseComplete)}, nil
+}
+
+// decodeTarget reads what Describe or Close is about.
+func decodeTarget(frame wire.Frame, message string) (what byte, name string, err error) {
+	what, name, err = wire.DecodeTarget(frame.Body())
+	switch {
+	case err != nil:
+		return 0, "", malformed(err)
+	case what != 'S' && what != 'P':
+		return 0, "", pgerr.Newf(pgerr.ProtocolViolation, "invalid %s message subtype %d", message, what)
+	}
+	return what, name, nil
 }
 
 // noteClose forgets a statement or portal. The nodes that have it are told when next
@@ -398,16 +415,29 @@ func (s *Session) noteClose(st step) {
 		delete(s.st.prepared, st.name)
 	}
 	for _, l := range s.links {
-		if l != nil && (st.target == 'P' && l.begun && st.name != "" || st.target == 'S' && l.prepared[st.name] != nil) {
+		if l != nil && (st.target == 'P' && (l.begun || l.unsynced) && st.name != "" || st.target == 'S' && l.prepared[st.name] != nil) {
 			l.forgotten = append(l.forgotten, closing{what: st.target, name: st.name})
 		}
 	}
 }
 
+// refusedInPipeline is PostgreSQL's error for what cannot follow another statement in
+// an implicit transaction.
+func refusedInPipeline(stmt *parser.Statement) error {
+	name := strings.ToUpper(stmt.Kind.String())
+	switch {
+	case needsBlock(stmt.Kind):
+		return pgerr.Newf(pgerr.NoActiveSQLTransaction, "%s can only be used in transaction blocks", name)
+	case stmt.Block == parser.BlockNever:
+		return pgerr.Newf(pgerr.ActiveSQLTransaction, "%s cannot be executed within a pipeline", name)
+	}
+	return nil
+}
+
 // endsFailed reports whether a statement may run in an aborted transaction.
 func endsFailed(kind parser.Kind) bool {
 	switch kind {
-	case parser.Commit, parser.Rollback, parser.RollbackTo, parser.PrepareTransaction, parser.Empty:
+	case parser.Commit, parser.Rollback, parser.RollbackTo, parser.PrepareTransaction:
 		return true
 	}
 	return false

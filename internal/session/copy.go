@@ -1,6 +1,8 @@
 package session
 
 import (
+	"context"
+
 	"github.com/pgchorus/pgchorus/internal/pgerr"
 	"github.com/pgchorus/pgchorus/internal/wire"
 	"github.com/pgchorus/pgchorus/replicator"
@@ -10,24 +12,29 @@ import (
 const copyChunk = 64 << 10
 
 // copyToAll moves the frontend's copy data to all nodes that wait for it.
-func (s *Session) copyToAll(nodes []replicator.Node) error {
+func (s *Session) copyToAll(ctx context.Context, nodes []replicator.Node) error {
 	links := make([]*link, len(nodes))
 	for i, node := range nodes {
 		links[i] = node.(*link)
 	}
-	return s.pumpCopy(links)
+	return s.pumpCopy(ctx, links)
 }
 
 // pumpCopy reads copy data from the frontend up to CopyDone or CopyFail and writes
 // it to the nodes in lockstep. A node that breaks is left out here and noticed when
 // its answer is read. An error is the frontend's: it has gone, or said something
 // that has no place in copy data, and the nodes are told to give up.
-func (s *Session) pumpCopy(links []*link) error {
+func (s *Session) pumpCopy(ctx context.Context, links []*link) error {
 	s.batch.copied = s.batch.end == endSync
 	s.flush()
 	for {
 		if !s.front.HasFrame() {
 			flushCopy(links)
+			refused, err := s.awaitCopyData(ctx, links[0])
+			if err != nil || refused {
+				giveUpCopy(links)
+				return err
+			}
 		}
 		done, err := s.copyMessage(links)
 		if err != nil {
@@ -35,10 +42,37 @@ func (s *Session) pumpCopy(links []*link) error {
 			return err
 		}
 		if done {
-			flushCopy(links)
+			endCopy(links)
 			return nil
 		}
 	}
+}
+
+// awaitCopyData waits for the frontend. refused is set when the first node has
+// answered in the meantime: it wants no more data, and the frontend is told so at
+// once. What the frontend still sends is ignored.
+func (s *Session) awaitCopyData(ctx context.Context, first *link) (refused bool, err error) {
+	for {
+		woken, err := s.waitForEither(ctx, first)
+		if err != nil || !woken {
+			return false, err
+		}
+		refused, err := first.conn.Spoke(s)
+		if refused || err != nil {
+			return true, nil // what it has said, or that it is lost, is read as its answer
+		}
+		s.flush()
+	}
+}
+
+// endCopy has the nodes answer: in an extended query they would wait for a Sync.
+func endCopy(links []*link) {
+	for _, l := range links {
+		if l.unsynced {
+			l.conn.SetOutbox(wire.AppendFlush(l.conn.Outbox()))
+		}
+	}
+	flushCopy(links)
 }
 
 // copyMessage moves one message. Flush and Sync mean nothing here (protocol chapter
@@ -80,5 +114,5 @@ func giveUpCopy(links []*link) {
 	for _, l := range links {
 		l.conn.Append(wire.AppendMessage(nil, wire.KindCopyFail, []byte("the frontend has gone\x00")))
 	}
-	flushCopy(links)
+	endCopy(links)
 }

@@ -8,7 +8,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/pgchorus/pgchorus/internal/logkey"
 	"github.com/pgchorus/pgchorus/internal/pgerr"
 	"github.com/pgchorus/pgchorus/internal/wire"
 	"github.com/pgchorus/pgchorus/replicator"
@@ -20,8 +19,6 @@ type allOptions struct {
 	bare bool
 	// regardless: on the others also when it fails on main; see replicator.Options.
 	regardless bool
-	// only limits it to these nodes; nil means all.
-	only []replicator.Node
 }
 
 // executeAll runs the session's work on all nodes, main first, and compares. ok is
@@ -36,13 +33,9 @@ func (s *Session) executeAll(ctx context.Context, opt allOptions) (ok bool, err 
 	}
 	s.tx.wrote = true
 	mark := s.front.Mark()
-	nodes := opt.only
-	if nodes == nil {
-		nodes = s.all()
-	}
-	out := replicator.Execute(nodes, replicator.Options{
+	out := replicator.Execute(s.all(), replicator.Options{
 		Repeatable: func() bool { return s.takeBack(mark) },
-		Copy:       s.copyToAll,
+		Copy:       func(nodes []replicator.Node) error { return s.copyToAll(ctx, nodes) },
 		Regardless: opt.regardless,
 		Gate:       s.Gate,
 	})
@@ -121,7 +114,7 @@ func (s *Session) disagreement(out *replicator.Outcome) error {
 	case first == pgerr.DeadlockDetected:
 		code, message = first, "deadlock detected"
 	}
-	s.log.Warn("nodes disagree", zap.Uint32(logkey.Session, s.id), zap.String("detail", detail))
+	s.log.Warn("nodes disagree", zap.String("detail", detail))
 	return pgerr.New(code, message).WithDetail("%s", detail).WithHint("The transaction might succeed if retried.")
 }
 

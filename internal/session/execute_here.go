@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/pgchorus/pgchorus/internal/config"
 	"github.com/pgchorus/pgchorus/internal/pgerr"
@@ -56,7 +57,7 @@ func isHere(stmt *parser.Statement, sql string) hereKind {
 	case parser.Rollback:
 		return hereRollback
 	case parser.Show:
-		if strings.HasPrefix(stmt.Name, "pool_") {
+		if showNames[stmt.Name] {
 			return hereShow
 		}
 	case parser.Unknown:
@@ -65,6 +66,12 @@ func isHere(stmt *parser.Statement, sql string) hereKind {
 		}
 	}
 	return notHere
+}
+
+// showNames are the SHOW commands that are answered here (Pgpool-II, SHOW POOL_*).
+var showNames = map[string]bool{
+	"pool_status": true, "pool_nodes": true, "pool_processes": true, "pool_pools": true,
+	"pool_version": true, "pool_cache": true, "pool_health_check_stats": true, "pool_backend_stats": true,
 }
 
 func isPgpool(sql string) bool {
@@ -111,7 +118,7 @@ func (s *Session) control(ctx context.Context, kind hereKind, stmt *parser.State
 		s.replyEmpty(wire.KindEmptyQueryResponse)
 		return true, nil
 	case hereBegin:
-		return s.beginBlock(stmt, sql)
+		return s.beginBlock(ctx, stmt, sql)
 	case hereCommit:
 		return s.commitBlock(ctx, stmt)
 	}
@@ -120,22 +127,32 @@ func (s *Session) control(ctx context.Context, kind hereKind, stmt *parser.State
 
 // beginBlock opens the frontend's block. No node hears of it before it is sent its
 // first statement. An implicit transaction becomes the block, as in PostgreSQL.
-func (s *Session) beginBlock(stmt *parser.Statement, sql string) (ok bool, err error) {
+func (s *Session) beginBlock(ctx context.Context, stmt *parser.Statement, sql string) (ok bool, err error) {
 	switch {
 	case s.tx.failed:
 		return s.refused(errFailedTransaction())
 	case s.tx.kind == txExplicit && hasOptions(stmt):
-		return s.refused(pgerr.New(pgerr.ActiveSQLTransaction, "there is already a transaction in progress").
-			WithHint("Use SET TRANSACTION to change its characteristics."))
+		return s.beginAgain(ctx, stmt, sql)
 	case s.tx.kind == txExplicit:
 		s.replyWarning(pgerr.ActiveSQLTransaction, "there is already a transaction in progress")
 	case s.tx.kind == txImplicit && (s.tx.wrote || len(s.begun()) > 0):
 		s.tx.kind = txExplicit
 	default:
-		s.tx.open(txExplicit, stmt.Text(sql), stmt.Isolation)
+		s.tx.open(txExplicit, strings.TrimRight(sql, "; \t\r\n"), stmt.Isolation)
 	}
 	s.replyTag(beginTag(sql))
 	return true, nil
+}
+
+// beginAgain: a BEGIN within a block warns, and yet sets the characteristics that it
+// names. The nodes do both.
+func (s *Session) beginAgain(ctx context.Context, stmt *parser.Statement, sql string) (ok bool, err error) {
+	s.work = &queryWork{sql: sql, kind: stmt.Kind}
+	ok, err = s.executeAll(ctx, allOptions{})
+	if ok && stmt.Isolation != "" {
+		s.tx.isolation = stmt.Isolation
+	}
+	return ok, err
 }
 
 func hasOptions(stmt *parser.Statement) bool {
@@ -144,10 +161,48 @@ func hasOptions(stmt *parser.Statement) bool {
 
 // beginTag: PostgreSQL answers START TRANSACTION with its own name.
 func beginTag(sql string) string {
-	if words := strings.Fields(sql); len(words) > 0 && strings.EqualFold(words[0], "start") {
+	if strings.EqualFold(firstWord(sql), "start") {
 		return "START TRANSACTION"
 	}
 	return "BEGIN"
+}
+
+// firstWord is the first word of a statement behind blanks and comments.
+func firstWord(sql string) string {
+	for {
+		sql = strings.TrimLeft(sql, " \t\r\n\f\v;")
+		switch {
+		case strings.HasPrefix(sql, "--"):
+			_, sql, _ = strings.Cut(sql, "\n")
+		case strings.HasPrefix(sql, "/*"):
+			sql = behindComment(sql)
+		default:
+			end := strings.IndexFunc(sql, func(r rune) bool { return !unicode.IsLetter(r) })
+			if end < 0 {
+				return sql
+			}
+			return sql[:end]
+		}
+	}
+}
+
+// behindComment cuts off a comment, which may hold others.
+func behindComment(sql string) string {
+	depth := 0
+	for i := 0; i+1 < len(sql); i++ {
+		switch sql[i : i+2] {
+		case "/*":
+			depth++
+			i++
+		case "*/":
+			depth--
+			i++
+			if depth == 0 {
+				return sql[i+1:]
+			}
+		}
+	}
+	return ""
 }
 
 // commitBlock commits the frontend's block.

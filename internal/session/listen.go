@@ -17,8 +17,8 @@ func (s *Session) awaitFrontend(ctx context.Context) error {
 		s.front.SetReadDeadline(time.Now().Add(limit))
 		defer s.clearDeadline(ctx)
 	}
-	for s.settings.listening && s.tx.status() == wire.TxIdle {
-		woken, err := s.waitForEither(ctx)
+	for s.settings.listening && s.tx.status() == wire.TxIdle && s.main() != nil {
+		woken, err := s.waitForEither(ctx, s.main())
 		if err != nil || !woken {
 			return err
 		}
@@ -50,27 +50,23 @@ func (s *Session) clearDeadline(ctx context.Context) {
 	}
 }
 
-// waitForEither waits until the frontend or main has something to say; woken means
-// main. A goroutine watches main's socket without reading from it; it has ended when
+// waitForEither waits until the frontend or a node has something to say; woken means
+// the node. A goroutine watches the node's socket without reading from it; it has ended when
 // this returns.
-func (s *Session) waitForEither(ctx context.Context) (woken bool, err error) {
-	main := s.main()
-	if main == nil {
-		return false, nil
-	}
+func (s *Session) waitForEither(ctx context.Context, node *link) (woken bool, err error) {
 	var fired atomic.Bool
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		if err := main.conn.AwaitReadable(); !isTimeout(err) {
+		if err := node.conn.AwaitReadable(); !isTimeout(err) {
 			fired.Store(true)
 			s.front.SetReadDeadline(time.Unix(1, 0))
 		}
 	}()
 	_, _, err = s.front.Peek()
-	main.conn.SetReadDeadline(time.Unix(1, 0))
+	node.conn.SetReadDeadline(time.Unix(1, 0))
 	<-ended
-	main.conn.SetReadDeadline(time.Time{})
+	node.conn.SetReadDeadline(time.Time{})
 	if !fired.Load() {
 		return false, s.peekError(ctx, err)
 	}

@@ -19,6 +19,8 @@ type prepared struct {
 	stmt  *parser.Statement
 	// timeParam is the number of the parameter that carries the time; 0 for none.
 	timeParam int
+	// place leads positions in sent back to text; nil where they are the same.
+	place func(position int) int
 	// params is how many parameters the frontend knows of; set with timeParam.
 	params int
 	// bySQL is set for PREPARE: text is then the whole PREPARE.
@@ -35,7 +37,9 @@ func newPrepared(m wire.ParseMessage, script *parser.Script) (*prepared, error) 
 	if spliceable(p.stmt.TimeCalls) && p.stmt.Kind != parser.Prepare {
 		p.params = max(p.stmt.MaxParam, len(m.Types))
 		p.timeParam = p.params + 1
-		p.sent = parser.ParamTime(m.Query, p.stmt.TimeCalls, p.timeParam)
+		splice := func(sql string, calls []parser.TimeCall) string { return parser.ParamTime(sql, calls, p.timeParam) }
+		p.sent = splice(m.Query, p.stmt.TimeCalls)
+		p.place = placeIn(m.Query, p.stmt.TimeCalls, splice)
 	}
 	return p, nil
 }
@@ -52,6 +56,23 @@ func (p *prepared) appendBind(dst []byte, frame wire.Frame, at time.Time) ([]byt
 		return dst, pgerr.New(pgerr.ProtocolViolation, "invalid message format").Wrap(err)
 	}
 	return wire.AppendBindWith(dst, m, p.timeParam, at.UTC().Format(timeLayout)), nil
+}
+
+// checkBind refuses a Bind with another number of parameters than the frontend knows
+// of, in the words of the server, which knows of one more.
+func (p *prepared) checkBind(frame wire.Frame) error {
+	if p.timeParam == 0 {
+		return nil
+	}
+	m, err := wire.DecodeBind(frame.Body())
+	if err != nil {
+		return malformed(err)
+	}
+	if len(m.Params) != p.params {
+		return pgerr.Newf(pgerr.ProtocolViolation, "bind message supplies %d parameters, but prepared statement %q requires %d",
+			len(m.Params), p.name, p.params)
+	}
+	return nil
 }
 
 // timeLayout is a timestamptz as PostgreSQL reads it under every DateStyle.

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"strconv"
+
 	"go.uber.org/zap"
 
 	"github.com/pgchorus/pgchorus/internal/config"
@@ -45,6 +47,38 @@ func (s *Session) route(readOnly bool) target {
 		ce.Write(zap.Stringer("decision", decision))
 	}
 	return target{all: decision.Target == lb.AllNodes, node: decision.Node, once: !readOnly && decision.Target == lb.OneNode}
+}
+
+// routeStatement routes one statement of a query string. What belongs to one node goes
+// there: the rows of a portal that was bound there, a backend process.
+func (s *Session) routeStatement(stmt *parser.Statement) target {
+	switch stmt.Kind {
+	case parser.Fetch, parser.ClosePortal:
+		if p := s.st.portals[stmt.Name]; p != nil && !p.target.all {
+			return target{node: p.target.node, once: true}
+		}
+	case parser.Select:
+		if pid, ok := signalledPID(stmt); ok {
+			if id, known := s.Pool.NodeOf(pid); known {
+				return target{node: id, once: true}
+			}
+			return target{node: s.mainTarget().node, once: true}
+		}
+	}
+	return s.route(s.readsOnly(stmt))
+}
+
+// signalledPID is the process that pg_terminate_backend or pg_cancel_backend is called
+// for, if it is given as a number. Process numbers mean something on one node only.
+func signalledPID(stmt *parser.Statement) (pid uint32, ok bool) {
+	for _, f := range stmt.Functions {
+		if f.Name != "pg_terminate_backend" && f.Name != "pg_cancel_backend" || len(f.Args) == 0 {
+			continue
+		}
+		number, err := strconv.ParseUint(f.Args[0], 10, 32)
+		return uint32(number), err == nil
+	}
+	return 0, false
 }
 
 // isolation is the level of the transaction at hand.

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"strings"
 
 	"github.com/pgchorus/pgchorus/internal/wire"
 	"github.com/pgchorus/pgchorus/parser"
@@ -92,6 +93,10 @@ func (g *segment) runAll(ctx context.Context) (ok bool, err error) {
 	if s.tx.kind != txNone || block == parser.BlockAny {
 		return s.executeAll(ctx, allOptions{})
 	}
+	if warning, until := g.lastsToSync(); until {
+		s.warning = warning
+		return s.executeAll(ctx, allOptions{})
+	}
 	if block == parser.BlockMayCommit {
 		return g.runMayCommit(ctx)
 	}
@@ -107,6 +112,20 @@ func (g *segment) block() parser.Block {
 		}
 	}
 	return parser.BlockAny
+}
+
+// lastsToSync: SET LOCAL and its relatives warn outside of a block, and yet hold up to
+// Sync (PostgreSQL, WarnNoTransactionBlock).
+func (g *segment) lastsToSync() (warning string, until bool) {
+	for _, st := range g.steps {
+		if st.kind == wire.KindExecute && st.prepared != nil {
+			switch kind := st.prepared.stmt.Kind; kind {
+			case parser.SetLocal, parser.SetTransaction, parser.SetConstraints:
+				return strings.ToUpper(kind.String()) + " can only be used in transaction blocks", true
+			}
+		}
+	}
+	return "", false
 }
 
 func (g *segment) runBare(ctx context.Context, regardless bool) (ok bool, err error) {
@@ -147,6 +166,7 @@ func (g *segment) conclude(ok bool) {
 			}
 		case ok && st.kind == wire.KindExecute && st.prepared != nil:
 			s.noteStatement(st.prepared.stmt, st.prepared.text)
+			s.batch.executed = true
 		}
 	}
 	if ok {
@@ -197,7 +217,7 @@ func (g *segment) countExecutes(l *link) {
 func (g *segment) appendStep(l *link, st step) {
 	e := wire.Expect{What: expectOf(st)}
 	if st.prepared != nil && st.prepared.timeParam > 0 {
-		e.Params = st.prepared.params + 1
+		e.Params, e.Place = st.prepared.params+1, st.prepared.place
 	}
 	switch st.kind {
 	case wire.KindParse:

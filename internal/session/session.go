@@ -51,6 +51,8 @@ type Session struct {
 	gone error
 	// beforeTag is the place in front of the last CommandComplete.
 	beforeTag wire.Mark
+	// warning is told in front of the next command tag; empty for none.
+	warning string
 	// kept is scratch space for what is held back during a COMMIT.
 	kept []byte
 	// ending: the nodes are being told to commit or to roll back.
@@ -146,6 +148,9 @@ func (s *Session) Run(ctx context.Context) error {
 // serve is the loop of the session.
 func (s *Session) serve(ctx context.Context) error {
 	for {
+		if err := s.runBeforeCopyData(ctx); err != nil {
+			return err
+		}
 		frame, err := s.next(ctx)
 		if err != nil {
 			return err
@@ -156,10 +161,31 @@ func (s *Session) serve(ctx context.Context) error {
 	}
 }
 
+// runBeforeCopyData runs a batch with a COPY in it once data for it comes in: the
+// COPY takes the data from there.
+func (s *Session) runBeforeCopyData(ctx context.Context) error {
+	if len(s.batch.messages) == 0 || !s.front.HasFrame() {
+		return nil
+	}
+	switch kind, _, err := s.front.Peek(); {
+	case err != nil:
+		return err
+	case kind == wire.KindCopyData, kind == wire.KindCopyDone, kind == wire.KindCopyFail:
+		return s.runBatch(ctx, endNone)
+	}
+	return nil
+}
+
 // dispatch is the table of contents of this package: one line a message. A
 // statement's own error is answered inside; an error that comes back here ends
 // the session.
 func (s *Session) dispatch(ctx context.Context, frame wire.Frame) error {
+	switch frame.Kind() {
+	case wire.KindFlush, wire.KindSync:
+		if len(frame.Body()) > 0 {
+			return s.failMessage(wire.ErrMalformed)
+		}
+	}
 	switch frame.Kind() {
 	case wire.KindQuery:
 		return s.simpleQuery(ctx, frame)
@@ -177,6 +203,20 @@ func (s *Session) dispatch(ctx context.Context, frame wire.Frame) error {
 		return errTerminated
 	}
 	return pgerr.Fatalf(pgerr.ProtocolViolation, "invalid frontend message type %d", frame.Kind())
+}
+
+// failMessage answers a message of an extended query that makes no sense. What follows
+// is ignored up to Sync.
+func (s *Session) failMessage(cause error) error {
+	if s.batch.skipping {
+		return nil
+	}
+	s.replyError(malformed(cause))
+	s.batch.skipping = true
+	s.tx.failed = s.tx.kind != txNone
+	clear(s.batch.messages)
+	s.batch.messages, s.batch.bytes = s.batch.messages[:0], 0
+	return nil
 }
 
 // next waits for the frontend's next message.

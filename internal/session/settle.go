@@ -9,7 +9,21 @@ import (
 // settle ends what a query string or an extended query has begun: it commits the
 // implicit transaction, or takes it back, and tells the frontend that we are ready.
 func (s *Session) settle(ctx context.Context, ok bool) error {
-	if err := s.settleTransaction(ctx, ok); err != nil {
+	return s.settleAt(ctx, ok, holdTag)
+}
+
+// tagRule says what becomes of the last command tag while the implicit transaction
+// is committed: a query string's comes after the COMMIT, an Execute's before it
+// (PostgreSQL, exec_simple_query and exec_execute_message).
+type tagRule uint8
+
+const (
+	holdTag tagRule = iota
+	keepTag
+)
+
+func (s *Session) settleAt(ctx context.Context, ok bool, tag tagRule) error {
+	if err := s.settleTransaction(ctx, ok, tag); err != nil {
 		return err
 	}
 	s.reply(func(b []byte) []byte { return wire.AppendReady(b, s.tx.status()) })
@@ -19,13 +33,13 @@ func (s *Session) settle(ctx context.Context, ok bool) error {
 	return s.gone
 }
 
-func (s *Session) settleTransaction(ctx context.Context, ok bool) error {
+func (s *Session) settleTransaction(ctx context.Context, ok bool, tag tagRule) error {
 	switch s.tx.kind {
 	case txExplicit:
 		s.tx.failed = s.tx.failed || !ok
 		return nil
 	case txImplicit:
-		return s.endImplicit(ctx, ok)
+		return s.endImplicit(ctx, ok, tag)
 	}
 	s.leaveBarrier()
 	return nil
@@ -34,13 +48,13 @@ func (s *Session) settleTransaction(ctx context.Context, ok bool) error {
 // endImplicit commits or rolls back the transaction around statements that the
 // frontend has put into no block. If the COMMIT fails, the error takes the place of
 // the command tag that the frontend was to be shown.
-func (s *Session) endImplicit(ctx context.Context, ok bool) error {
+func (s *Session) endImplicit(ctx context.Context, ok bool, tag tagRule) error {
 	if !ok || s.gone != nil {
 		s.rollback(ctx)
 		return nil
 	}
 	mark := s.beforeTag
-	if s.front.SentAfter(mark) {
+	if tag == keepTag || s.front.SentAfter(mark) {
 		_, err := s.commit(ctx)
 		return err
 	}

@@ -3,12 +3,12 @@ package session
 import (
 	"cmp"
 	"context"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/pgchorus/pgchorus/internal/pgerr"
 	"github.com/pgchorus/pgchorus/internal/wire"
 	"github.com/pgchorus/pgchorus/parser"
-	"github.com/pgchorus/pgchorus/replicator"
 )
 
 // simpleQuery runs a query string: its statements one after the other, in one
@@ -22,7 +22,7 @@ func (s *Session) simpleQuery(ctx context.Context, frame wire.Frame) error {
 	if s.batch.skipping {
 		return nil // the server, too, ignores everything up to Sync
 	}
-	if err := s.runBatch(ctx, endNone); err != nil {
+	if err := s.runBatch(ctx, endNone); err != nil || s.batch.skipping {
 		return err
 	}
 	delete(s.st.prepared, "") // as the server does (protocol chapter 55.2.3)
@@ -40,12 +40,18 @@ func (s *Session) runString(ctx context.Context, text string) (ok bool, err erro
 	s.refreshView()
 	script := s.memo.Script(s.Scripts, []byte(text))
 	switch {
+	case s.tx.failed && script.Err != nil && !isPgpool(text):
+		return s.refused(script.Err) // PostgreSQL, too, parses before it looks at the block
 	case len(script.Statements) == 1:
 		return s.runStatement(ctx, &script.Statements[0], text, 0, false)
-	case script.ReadOnly && !script.TransactionControl && s.tx.kind == txNone:
+	case script.ReadOnly && !script.TransactionControl && s.tx.kind == txNone && !anyHere(script, text):
 		return s.runReadOnlyString(ctx, text)
 	}
 	return s.runStatements(ctx, script, text)
+}
+
+func anyHere(script *parser.Script, text string) bool {
+	return slices.ContainsFunc(script.Statements, func(stmt parser.Statement) bool { return isHere(&stmt, text) != notHere })
 }
 
 // runReadOnlyString lets one node run a string of reads as it is.
@@ -67,8 +73,8 @@ func (s *Session) runStatements(ctx context.Context, script *parser.Script, text
 			s.tx.open(txImplicit, plainBegin, s.settings.isolation)
 		}
 		sql := stmt.Text(text)
-		shift := utf8.RuneCountInString(text[:stmt.Start])
-		if ok, err := s.runStatement(ctx, stmt, sql, shift, true); !ok || err != nil {
+		base := utf8.RuneCountInString(text[:stmt.Start])
+		if ok, err := s.runStatement(ctx, stmt, sql, base, true); !ok || err != nil {
 			return false, err
 		}
 	}
@@ -77,32 +83,38 @@ func (s *Session) runStatements(ctx context.Context, script *parser.Script, text
 
 // runStatement runs one statement. several is set when it stands in a string with
 // others.
-func (s *Session) runStatement(ctx context.Context, stmt *parser.Statement, sql string, shift int, several bool) (ok bool, err error) {
+func (s *Session) runStatement(ctx context.Context, stmt *parser.Statement, sql string, base int, several bool) (ok bool, err error) {
 	if handled, ok, err := s.runHere(ctx, stmt, sql, several); handled || err != nil {
 		return ok, err
 	}
 	if s.tx.failed && stmt.Kind != parser.RollbackTo {
 		return s.refused(errFailedTransaction())
 	}
+	if stmt.Kind == parser.Prepare {
+		if err := s.freeName(stmt.Name); err != nil {
+			return s.refused(err)
+		}
+	}
 	needs, err := s.needed(stmt)
 	if err != nil {
 		return s.refused(err)
 	}
-	where := s.route(s.readsOnly(stmt))
+	where := s.routeStatement(stmt)
 	if !where.all {
-		s.work = &queryWork{sql: sql, kind: stmt.Kind, shift: shift, needs: needs}
+		s.work = &queryWork{sql: sql, kind: stmt.Kind, base: base, needs: needs}
 		ok, err = s.executeOne(ctx, where)
 		return s.noteResult(stmt, sql, ok), err
 	}
-	ok, err = s.replicate(ctx, stmt, sql, shift, several, needs)
+	ok, err = s.replicate(ctx, stmt, sql, base, several, needs)
 	return s.noteResult(stmt, sql, ok), err
 }
 
 // replicate runs a statement on all nodes, in the way that its relation to
 // transaction blocks asks for.
-func (s *Session) replicate(ctx context.Context, stmt *parser.Statement, sql string, shift int, several bool, needs *prepared) (ok bool, err error) {
+func (s *Session) replicate(ctx context.Context, stmt *parser.Statement, sql string, base int, several bool, needs *prepared) (ok bool, err error) {
 	outside := s.tx.kind == txNone
-	w := &queryWork{sql: s.sameEverywhere(stmt, sql, several), kind: stmt.Kind, shift: shift, needs: needs}
+	w := &queryWork{sql: sql, kind: stmt.Kind, base: base, needs: needs}
+	s.makeSame(w, stmt, several)
 	s.work = w
 	switch {
 	case outside && (stmt.Block == parser.BlockNever || stmt.Block == parser.BlockOnly):
@@ -114,8 +126,6 @@ func (s *Session) replicate(ctx context.Context, stmt *parser.Statement, sql str
 		return ok, err
 	case outside && stmt.Block == parser.BlockMayCommit:
 		return s.runMayCommit(ctx, w)
-	case stmt.Kind == parser.Deallocate && !stmt.All:
-		return s.executeAll(ctx, allOptions{only: s.having(needs)})
 	}
 	return s.executeAll(ctx, allOptions{})
 }
@@ -151,24 +161,22 @@ func (s *Session) triedToCommit() bool {
 	return main != nil && main.answer.Code() == string(pgerr.InvalidTransactionTermination)
 }
 
-// sameEverywhere replaces what each node would compute for itself. several: the text
-// is a part of the string that stmt was classified from.
-func (s *Session) sameEverywhere(stmt *parser.Statement, sql string, several bool) string {
-	switch {
-	case !isRole(stmt):
-		return s.withTime(stmt, sql)
-	case several:
-		stmt = &parser.Classify(sql).Statements[0]
+// makeSame replaces in a statement what each node would compute for itself. several:
+// its text is a part of the string that stmt was classified from.
+func (s *Session) makeSame(w *queryWork, stmt *parser.Statement, several bool) {
+	if isRole(stmt) {
+		if several {
+			stmt = &parser.Classify(w.sql).Statements[0]
+		}
+		w.sql = s.withRolePassword(stmt, w.sql)
+		return
 	}
-	return s.withRolePassword(stmt, sql)
-}
-
-// withTime replaces what nodes would compute differently from their clocks.
-func (s *Session) withTime(stmt *parser.Statement, sql string) string {
-	if len(stmt.TimeCalls) == 0 || stmt.Kind == parser.Prepare {
-		return sql
+	if stmt.Kind == parser.Prepare || !spliceable(stmt.TimeCalls) {
+		return
 	}
-	return parser.SpliceTime(sql, shifted(stmt), s.tx.now())
+	sql, calls, at := w.sql, shifted(stmt), s.tx.now()
+	splice := func(sql string, calls []parser.TimeCall) string { return parser.SpliceTime(sql, calls, at) }
+	w.sql, w.place = splice(sql, calls), placeIn(sql, calls, splice)
 }
 
 // shifted are the statement's time calls counted from its own beginning.
@@ -185,6 +193,21 @@ func shifted(stmt *parser.Statement) []parser.TimeCall {
 	return calls
 }
 
+// freeName sees to it that PREPARE finds its name free, or taken, on all nodes alike:
+// a statement of a Parse message is only where it was needed, and one whose Parse was
+// answered with an error may still be there.
+func (s *Session) freeName(name string) error {
+	if s.st.prepared[name] != nil {
+		return pgerr.Newf(pgerr.DuplicatePreparedStatement, "prepared statement %q already exists", name)
+	}
+	for _, l := range s.links {
+		if l != nil && l.prepared[name] != nil {
+			l.forgotten = append(l.forgotten, closing{what: 'S', name: name})
+		}
+	}
+	return nil
+}
+
 // needed is the prepared statement that EXECUTE or DEALLOCATE names.
 func (s *Session) needed(stmt *parser.Statement) (*prepared, error) {
 	if stmt.All || (stmt.Kind != parser.Execute && stmt.Kind != parser.Deallocate) {
@@ -195,21 +218,6 @@ func (s *Session) needed(stmt *parser.Statement) (*prepared, error) {
 		return nil, unknownStatement(stmt.Name)
 	}
 	return p, nil
-}
-
-// having are the nodes that have a prepared statement; at least one, for its text to
-// be forgotten there.
-func (s *Session) having(p *prepared) []replicator.Node {
-	var nodes []replicator.Node
-	for _, l := range s.links {
-		if l != nil && l.prepared[p.name] == p {
-			nodes = append(nodes, l)
-		}
-	}
-	if len(nodes) == 0 {
-		return s.all()
-	}
-	return nodes
 }
 
 // refused answers a statement with an error of ours.
@@ -274,7 +282,7 @@ func (s *Session) forgetPrepared(stmt *parser.Statement) {
 func (s *Session) forgetDiscarded(stmt *parser.Statement) {
 	if stmt.All {
 		s.forgetPrepared(stmt)
-		s.settings = sessionSettings{}
+		s.settings = sessionSettings{isolation: s.set.Isolation}
 	}
 }
 
@@ -294,7 +302,7 @@ func (s *Session) noteSetting(stmt *parser.Statement) {
 		}
 	case parser.Reset:
 		if stmt.All || stmt.Name == "default_transaction_isolation" {
-			s.settings.isolation = ""
+			s.settings.isolation = s.set.Isolation
 		}
 	}
 }

@@ -2,6 +2,7 @@ package session
 
 import (
 	"github.com/pgchorus/pgchorus/internal/backend"
+	"github.com/pgchorus/pgchorus/internal/pgerr"
 	"github.com/pgchorus/pgchorus/internal/wire"
 )
 
@@ -19,6 +20,10 @@ func (s *Session) Take(c *backend.Conn, kind wire.Kind, total int, e *wire.Expec
 	}
 	switch kind {
 	case wire.KindCommandComplete:
+		if s.warning != "" {
+			s.replyWarning(pgerr.NoActiveSQLTransaction, s.warning)
+			s.warning = ""
+		}
 		s.beforeTag = s.front.Mark()
 	case wire.KindNoticeResponse, wire.KindParameterDescription:
 		return s.takeChanged(c, kind, total, e)
@@ -54,7 +59,7 @@ func (s *Session) takeChanged(c *backend.Conn, kind wire.Kind, total int, e *wir
 		return err
 	}
 	if kind == wire.KindNoticeResponse {
-		s.front.SetOutbox(wire.AppendShifted(s.front.Outbox(), frame, e.Shift))
+		s.front.SetOutbox(wire.AppendPlaced(s.front.Outbox(), frame, e))
 		return nil
 	}
 	if e.Params > 0 {
@@ -69,7 +74,7 @@ func (s *Session) takeChanged(c *backend.Conn, kind wire.Kind, total int, e *wir
 // nodes have spoken: what one refuses, another may have confirmed.
 func (s *Session) Fail(frame wire.Frame, e *wire.Expect) error {
 	if s.gone == nil && !s.ending {
-		s.front.SetOutbox(wire.AppendShifted(s.front.Outbox(), frame, e.Shift))
+		s.front.SetOutbox(wire.AppendPlaced(s.front.Outbox(), frame, e))
 	}
 	return nil
 }

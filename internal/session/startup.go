@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"maps"
 	"net"
 	"net/netip"
@@ -48,6 +47,9 @@ func (s *Session) startup(ctx context.Context) error {
 	if err := s.admit(ctx); err != nil {
 		return err
 	}
+	if err := s.learnIsolation(); err != nil {
+		return err
+	}
 	s.front.SetDeadline(time.Time{})
 	s.welcome()
 	return s.gone
@@ -80,6 +82,12 @@ func (s *Session) firstPacket(ctx context.Context) (wire.Start, error) {
 }
 
 func badStart(err error) error {
+	switch {
+	case errors.Is(err, wire.ErrProtocolVersion):
+		return pgerr.Fatal(pgerr.FeatureNotSupported, err.Error())
+	case errors.Is(err, wire.ErrBadCancel):
+		return errServed // a cancel is never answered
+	}
 	if wire.IsFrontendGone(err) && !strings.Contains(err.Error(), "invalid length") {
 		return err
 	}
@@ -107,7 +115,7 @@ func (s *Session) secure(ctx context.Context) error {
 	}
 	secured := tls.Server(s.front.NetConn(), settings)
 	if err := secured.HandshakeContext(ctx); err != nil {
-		return fmt.Errorf("tls handshake: %w", err)
+		return &wire.PeerError{Side: wire.Frontend, Op: "tls handshake with", Err: err}
 	}
 	s.front.Upgrade(secured)
 	state := secured.ConnectionState()
@@ -283,6 +291,20 @@ func (s *Session) connectOthers(ctx context.Context) error {
 	return failed
 }
 
+// learnIsolation finds out at what level transactions run that say nothing about it:
+// postgresql.conf, the role, the database or the start-up packet may have set it.
+func (s *Session) learnIsolation() error {
+	if s.set.Isolation == "" {
+		rows, err := s.main().ask("SELECT pg_catalog.current_setting('default_transaction_isolation')")
+		if err != nil || len(rows) != 1 {
+			return pgerr.Fatal(pgerr.ConnectionFailure, "the session's settings cannot be read").Wrap(err)
+		}
+		s.set.Isolation = rows[0]
+	}
+	s.settings.isolation = s.set.Isolation
+	return nil
+}
+
 // logIn logs in to a backend as the frontend's user.
 func (s *Session) logIn(ctx context.Context, conn wire.Login, secured *tls.ConnectionState) (auth.Opened, error) {
 	return auth.Backend(ctx, conn, s.login.User, s.credential, auth.BackendOptions{TLS: secured, Source: s.source})
@@ -309,7 +331,11 @@ func (s *Session) refuse(err error) {
 	if errors.Is(err, errServed) {
 		return
 	}
-	s.log.Info("frontend not let in", zap.Error(err))
+	level := zap.InfoLevel
+	if wire.IsFrontendGone(err) || pgerr.CodeOf(err) == pgerr.ProtocolViolation {
+		level = zap.DebugLevel // anybody can cause these at any rate
+	}
+	s.log.Log(level, "frontend not let in", zap.Error(err))
 	s.tellFatal(err)
 }
 

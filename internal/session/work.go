@@ -2,6 +2,7 @@ package session
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/pgchorus/pgchorus/internal/wire"
 	"github.com/pgchorus/pgchorus/parser"
@@ -17,9 +18,10 @@ type work interface {
 type queryWork struct {
 	sql  string
 	kind parser.Kind
-	// shift is added to positions in errors: where the statement begins in the
-	// frontend's string, in characters.
-	shift int
+	// base and place lead positions in errors back to the frontend's string; see
+	// wire.Expect.
+	base  int
+	place func(position int) int
 	// bare keeps a BEGIN away from it.
 	bare bool
 	// needs is a prepared statement that it names; nil for none.
@@ -28,17 +30,27 @@ type queryWork struct {
 
 func (w *queryWork) appendTo(l *link) {
 	l.s.Counters.sent(l.ID(), w.kind)
+	if len(l.forgotten) > 0 {
+		l.appendForgotten()
+		l.unsynced = true
+	}
 	l.appendSync()
 	w.appendNeeded(l)
 	if w.bare || !l.needsBegin() {
-		l.appendQuery(wire.Expect{What: wire.ExpectQuery, Shift: w.shift}, w.sql)
+		l.appendQuery(wire.Expect{What: wire.ExpectQuery, Base: w.base, Place: w.place}, w.sql)
+		return
+	}
+	if w.kind == parser.Prepare || w.kind == parser.Declare {
+		// The server shows their text in pg_prepared_statements and pg_cursors.
+		l.appendQuery(wire.Expect{What: wire.ExpectQuery, Hide: true}, l.s.tx.begin)
+		l.appendQuery(wire.Expect{What: wire.ExpectQuery, Base: w.base, Place: w.place}, w.sql)
 		return
 	}
 	// BEGIN and the statement travel as one Query: the server flushes its answer
 	// once instead of twice.
 	prefix := l.s.tx.begin + beginSeparator(l.s.tx.begin)
-	shift := w.shift - len([]rune(prefix))
-	l.appendQuery(wire.Expect{What: wire.ExpectQuery, HideTags: 1, Shift: shift}, prefix, w.sql)
+	e := wire.Expect{What: wire.ExpectQuery, HideTags: 1, Prefix: utf8.RuneCountInString(prefix), Base: w.base, Place: w.place}
+	l.appendQuery(e, prefix, w.sql)
 }
 
 // beginSeparator keeps a comment behind BEGIN from swallowing what follows it.

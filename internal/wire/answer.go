@@ -9,8 +9,12 @@ type Expect struct {
 	// HideTags is the number of leading CommandCompletes of a Query that belong to
 	// statements which we put in front.
 	HideTags int
-	// Shift is added to the position in errors and notices, in characters.
-	Shift int
+	// The position in errors and notices counts in the text that was sent. Prefix is
+	// how many characters we put in front of the statement; Place, if set, leads from
+	// the statement as it was sent to the frontend's; Base is how many characters
+	// stand before that in the frontend's string.
+	Prefix, Base int
+	Place        func(position int) int
 	// Params, if not 0, cuts a ParameterDescription down to Params-1 parameters: the
 	// last one is ours.
 	Params int

@@ -6,8 +6,14 @@ import (
 	"errors"
 )
 
-// ErrMalformed is returned for a message whose body does not fit its kind.
-var ErrMalformed = errors.New("invalid message format")
+// Errors for a message whose body does not fit its kind, in PostgreSQL's words
+// (pqformat.c).
+var (
+	ErrMalformed = errors.New("invalid message format")
+	errNoString  = errors.New("invalid string in message")
+	errShort     = errors.New("insufficient data left in message")
+	errNothing   = errors.New("no data left in message")
+)
 
 // ParseMessage is a Parse: create a prepared statement.
 type ParseMessage struct {
@@ -24,20 +30,35 @@ type BindMessage struct {
 	results           []byte   // result formats, undecoded
 }
 
-// cursor reads a body from the front; bad is set once something is missing.
+// cursor reads a body from the front; why is set once something is missing.
 type cursor struct {
 	b   []byte
-	bad bool
+	why error
+}
+
+func (c *cursor) fail(why error) {
+	if c.why == nil {
+		c.why = why
+	}
+	c.b = nil
 }
 
 func (c *cursor) bytes(n int) []byte {
 	if n < 0 || n > len(c.b) {
-		c.bad, c.b = true, nil
+		c.fail(errShort)
 		return nil
 	}
 	out := c.b[:n:n]
 	c.b = c.b[n:]
 	return out
+}
+
+func (c *cursor) byte() byte {
+	if len(c.b) == 0 {
+		c.fail(errNothing)
+		return 0
+	}
+	return c.bytes(1)[0]
 }
 
 func (c *cursor) uint16() uint16 {
@@ -57,7 +78,7 @@ func (c *cursor) uint32() uint32 {
 func (c *cursor) string() string {
 	end := bytes.IndexByte(c.b, 0)
 	if end < 0 {
-		c.bad, c.b = true, nil
+		c.fail(errNoString)
 		return ""
 	}
 	out := string(c.b[:end])
@@ -69,16 +90,16 @@ func (c *cursor) string() string {
 // that nothing is allocated for a count that is a lie.
 func (c *cursor) fits(count, size int) bool {
 	if count*size > len(c.b) {
-		c.bad = true
+		c.fail(errShort)
 	}
-	return !c.bad
+	return c.why == nil
 }
 
 func (c *cursor) done() error {
-	if c.bad || len(c.b) != 0 {
+	if c.why == nil && len(c.b) != 0 {
 		return ErrMalformed
 	}
-	return nil
+	return c.why
 }
 
 // DecodeQuery returns a Query's text.
@@ -107,10 +128,7 @@ func DecodeParse(body []byte) (ParseMessage, error) {
 func BindNames(body []byte) (portal, statement string, err error) {
 	c := cursor{b: body}
 	portal, statement = c.string(), c.string()
-	if c.bad {
-		err = ErrMalformed
-	}
-	return portal, statement, err
+	return portal, statement, c.why
 }
 
 // DecodeBind decodes a Bind. The library's decoder panics on a negative length
@@ -206,14 +224,8 @@ func AppendParamsWithout(dst []byte, frame Frame, count int) []byte {
 // DecodeTarget decodes a Describe or a Close: 'S' for a statement, 'P' for a portal.
 func DecodeTarget(body []byte) (what byte, name string, err error) {
 	c := cursor{b: body}
-	if b := c.bytes(1); b != nil {
-		what = b[0]
-	}
-	name = c.string()
-	if err = c.done(); err == nil && what != 'S' && what != 'P' {
-		err = ErrMalformed
-	}
-	return what, name, err
+	what, name = c.byte(), c.string()
+	return what, name, c.done()
 }
 
 // DecodeExecute decodes an Execute; 0 rows means all.
@@ -255,5 +267,5 @@ func FirstColumn(body []byte) (value []byte, ok bool) {
 		return nil, false
 	}
 	value = c.bytes(int(length))
-	return value, !c.bad
+	return value, c.why == nil
 }

@@ -61,21 +61,26 @@ func findField(body []byte, field byte) (value []byte, at int, ok bool) {
 	return nil, 0, false
 }
 
-// AppendShifted appends an ErrorResponse or NoticeResponse with by characters
-// added to its position, which counts from the start of the text that we sent and
-// not of the text that the frontend did.
-func AppendShifted(dst []byte, frame Frame, by int) []byte {
-	value, at, ok := findField(frame.Body(), FieldPosition)
-	if by == 0 || !ok {
+// AppendPlaced appends an ErrorResponse or NoticeResponse with its position, which
+// counts in the text that we sent, led back to the text that the frontend did.
+func AppendPlaced(dst []byte, frame Frame, e *Expect) []byte {
+	if e.Prefix == 0 && e.Base == 0 && e.Place == nil {
 		return append(dst, frame...)
 	}
+	value, at, ok := findField(frame.Body(), FieldPosition)
 	position, err := strconv.Atoi(string(value))
-	if err != nil || position+by < 1 {
+	if !ok || err != nil {
+		return append(dst, frame...)
+	}
+	if position -= e.Prefix; e.Place != nil {
+		position = e.Place(position)
+	}
+	if position += e.Base; position < 1 {
 		return append(dst, frame...)
 	}
 	body := frame.Body()
 	dst, lengthAt := begin(dst, frame.Kind())
 	dst = append(dst, body[:at]...)
-	dst = strconv.AppendInt(dst, int64(position+by), 10)
+	dst = strconv.AppendInt(dst, int64(position), 10)
 	return finish(append(dst, body[at+len(value):]...), lengthAt)
 }

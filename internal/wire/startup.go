@@ -3,9 +3,16 @@ package wire
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"sort"
 	"strings"
+)
+
+// Errors of a first packet, in PostgreSQL's words.
+var (
+	ErrProtocolVersion = errors.New("unsupported frontend protocol")
+	ErrBadCancel       = errors.New("invalid length of cancel request packet")
 )
 
 // Request is what a frontend's first packet asks for.
@@ -77,7 +84,7 @@ func parseStart(body []byte) (Start, error) {
 		return parseCancel(rest)
 	}
 	if code>>16 != 3 {
-		return Start{}, fmt.Errorf("unsupported frontend protocol %d.%d: server supports 3.0 to 3.2", code>>16, code&0xffff)
+		return Start{}, fmt.Errorf("%w %d.%d: server supports 3.0 to 3.2", ErrProtocolVersion, code>>16, code&0xffff)
 	}
 	params, err := parseParams(rest)
 	return Start{Request: RequestStartup, Protocol: code, Params: params}, err
@@ -85,7 +92,7 @@ func parseStart(body []byte) (Start, error) {
 
 func parseCancel(rest []byte) (Start, error) {
 	if len(rest) < 4+minCancelKey || len(rest) > 4+maxCancelKey {
-		return Start{}, fmt.Errorf("invalid length of cancel request")
+		return Start{}, ErrBadCancel
 	}
 	return Start{
 		Request: RequestCancel,
