@@ -91,6 +91,7 @@ func build(ctx context.Context, cfg *config.Config, flags serveFlags, log *zap.L
 		Log:         log,
 	}
 	p.server = server.New(cfg.Listen, p.serveFrontend, log)
+	p.env.Admit = p.server.Admit
 	if err := p.server.Listen(ctx); err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/pgchorus/pgchorus/internal/auth"
@@ -25,6 +26,9 @@ type Conn struct {
 	secret  []byte
 	created time.Time
 	opened  auth.Opened
+
+	// cut is set when the node went out of service: the socket was closed under us.
+	cut atomic.Bool
 
 	// params is what ParameterStatus last reported.
 	params map[string]string
@@ -54,6 +58,16 @@ func (c *Conn) Created() time.Time { return c.created }
 
 // Params is what the server reported by ParameterStatus. The map is c's own.
 func (c *Conn) Params() map[string]string { return c.params }
+
+// Cut closes the socket, whoever uses the connection. It may be called from any
+// goroutine.
+func (c *Conn) Cut() {
+	c.cut.Store(true)
+	c.Conn.Close()
+}
+
+// WasCut reports whether Cut was called.
+func (c *Conn) WasCut() bool { return c.cut.Load() }
 
 // LogIn proves to a server who we are; it returns when AuthenticationOk has come.
 // secured is the state of TLS, nil on a plain connection.

@@ -100,6 +100,8 @@ func (c *Conn) receiveOne(x *Exchange, sink Sink, a *wire.Answer, kind wire.Kind
 		return c.aside(sink, kind, total, e)
 	case wire.KindParameterStatus:
 		return c.parameter(sink, total, e)
+	case wire.KindFunctionCallResponse:
+		return c.result(sink, a, total, e)
 	default:
 		if ends(e.What, kind) {
 			x.at++
@@ -130,6 +132,16 @@ func (c *Conn) pass(sink Sink, kind wire.Kind, total int, e *wire.Expect) error 
 		return c.Discard(total)
 	}
 	return sink.Take(c, kind, total, e)
+}
+
+// result notes the value of a function call, to be compared like a command tag.
+func (c *Conn) result(sink Sink, a *wire.Answer, total int, e *wire.Expect) error {
+	frame, err := c.Peeked(total)
+	if err != nil {
+		return err
+	}
+	a.AddTag(frame.Body())
+	return c.pass(sink, wire.KindFunctionCallResponse, total, e)
 }
 
 // aside passes on what is not part of an answer: it concerns the frontend also
@@ -262,6 +274,16 @@ func (c *Conn) Spoke(sink Sink) (answered bool, err error) {
 		}
 	}
 	return false, nil
+}
+
+// Lost reports whether the answer that has come is the server's good-bye.
+func (c *Conn) Lost() bool {
+	kind, total, err := c.Peek()
+	if err != nil || kind != wire.KindErrorResponse {
+		return err != nil
+	}
+	frame, err := c.Peeked(total)
+	return err != nil || endsConnection(frame.Body())
 }
 
 // farewell keeps the error with which an idle server ends the connection.

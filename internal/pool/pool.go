@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -14,22 +15,32 @@ import (
 type Pool struct {
 	mu   sync.Mutex // guards the fields below
 	idle []*Set     // the one released longest ago comes first
+	lent int
 	max  int
 	open map[*backend.Conn]struct{}
+	// dialling are the connections under way, by what gives them up.
+	dialling map[*dial]struct{}
 }
 
-// New returns a pool that keeps at most max idle sets (max_pool times
-// num_init_children).
+type dial struct {
+	node   config.NodeID
+	cancel context.CancelCauseFunc
+}
+
+// New returns a pool of at most max sets, lent and idle together (max_pool times
+// num_init_children), as far as the lent ones leave room.
 func New(max int) *Pool {
-	return &Pool{max: max, open: map[*backend.Conn]struct{}{}}
+	return &Pool{max: max, open: map[*backend.Conn]struct{}{}, dialling: map[*dial]struct{}{}}
 }
 
-// Take lends the idle set that was used last under key, or nil. Connections that
-// are no longer usable have been closed and taken out of it.
+// Take lends the idle set that was used last under key, or else an empty one.
+// Connections that are no longer usable have been closed and taken out of it. The
+// set comes back by Put or Discard.
 func (p *Pool) Take(key Key) *Set {
 	set := p.takeIdle(key)
 	if set == nil {
-		return nil
+		set = p.newSet(key)
+		return set
 	}
 	set.Uses++
 	set.Connected = time.Now()
@@ -48,37 +59,71 @@ func (p *Pool) takeIdle(key Key) *Set {
 	for i := len(p.idle) - 1; i >= 0; i-- {
 		if set := p.idle[i]; set.Key == key {
 			p.idle = append(p.idle[:i], p.idle[i+1:]...)
+			p.lent++
 			return set
 		}
 	}
 	return nil
 }
 
-// Put takes a set back, which has been reset. The set released longest ago makes
-// room for it.
-func (p *Pool) Put(set *Set) {
-	set.Disconnected = time.Now()
+// newSet lends an empty set; an idle one makes room for it.
+func (p *Pool) newSet(key Key) *Set {
 	var evicted *Set
 	p.mu.Lock()
-	p.idle = append(p.idle, set)
-	if len(p.idle) > p.max {
+	p.lent++
+	if p.lent+len(p.idle) > p.max && len(p.idle) > 0 {
 		evicted, p.idle = p.idle[0], p.idle[1:]
 	}
 	p.mu.Unlock()
 	if evicted != nil {
 		p.CloseSet(evicted)
 	}
+	return newSet(key)
 }
+
+// Put takes a set back, which has been reset.
+func (p *Pool) Put(set *Set) {
+	set.Disconnected = time.Now()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lent--
+	p.idle = append(p.idle, set)
+}
+
+// Discard takes a set back whose connections are of no more use; they have been closed.
+func (p *Pool) Discard() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lent--
+}
+
+// errCut is why a connection under way is given up.
+var errCut = errors.New("the node went out of service")
 
 // Connect opens a connection to a node.
 func (p *Pool) Connect(ctx context.Context, id config.NodeID, a backend.Address, params map[string]string, logIn backend.LogIn) (*backend.Conn, error) {
-	conn, err := backend.Connect(ctx, id, a, params, logIn)
-	if err != nil {
-		return nil, err
-	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	d := &dial{node: id, cancel: cancel}
 	p.mu.Lock()
-	p.open[conn] = struct{}{}
+	p.dialling[d] = struct{}{}
 	p.mu.Unlock()
+
+	conn, err := backend.Connect(ctx, id, a, params, logIn)
+
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.dialling, d)
+	switch {
+	case err != nil && context.Cause(ctx) != nil:
+		return nil, errors.Join(context.Cause(ctx), err)
+	case err != nil:
+		return nil, err
+	case ctx.Err() != nil:
+		conn.Cut()
+		return nil, context.Cause(ctx)
+	}
+	p.open[conn] = struct{}{}
 	return conn, nil
 }
 
@@ -112,7 +157,12 @@ func (p *Pool) CutNode(id config.NodeID) {
 	defer p.mu.Unlock()
 	for conn := range p.open {
 		if conn.Node() == id {
-			conn.Conn.Close()
+			conn.Cut()
+		}
+	}
+	for d := range p.dialling {
+		if d.node == id {
+			d.cancel(errCut)
 		}
 	}
 }

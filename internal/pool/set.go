@@ -43,8 +43,8 @@ type Set struct {
 	Connected, Disconnected time.Time
 }
 
-// NewSet returns an empty set in use.
-func NewSet(key Key) *Set {
+// newSet returns an empty set in use.
+func newSet(key Key) *Set {
 	now := time.Now()
 	return &Set{Key: key, Conns: map[config.NodeID]*backend.Conn{}, Created: now, Connected: now, Uses: 1}
 }

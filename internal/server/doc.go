@@ -4,7 +4,8 @@
 // goroutine of its own, and ends them when it stops. What a session does is not its
 // business.
 //
-// num_init_children sessions run at a time. More wait in the kernel's listen queue,
-// as with Pgpool-II, or, where reserved_connections is set, are refused with 53300
-// (Pgpool-II, 9.1 of its behaviour).
+// num_init_children sessions run at a time. More frontends wait for a place, or, where
+// reserved_connections is set, are refused with 53300 (Pgpool-II, 9.1 of its
+// behaviour). They wait after their first packet, so that a cancel is served when
+// every place is taken.
 package server

@@ -18,7 +18,6 @@ import (
 	"github.com/pgchorus/pgchorus/internal/config"
 	"github.com/pgchorus/pgchorus/internal/logkey"
 	"github.com/pgchorus/pgchorus/internal/pgerr"
-	"github.com/pgchorus/pgchorus/internal/wire"
 )
 
 // Serve runs one session on an accepted connection and closes it.
@@ -31,6 +30,7 @@ type Server struct {
 	log   *zap.Logger
 
 	listeners []net.Listener
+	waiting   chan struct{} // a token for each accepted frontend
 	places    chan struct{} // a token for each session that may run
 	connected atomic.Int64  // sessions that run
 	sessions  sync.WaitGroup
@@ -38,7 +38,11 @@ type Server struct {
 
 // New returns a server that does not listen yet.
 func New(cfg config.Listen, serve Serve, log *zap.Logger) *Server {
-	return &Server{cfg: cfg, serve: serve, log: log, places: make(chan struct{}, cfg.NumInitChildren)}
+	return &Server{
+		cfg: cfg, serve: serve, log: log,
+		waiting: make(chan struct{}, cfg.NumInitChildren+cfg.Backlog()),
+		places:  make(chan struct{}, cfg.NumInitChildren),
+	}
 }
 
 // Listen opens the ports and sockets. On error none is open.
@@ -152,59 +156,51 @@ func (s *Server) closeListeners() {
 	}
 }
 
-// accept takes a frontend and waits for a place for it. So one frontend more than there
-// are places waits here, at each listener, and the others in the kernel's queue.
+// accept takes frontends, as many as may run and as may wait for that; more stay in the
+// kernel's queue.
 func (s *Server) accept(accepting, sessions context.Context, l net.Listener) {
 	for {
-		nc, err := l.Accept()
-		if err != nil {
-			if accepting.Err() != nil || errors.Is(err, net.ErrClosed) {
-				return
-			}
-			s.log.Warn("accept", zap.Error(err))
-			pause(accepting)
-			continue
-		}
-		if s.refuses() {
-			go s.refuse(nc)
-			continue
-		}
-		if !s.takePlace(accepting) {
-			nc.Close()
+		select {
+		case s.waiting <- struct{}{}:
+		case <-accepting.Done():
 			return
 		}
-		s.start(sessions, nc)
+		nc, err := l.Accept()
+		if err == nil {
+			s.start(sessions, nc)
+			continue
+		}
+		<-s.waiting
+		if accepting.Err() != nil || errors.Is(err, net.ErrClosed) {
+			return
+		}
+		s.log.Warn("accept", zap.Error(err))
+		pause(accepting)
 	}
 }
 
-func (s *Server) takePlace(ctx context.Context) bool {
+// Admit waits for a place for a frontend that has said that it wants to come in; with
+// reserved_connections it is refused instead of waiting (Pgpool-II, 53300).
+func (s *Server) Admit(ctx context.Context) (leave func(), err error) {
 	if s.cfg.ReservedConnections > 0 {
-		return ctx.Err() == nil // nobody queues; who is too many is refused
+		if int(s.connected.Add(1)) > s.cfg.NumInitChildren-s.cfg.ReservedConnections {
+			s.connected.Add(-1)
+			return nil, pgerr.Fatal(pgerr.TooManyConnections, "Sorry, too many clients already")
+		}
+		return func() { s.connected.Add(-1) }, nil
 	}
 	select {
 	case s.places <- struct{}{}:
-		return true
+		s.connected.Add(1)
+		return func() { s.connected.Add(-1); <-s.places }, nil
 	case <-ctx.Done():
-		return false
+		return nil, pgerr.Fatal(pgerr.AdminShutdown, "the server is stopping").Wrap(context.Cause(ctx))
 	}
-}
-
-func (s *Server) leavePlace() {
-	if s.cfg.ReservedConnections == 0 {
-		<-s.places
-	}
-}
-
-// refuses reports whether one more frontend is too many.
-func (s *Server) refuses() bool {
-	return s.cfg.ReservedConnections > 0 && s.Connected() >= s.cfg.NumInitChildren-s.cfg.ReservedConnections
 }
 
 func (s *Server) start(ctx context.Context, nc net.Conn) {
-	s.connected.Add(1)
 	s.sessions.Go(func() {
-		defer s.leavePlace()
-		defer s.connected.Add(-1)
+		defer func() { <-s.waiting }()
 		defer s.survive(nc)
 		if err := s.serve(ctx, nc); err != nil {
 			s.log.Debug("session ended", zap.Error(err), zap.Stringer(logkey.Frontend, nc.RemoteAddr()))
@@ -218,16 +214,6 @@ func (s *Server) survive(nc net.Conn) {
 		s.log.Error("session ended by a fault in pgchorus", zap.Any("fault", fault), zap.Stack("stack"))
 		nc.Close()
 	}
-}
-
-// refuseTimeout bounds the good-bye to a frontend that is not let in.
-const refuseTimeout = time.Second
-
-// refuse tells a frontend that it is too many, before its start-up packet is read.
-func (s *Server) refuse(nc net.Conn) {
-	defer nc.Close()
-	nc.SetDeadline(time.Now().Add(refuseTimeout))
-	nc.Write(wire.AppendError(nil, pgerr.Fatal(pgerr.TooManyConnections, "Sorry, too many clients already")))
 }
 
 // pause keeps a failing accept (no file descriptors left) from spinning.

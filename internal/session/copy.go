@@ -27,13 +27,18 @@ func (s *Session) copyToAll(ctx context.Context, nodes []replicator.Node) error 
 func (s *Session) pumpCopy(ctx context.Context, links []*link) error {
 	s.batch.copied = s.batch.end == endSync
 	s.flush()
+	watched := links
 	for {
 		if !s.front.HasFrame() {
 			flushCopy(links)
-			refused, err := s.awaitCopyData(ctx, links[0])
-			if err != nil || refused {
+			verdict, err := s.awaitCopyData(ctx, watched)
+			switch {
+			case err != nil, verdict == copyRefused:
 				giveUpCopy(links)
 				return err
+			case verdict == copyLost:
+				watched = watched[1:]
+				continue
 			}
 		}
 		done, err := s.copyMessage(links)
@@ -48,21 +53,32 @@ func (s *Session) pumpCopy(ctx context.Context, links []*link) error {
 	}
 }
 
-// awaitCopyData waits for the frontend. refused is set when the first node has
-// answered in the meantime: it wants no more data, and the frontend is told so at
-// once. What the frontend still sends is ignored.
-func (s *Session) awaitCopyData(ctx context.Context, first *link) (refused bool, err error) {
-	for {
-		woken, err := s.waitForEither(ctx, first)
+// copyVerdict is what was heard while copy data was awaited.
+type copyVerdict uint8
+
+const (
+	copyGoesOn  copyVerdict = iota // the frontend has something to say
+	copyRefused                    // the first node has answered: it wants no more data
+	copyLost                       // the first node is lost; the next one has had the same data
+)
+
+// awaitCopyData waits for the frontend. When the first node answers in the meantime the
+// frontend is told so at once; what it still sends is ignored.
+func (s *Session) awaitCopyData(ctx context.Context, links []*link) (copyVerdict, error) {
+	for len(links) > 0 {
+		woken, err := s.waitForEither(ctx, links[0])
 		if err != nil || !woken {
-			return false, err
+			return copyGoesOn, err
 		}
-		refused, err := first.conn.Spoke(s)
-		if refused || err != nil {
-			return true, nil // what it has said, or that it is lost, is read as its answer
+		switch answered, err := links[0].conn.Spoke(s); {
+		case err != nil || answered && links[0].conn.Lost():
+			return copyLost, nil
+		case answered:
+			return copyRefused, nil
 		}
 		s.flush()
 	}
+	return copyRefused, nil
 }
 
 // endCopy has the nodes answer: in an extended query they would wait for a Sync.

@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/pgchorus/pgchorus/internal/backend"
 	"github.com/pgchorus/pgchorus/internal/pgerr"
 	"github.com/pgchorus/pgchorus/internal/wire"
 	"github.com/pgchorus/pgchorus/replicator"
@@ -31,18 +32,55 @@ func (s *Session) executeAll(ctx context.Context, opt allOptions) (ok bool, err 
 		s.tx.open(txImplicit, plainBegin, s.settings.isolation)
 		s.tx.inside = true
 	}
+	first := !s.tx.wrote && !opt.bare
 	s.tx.wrote = true
 	mark := s.front.Mark()
-	out := replicator.Execute(s.all(), replicator.Options{
-		Repeatable: func() bool { return s.takeBack(mark) },
-		Copy:       func(nodes []replicator.Node) error { return s.copyToAll(ctx, nodes) },
-		Regardless: opt.regardless,
-		Gate:       s.Gate,
-	})
-	if out.Err != nil {
-		return false, out.Err
+	for repeats := 0; ; repeats++ {
+		copied := false
+		out := replicator.Execute(s.all(), replicator.Options{
+			Repeatable: func() bool { return s.takeBack(mark) },
+			Copy: func(nodes []replicator.Node) error {
+				copied = true
+				return s.copyToAll(ctx, nodes)
+			},
+			Regardless: opt.regardless,
+			Gate:       s.Gate,
+		})
+		if out.Err != nil {
+			return false, out.Err
+		}
+		ok, torn, err := s.judge(ctx, &out, mark, opt.bare)
+		if torn == nil || err != nil {
+			return ok, err
+		}
+		if !first || copied || repeats >= maxRepeats || s.oneSnapshot() || !s.takeBack(mark) {
+			s.takeBack(mark)
+			return s.refused(torn)
+		}
+		if err := s.startOver(ctx); err != nil {
+			return false, err
+		}
 	}
-	return s.judge(ctx, &out, mark, opt.bare)
+}
+
+// maxRepeats is how often the first write of a transaction is done again because a
+// connection to a node that is alive was lost under it.
+const maxRepeats = 2
+
+// startOver takes back what the nodes have done of a transaction that had not written
+// before, and gives the session a connection to every live node again.
+func (s *Session) startOver(ctx context.Context) error {
+	for _, loss := range replicator.Rollback(s.begun(), false) {
+		s.lost(ctx, loss.Node.(*link), loss.Err)
+	}
+	return s.enterBarrier(ctx)
+}
+
+// oneSnapshot reports whether the transaction's statements all see one snapshot, which
+// cannot be had again.
+func (s *Session) oneSnapshot() bool {
+	isolation := s.isolation()
+	return s.tx.kind == txExplicit && (isolation == "repeatable read" || isolation == "serializable")
 }
 
 // takeBack removes what was appended behind mark, if the frontend has not had it.
@@ -54,28 +92,32 @@ func (s *Session) takeBack(mark wire.Mark) bool {
 	return true
 }
 
-// judge acts on what became of a statement on all nodes.
-func (s *Session) judge(ctx context.Context, out *replicator.Outcome, mark wire.Mark, bare bool) (ok bool, err error) {
-	torn := s.noteLosses(ctx, out, bare)
+// judge acts on what became of a statement on all nodes. torn is set, and the frontend
+// not answered yet, when only a connection was lost.
+func (s *Session) judge(ctx context.Context, out *replicator.Outcome, mark wire.Mark, bare bool) (ok bool, torn, err error) {
+	torn = s.noteLosses(ctx, out, bare)
 	switch {
 	case s.terminated != nil:
-		return false, errTerminatedByNode
+		return false, nil, errTerminatedByNode
 	case out.Broken:
-		return false, s.fail(lostWhileAnswering(out.Lost[len(out.Lost)-1].Node.ID(), out.Lost[len(out.Lost)-1].Err))
+		last := out.Lost[len(out.Lost)-1]
+		return false, nil, s.fail(lostWhileAnswering(last.Node.ID(), last.Err))
+	case out.Answer == nil && torn == nil:
+		return false, nil, errNoNodes()
 	case out.Answer == nil:
-		return false, errNoNodes()
+		return false, torn, nil
 	case len(out.Differ) > 0 && bare:
-		return s.fenceDifferent(ctx, out)
+		ok, err = s.fenceDifferent(ctx, out)
+		return ok, nil, err
 	case len(out.Differ) > 0:
 		s.takeBack(mark)
-		return false, s.fail(s.disagreement(out))
+		return false, nil, s.fail(s.disagreement(out))
 	case out.Answer.Failed():
-		return false, nil
+		return false, nil, nil
 	case torn != nil:
-		s.takeBack(mark)
-		return false, s.fail(torn)
+		return false, torn, nil
 	}
-	return true, s.gone
+	return true, nil, s.gone
 }
 
 // noteLosses reports lost nodes. A node that stays in service but lost its connection
@@ -176,12 +218,44 @@ func (s *Session) commit(ctx context.Context) (ok bool, err error) {
 	if !s.tx.wrote {
 		return s.commitRead(ctx, nodes)
 	}
+	if s.tx.kind == txExplicit {
+		if nodes = s.stillConnected(ctx, nodes); s.terminated != nil {
+			s.rollbackNodes(ctx, nodes)
+			return false, errTerminatedByNode
+		}
+	}
 	if missing, whole := s.covers(nodes); !whole {
 		s.rollbackNodes(ctx, nodes)
 		return false, s.fail(pgerr.Newf(pgerr.SerializationFailure, "node %d lacks a part of the transaction, which is rolled back", missing).
 			WithHint("The transaction might succeed if retried."))
 	}
 	return s.decide(ctx, replicator.Commit(nodes, s.commitMode(), s.Gate))
+}
+
+// stillConnected are the nodes whose connection is alive before COMMIT is sent. One
+// that has broken since the last statement has rolled back: that is known now, and
+// would not be later.
+func (s *Session) stillConnected(ctx context.Context, nodes []replicator.Node) []replicator.Node {
+	alive := nodes[:0]
+	for _, node := range nodes {
+		l := node.(*link)
+		if !l.conn.Quiet() {
+			if err := l.conn.Idle(s.sinkOf(l)); err != nil {
+				s.lost(ctx, l, err)
+				continue
+			}
+		}
+		alive = append(alive, node)
+	}
+	return alive
+}
+
+// sinkOf is where a node's own words go: main's to the frontend.
+func (s *Session) sinkOf(l *link) backend.Sink {
+	if l == s.main() {
+		return s
+	}
+	return nil
 }
 
 // covers reports whether every live node has its part of the transaction.

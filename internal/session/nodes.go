@@ -2,8 +2,10 @@ package session
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"go.uber.org/zap"
@@ -30,8 +32,8 @@ func (s *Session) refreshView() {
 	}
 	s.view = view
 	for id, l := range s.links {
-		if l != nil && !view.Up(config.NodeID(id)) {
-			s.dropLink(l)
+		if l != nil && (!view.Up(config.NodeID(id)) || l.conn.WasCut()) {
+			s.dropLink(l) // out of service, or back in it after it was out
 		}
 	}
 	if !view.Up(s.lb) {
@@ -166,12 +168,13 @@ func wasRefused(err error) bool {
 
 // connect opens a connection to a node as the session's user.
 func (s *Session) connect(ctx context.Context, id config.NodeID) (*backend.Conn, error) {
-	if limit := s.Config().Pool.ConnectTimeout; limit > 0 {
-		var stop context.CancelFunc
-		ctx, stop = context.WithTimeout(ctx, s.loginPatience(limit))
-		defer stop()
-	}
-	conn, err := s.Pool.Connect(ctx, id, s.Address(id), s.params, s.logIn)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	patience := s.connectPatience(cancel)
+	defer patience.Stop()
+	conn, err := s.Pool.Connect(ctx, id, s.Address(id), s.params, func(ctx context.Context, conn wire.Login, secured *tls.ConnectionState) (auth.Opened, error) {
+		return auth.Backend(ctx, conn, s.login.User, s.credential, auth.BackendOptions{TLS: secured, Source: s.sourceWithout(patience)})
+	})
 	if err != nil {
 		return nil, fmt.Errorf("node %d: %w", id, err)
 	}
@@ -179,13 +182,30 @@ func (s *Session) connect(ctx context.Context, id config.NodeID) (*backend.Conn,
 	return conn, nil
 }
 
-// loginPatience leaves room for a frontend that types its password while the
-// backend waits (enable_pool_hba = off).
-func (s *Session) loginPatience(limit time.Duration) time.Duration {
-	if s.credential.IsZero() {
-		return limit + s.Config().Auth.AuthenticationTimeout
+// errConnectTimeout is connect_timeout at work.
+var errConnectTimeout = errors.New("no answer within connect_timeout")
+
+// connectPatience gives a connection up after connect_timeout.
+func (s *Session) connectPatience(cancel context.CancelCauseFunc) *time.Timer {
+	limit := s.Config().Pool.ConnectTimeout
+	if limit <= 0 {
+		limit = time.Duration(math.MaxInt64)
 	}
-	return limit
+	return time.AfterFunc(limit, func() { cancel(errConnectTimeout) })
+}
+
+// sourceWithout asks the frontend for its password, if a backend wants one. The time
+// that it takes to answer is not the backend's.
+func (s *Session) sourceWithout(patience *time.Timer) auth.SecretSource {
+	if s.source == nil {
+		return nil
+	}
+	return func(ctx context.Context, asked auth.Method) (auth.Secret, error) {
+		patience.Stop()
+		secret, err := s.source(ctx, asked)
+		patience.Reset(max(s.Config().Pool.ConnectTimeout, time.Second))
+		return secret, err
+	}
 }
 
 // lost is called for a link whose connection broke. It tells whether the node

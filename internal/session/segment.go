@@ -225,6 +225,9 @@ func (g *segment) appendStep(l *link, st step) {
 		return
 	case wire.KindBind:
 		l.appendNeeded(st.prepared)
+		if named := g.s.named(st.prepared.stmt); named != nil {
+			l.appendNeeded(named)
+		}
 		l.append(e, func(b []byte) []byte { return g.appendBind(b, st) })
 		return
 	case wire.KindDescribe:

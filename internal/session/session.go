@@ -38,7 +38,9 @@ type Env struct {
 	Registry *Registry
 	Counters *Counters
 	Show     Shower
-	Log      *zap.Logger
+	// Admit waits for a place among the sessions that may run, or refuses.
+	Admit func(ctx context.Context) (leave func(), err error)
+	Log   *zap.Logger
 }
 
 // Session serves one frontend. It belongs to the goroutine of Run.
@@ -130,14 +132,21 @@ var errTerminated = errors.New("frontend has terminated")
 // connections to the nodes are back in the pool or closed.
 func (s *Session) Run(ctx context.Context) error {
 	defer s.front.Close()
-	stop := context.AfterFunc(ctx, func() { s.front.SetReadDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() {
+		s.front.SetReadDeadline(time.Unix(1, 0))
+		s.Cancel(context.WithoutCancel(ctx)) // has a bound of its own
+	})
 	defer stop()
-	if err := s.startup(ctx); err != nil {
+	leave, err := s.startup(ctx)
+	if leave != nil {
+		defer leave()
+	}
+	if err != nil {
 		s.refuse(err)
 		return err
 	}
 	defer s.Registry.remove(s)
-	err := s.serve(ctx)
+	err = s.serve(ctx)
 	s.leave(ctx, err)
 	if errors.Is(err, errTerminated) {
 		return nil
@@ -265,6 +274,7 @@ func (s *Session) leave(ctx context.Context, err error) {
 		s.giveBack()
 	} else {
 		s.dropLinks()
+		s.Pool.Discard()
 	}
 	s.leaveBarrier()
 }

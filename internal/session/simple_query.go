@@ -210,14 +210,19 @@ func (s *Session) freeName(name string) error {
 
 // needed is the prepared statement that EXECUTE or DEALLOCATE names.
 func (s *Session) needed(stmt *parser.Statement) (*prepared, error) {
-	if stmt.All || (stmt.Kind != parser.Execute && stmt.Kind != parser.Deallocate) {
-		return nil, nil
-	}
-	p := s.st.prepared[stmt.Name]
-	if p == nil {
+	p := s.named(stmt)
+	if p == nil && !stmt.All && (stmt.Kind == parser.Execute || stmt.Kind == parser.Deallocate) {
 		return nil, unknownStatement(stmt.Name)
 	}
 	return p, nil
+}
+
+// named is the prepared statement that EXECUTE or DEALLOCATE names, if there is one.
+func (s *Session) named(stmt *parser.Statement) *prepared {
+	if stmt.All || (stmt.Kind != parser.Execute && stmt.Kind != parser.Deallocate) {
+		return nil
+	}
+	return s.st.prepared[stmt.Name]
 }
 
 // refused answers a statement with an error of ours.

@@ -25,6 +25,8 @@ func (s *Session) Take(c *backend.Conn, kind wire.Kind, total int, e *wire.Expec
 			s.warning = ""
 		}
 		s.beforeTag = s.front.Mark()
+	case wire.KindNotificationResponse:
+		return s.takeNotification(c, total)
 	case wire.KindNoticeResponse, wire.KindParameterDescription:
 		return s.takeChanged(c, kind, total, e)
 	}
@@ -67,6 +69,17 @@ func (s *Session) takeChanged(c *backend.Conn, kind wire.Kind, total int, e *wir
 		return nil
 	}
 	s.front.Append(frame)
+	return nil
+}
+
+// takeNotification passes on a notification. The frontend knows its own process by
+// the number that we gave it.
+func (s *Session) takeNotification(c *backend.Conn, total int) error {
+	frame, err := c.Next(total)
+	if err != nil {
+		return err
+	}
+	s.reply(func(b []byte) []byte { return wire.AppendNotification(b, frame, c.PID(), s.id) })
 	return nil
 }
 

@@ -29,22 +29,46 @@ var errServed = errors.New("request was served")
 // start-up packet: one of each.
 const maxNegotiations = 2
 
-// startup takes a frontend from its first packet to its first ReadyForQuery.
-func (s *Session) startup(ctx context.Context) error {
-	if limit := s.Config().Auth.AuthenticationTimeout; limit > 0 {
-		s.front.SetDeadline(time.Now().Add(limit))
-		var stop context.CancelFunc
-		ctx, stop = context.WithTimeout(ctx, limit)
-		defer stop()
+// startup takes a frontend from its first packet to its first ReadyForQuery. A cancel
+// is served without a place; who wants to come in waits for one in between, for as
+// long as it takes. leave gives the place back; nil if there is none.
+func (s *Session) startup(ctx context.Context) (leave func(), err error) {
+	if err := s.meet(ctx); err != nil {
+		return nil, err
 	}
-	start, err := s.firstPacket(ctx)
+	if leave, err = s.Admit(ctx); err != nil {
+		return nil, err
+	}
+	return leave, s.letIn(ctx)
+}
+
+// patience bounds a part of the log-in by authentication_timeout.
+func (s *Session) patience(ctx context.Context) (context.Context, context.CancelFunc) {
+	limit := s.Config().Auth.AuthenticationTimeout
+	if limit <= 0 {
+		return ctx, func() {}
+	}
+	s.front.SetDeadline(time.Now().Add(limit))
+	return context.WithTimeout(ctx, limit)
+}
+
+// meet reads the first packet.
+func (s *Session) meet(ctx context.Context) error {
+	patient, stop := s.patience(ctx)
+	defer stop()
+	start, err := s.firstPacket(patient)
 	if err != nil {
 		return err
 	}
-	if err := s.identify(start); err != nil {
-		return err
-	}
-	if err := s.admit(ctx); err != nil {
+	s.front.SetDeadline(time.Time{})
+	return s.identify(start)
+}
+
+// letIn logs the frontend in.
+func (s *Session) letIn(ctx context.Context) error {
+	patient, stop := s.patience(ctx)
+	defer stop()
+	if err := s.admit(patient); err != nil {
 		return err
 	}
 	if err := s.learnIsolation(); err != nil {
@@ -190,9 +214,8 @@ func (s *Session) admit(ctx context.Context) error {
 // reuse takes a set of connections from the pool, as far as the frontend has shown what
 // their backends were shown.
 func (s *Session) reuse(ctx context.Context, authenticator *auth.Authenticator, peer auth.Peer) error {
-	s.set = s.takeSet()
-	if s.set == nil {
-		s.set = pool.NewSet(s.key)
+	s.set = s.Pool.Take(s.key)
+	if len(s.set.Conns) == 0 {
 		return nil
 	}
 	if s.credential.IsZero() {
@@ -216,17 +239,6 @@ func (s *Session) reuse(ctx context.Context, authenticator *auth.Authenticator, 
 	}
 	clear(s.set.Conns)
 	return nil
-}
-
-func (s *Session) takeSet() *pool.Set {
-	if !s.Config().Pool.ConnectionCache {
-		return nil
-	}
-	set := s.Pool.Take(s.key)
-	if set != nil && len(set.Conns) == 0 {
-		return nil
-	}
-	return set
 }
 
 // mainOf is the connection to the lowest node of a set.
@@ -305,11 +317,6 @@ func (s *Session) learnIsolation() error {
 	return nil
 }
 
-// logIn logs in to a backend as the frontend's user.
-func (s *Session) logIn(ctx context.Context, conn wire.Login, secured *tls.ConnectionState) (auth.Opened, error) {
-	return auth.Backend(ctx, conn, s.login.User, s.credential, auth.BackendOptions{TLS: secured, Source: s.source})
-}
-
 // welcome tells the frontend that it is in.
 func (s *Session) welcome() {
 	s.Registry.add(s)
@@ -328,6 +335,9 @@ func (s *Session) welcome() {
 // refuse tells a frontend why it cannot come in.
 func (s *Session) refuse(err error) {
 	s.dropLinks()
+	if s.set != nil {
+		s.Pool.Discard()
+	}
 	if errors.Is(err, errServed) {
 		return
 	}

@@ -65,6 +65,21 @@ func (s *Session) copyState(from, to *link) error {
 			return fmt.Errorf("copy the session's state to node %d: %w", to.ID(), err)
 		}
 	}
+	return s.copyPrepared(to)
+}
+
+// copyPrepared gives a node the statements of SQL's PREPARE. Those of Parse messages
+// it is given when they are needed there.
+func (s *Session) copyPrepared(to *link) error {
+	for name, p := range s.st.prepared {
+		if !p.bySQL {
+			continue
+		}
+		if _, err := to.ask(p.text); err != nil {
+			return fmt.Errorf("copy prepared statement %q to node %d: %w", name, to.ID(), err)
+		}
+		to.prepared[name] = p
+	}
 	return nil
 }
 

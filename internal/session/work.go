@@ -79,6 +79,8 @@ func (w *queryWork) appendNeeded(l *link) {
 // callWork is a function call message.
 type callWork struct {
 	frame wire.Frame
+	// main is the node that answers; set when it is sent the call.
+	main *link
 }
 
 func (w *callWork) appendTo(l *link) {
@@ -87,7 +89,22 @@ func (w *callWork) appendTo(l *link) {
 	if l.needsBegin() {
 		l.appendQuery(wire.Expect{What: wire.ExpectQuery, Hide: true}, l.s.tx.begin)
 	}
-	l.append(wire.Expect{What: wire.ExpectFunctionCall}, func(b []byte) []byte { return append(b, w.frame...) })
+	frame := w.frame
+	if l.answers {
+		w.main = l
+	} else if oid, ok := w.createdObject(); ok {
+		frame = wire.AppendLargeObjectCreate(nil, oid)
+	}
+	l.append(wire.Expect{What: wire.ExpectFunctionCall}, func(b []byte) []byte { return append(b, frame...) })
+}
+
+// createdObject is the large object that lo_creat has made on main. The others are
+// told its number, which each would choose for itself.
+func (w *callWork) createdObject() (oid []byte, ok bool) {
+	if w.main == nil || !wire.CallsLargeObjectCreat(w.frame.Body()) {
+		return nil, false
+	}
+	return wire.CallResult(w.main.answer.Tags)
 }
 
 // syncWork ends an extended query.

@@ -255,6 +255,17 @@ func CommandTag(body []byte) []byte {
 	return bytes.TrimSuffix(body, []byte{0})
 }
 
+// AppendNotification appends a NotificationResponse, with the sender's process number
+// changed if it is the given one.
+func AppendNotification(dst []byte, frame Frame, from, to uint32) []byte {
+	start := len(dst)
+	dst = append(dst, frame...)
+	if body := dst[start+headerSize:]; len(body) >= 4 && binary.BigEndian.Uint32(body) == from {
+		binary.BigEndian.PutUint32(body, to)
+	}
+	return dst
+}
+
 // FirstColumn is the first value of a DataRow; ok is false for NULL, for a row
 // without columns and for one that is malformed.
 func FirstColumn(body []byte) (value []byte, ok bool) {
