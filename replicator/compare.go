@@ -21,13 +21,17 @@ func (d Difference) String() string {
 	return fmt.Sprintf("node %d answered %s, main node %s", d.Node, d.It, d.Main)
 }
 
-// compareAnswers compares what can be compared without looking at rows: command
-// tags, which carry row counts, and the SQLSTATE of an error.
+// compareAnswers compares command tags, which carry row counts, the SQLSTATE of an
+// error, and the digest of the rows where one was asked for.
 func compareAnswers(id config.NodeID, main, it *wire.Answer) (Difference, bool) {
-	if main.Code() == it.Code() && bytes.Equal(main.Tags, it.Tags) && main.CopyIn == it.CopyIn {
+	if main.Code() == it.Code() && bytes.Equal(main.Tags, it.Tags) && main.CopyIn == it.CopyIn && main.Rows == it.Rows {
 		return Difference{}, false
 	}
-	return Difference{Node: id, Main: describe(main), It: describe(it), Code: it.Code()}, true
+	d := Difference{Node: id, Main: describe(main), It: describe(it), Code: it.Code()}
+	if d.Main == d.It {
+		d.It += " with other values"
+	}
+	return d, true
 }
 
 // describe says in words what an answer was.
@@ -37,6 +41,9 @@ func describe(a *wire.Answer) string {
 	}
 	if a.CopyIn {
 		return "a request for copy data"
+	}
+	if len(a.Tags) == 0 {
+		return "success"
 	}
 	tags := strings.Split(strings.TrimSuffix(string(a.Tags), "\x00"), "\x00")
 	return strings.Join(tags, ", ")

@@ -17,7 +17,11 @@ type Options struct {
 	// Regardless runs the statement on the others also when it failed on main: it
 	// may have committed a part of its work.
 	Regardless bool
-	Gate       *Gate
+	// AfterFailure has the others run the statement also when it failed on main with
+	// this SQLSTATE, so that what does not roll back, a sequence, stays in step. Their
+	// answers do not matter then.
+	AfterFailure func(code string) bool
+	Gate         *Gate
 }
 
 // Outcome is what became of a statement.
@@ -46,7 +50,13 @@ func (o *Outcome) Failed() bool { return o.Answer == nil || o.Answer.Failed() }
 func Execute(nodes []Node, opt Options) Outcome {
 	var out Outcome
 	rest := out.onMain(nodes, opt)
-	if out.Answer == nil || out.Answer.Failed() && !opt.Regardless {
+	if out.Answer == nil {
+		return out
+	}
+	if out.Answer.Failed() && !opt.Regardless {
+		if opt.AfterFailure(out.Answer.Code()) {
+			out.drain(out.start(rest, opt.Gate))
+		}
 		return out
 	}
 	copying := out.Answer.CopyIn

@@ -100,14 +100,31 @@ func (c *Conn) receiveOne(x *Exchange, sink Sink, a *wire.Answer, kind wire.Kind
 		return c.aside(sink, kind, total, e)
 	case wire.KindParameterStatus:
 		return c.parameter(sink, total, e)
+	case wire.KindDataRow:
+		return c.row(sink, a, total, e)
 	case wire.KindFunctionCallResponse:
 		return c.result(sink, a, total, e)
 	default:
+		if !belongs(kind) {
+			return fmt.Errorf("node %d: unexpected message %q", c.node, kind)
+		}
 		if ends(e.What, kind) {
 			x.at++
 		}
 	}
 	return c.pass(sink, kind, total, e)
+}
+
+// belongs reports whether a message of that kind may stand in an answer. Others, such
+// as key data, are nothing that a frontend may be shown.
+func belongs(kind wire.Kind) bool {
+	switch kind {
+	case wire.KindParseComplete, wire.KindBindComplete, wire.KindCloseComplete, wire.KindRowDescription,
+		wire.KindParameterDescription, wire.KindNoData, wire.KindPortalSuspended, wire.KindEmptyQueryResponse,
+		wire.KindCopyOutResponse, wire.KindCopyData, wire.KindCopyDone:
+		return true
+	}
+	return false
 }
 
 // ends reports whether a message of that kind is the last one of the answer.
@@ -144,6 +161,18 @@ func (c *Conn) result(sink Sink, a *wire.Answer, total int, e *wire.Expect) erro
 	return c.pass(sink, wire.KindFunctionCallResponse, total, e)
 }
 
+// row passes on a row, after adding it to the digest where one is asked for.
+func (c *Conn) row(sink Sink, a *wire.Answer, total int, e *wire.Expect) error {
+	if e.Digest {
+		frame, err := c.Peeked(total)
+		if err != nil {
+			return err
+		}
+		a.AddRow(frame.Body())
+	}
+	return c.pass(sink, wire.KindDataRow, total, e)
+}
+
 // aside passes on what is not part of an answer: it concerns the frontend also
 // when the request was ours, as a setting does that a ROLLBACK brings back.
 func (c *Conn) aside(sink Sink, kind wire.Kind, total int, e *wire.Expect) error {
@@ -158,7 +187,7 @@ func (c *Conn) ready(x *Exchange, a *wire.Answer) error {
 	if err != nil {
 		return err
 	}
-	if len(frame.Body()) != 1 || !x.Expect[x.at].What.EndsWithReady() {
+	if len(frame.Body()) != 1 || !isStatus(frame.Body()[0]) || !x.Expect[x.at].What.EndsWithReady() {
 		return fmt.Errorf("node %d: unexpected ReadyForQuery", c.node)
 	}
 	c.Status, c.Skipping = frame.Body()[0], false
@@ -166,6 +195,8 @@ func (c *Conn) ready(x *Exchange, a *wire.Answer) error {
 	x.at++
 	return nil
 }
+
+func isStatus(b byte) bool { return b == wire.TxIdle || b == wire.TxOpen || b == wire.TxFailed }
 
 // maxError is the longest ErrorResponse that is looked into. Its texts may quote
 // a statement, which PostgreSQL does not shorten.

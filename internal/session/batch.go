@@ -236,21 +236,18 @@ func (s *Session) planParse(frame wire.Frame) (step, error) {
 		return step{}, malformed(err)
 	}
 	script := s.memo.Script(s.Scripts, []byte(m.Query))
-	if m.Name != "" && s.st.prepared[m.Name] != nil {
-		if script.Err != nil {
-			return step{}, script.Err
-		}
-		return step{}, pgerr.Newf(pgerr.DuplicatePreparedStatement, "prepared statement %q already exists", m.Name)
-	}
 	p, err := newPrepared(m, script)
 	if err != nil {
 		return step{}, err
 	}
-	if s.tx.failed && p.kind() == parser.Unknown && script.Err != nil {
+	taken := m.Name != "" && s.st.prepared[m.Name] != nil
+	switch {
+	case (s.tx.failed || taken) && script.Err != nil && !isPgpool(m.Query):
 		return step{}, script.Err
-	}
-	if s.tx.failed && !endsFailed(p.kind()) && p.kind() != parser.Empty {
+	case s.tx.failed && !endsFailed(p.kind()) && p.kind() != parser.Empty:
 		return step{}, errFailedTransaction()
+	case taken:
+		return step{}, pgerr.Newf(pgerr.DuplicatePreparedStatement, "prepared statement %q already exists", m.Name)
 	}
 	p.sent = s.withRolePassword(p.stmt, p.sent)
 	st := step{kind: wire.KindParse, frame: frame, prepared: p}
@@ -292,7 +289,7 @@ func (s *Session) planBind(frame wire.Frame) (step, error) {
 	if s.tx.failed && !endsFailed(p.kind()) {
 		return step{}, errFailedTransaction()
 	}
-	if err := p.checkBind(frame); err != nil {
+	if err := p.checkBind(frame, s.answersHere(p)); err != nil {
 		return step{}, err
 	}
 	bound := &portal{name: portalName, prepared: p}
@@ -378,7 +375,7 @@ func (s *Session) planExecute(frame wire.Frame) (step, error) {
 		return step{}, errFailedTransaction()
 	}
 	if s.answersHere(p.prepared) {
-		st.local = s.executeHere(p.prepared)
+		st.local = s.executeHere(p)
 	}
 	if s.tx.kind != txExplicit && s.batch.executed {
 		return st, refusedInPipeline(p.prepared.stmt)
@@ -424,12 +421,11 @@ func (s *Session) noteClose(st step) {
 // refusedInPipeline is PostgreSQL's error for what cannot follow another statement in
 // an implicit transaction.
 func refusedInPipeline(stmt *parser.Statement) error {
-	name := strings.ToUpper(stmt.Kind.String())
 	switch {
 	case needsBlock(stmt.Kind):
-		return pgerr.Newf(pgerr.NoActiveSQLTransaction, "%s can only be used in transaction blocks", name)
+		return outsideOfBlock(stmt.Kind)
 	case stmt.Block == parser.BlockNever:
-		return pgerr.Newf(pgerr.ActiveSQLTransaction, "%s cannot be executed within a pipeline", name)
+		return pgerr.Newf(pgerr.ActiveSQLTransaction, "%s cannot be executed within a pipeline", strings.ToUpper(stmt.Kind.String()))
 	}
 	return nil
 }

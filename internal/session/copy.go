@@ -97,6 +97,10 @@ func (s *Session) copyMessage(links []*link) (done bool, err error) {
 	if s.gone != nil {
 		return false, s.gone
 	}
+	if run := s.front.TakeRun(wire.KindCopyData); len(run) > 0 {
+		sendCopy(links, run)
+		return false, nil
+	}
 	kind, total, err := s.front.Peek()
 	if err != nil {
 		return false, err
@@ -104,12 +108,7 @@ func (s *Session) copyMessage(links []*link) (done bool, err error) {
 	switch kind {
 	case wire.KindCopyData, wire.KindCopyDone, wire.KindCopyFail:
 		err = s.front.Pieces(total, func(piece []byte) error {
-			for _, l := range links {
-				l.conn.Append(piece)
-				if l.conn.Pending() >= copyChunk {
-					l.conn.Flush() //nolint:errcheck // noticed when the answer is read
-				}
-			}
+			sendCopy(links, piece)
 			return nil
 		})
 		return kind != wire.KindCopyData, err
@@ -117,6 +116,16 @@ func (s *Session) copyMessage(links []*link) (done bool, err error) {
 		return false, s.front.Discard(total)
 	}
 	return false, pgerr.Fatalf(pgerr.ProtocolViolation, "unexpected message type 0x%02X during COPY from stdin", kind)
+}
+
+// sendCopy appends copy data for the nodes, and writes what has become a chunk.
+func sendCopy(links []*link, data []byte) {
+	for _, l := range links {
+		l.conn.Append(data)
+		if l.conn.Pending() >= copyChunk {
+			l.conn.Flush() //nolint:errcheck // noticed when the answer is read
+		}
+	}
 }
 
 func flushCopy(links []*link) {

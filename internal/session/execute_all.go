@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"go.uber.org/zap"
@@ -43,8 +42,9 @@ func (s *Session) executeAll(ctx context.Context, opt allOptions) (ok bool, err 
 				copied = true
 				return s.copyToAll(ctx, nodes)
 			},
-			Regardless: opt.regardless,
-			Gate:       s.Gate,
+			Regardless:   opt.regardless,
+			AfterFailure: s.repeatsFailure,
+			Gate:         s.Gate,
 		})
 		if out.Err != nil {
 			return false, out.Err
@@ -61,6 +61,19 @@ func (s *Session) executeAll(ctx context.Context, opt allOptions) (ok bool, err 
 			return false, err
 		}
 	}
+}
+
+// repeatsFailure reports whether a statement that failed on main is run on the others
+// too: it may have drawn values from a sequence, which no rollback takes back. An error
+// that came from main's own moment (Pgpool-II's special errors) is not repeated, nor one
+// that came before anything was executed.
+func (s *Session) repeatsFailure(code string) bool {
+	switch pgerr.Code(code) {
+	case pgerr.DeadlockDetected, pgerr.SerializationFailure, pgerr.ActiveSQLTransaction, pgerr.QueryCanceled,
+		pgerr.SyntaxError, pgerr.InFailedSQLTransaction, "55P03":
+		return false
+	}
+	return s.work.drawsSequence() && !s.running.wasCancelled()
 }
 
 // maxRepeats is how often the first write of a transaction is done again because a
@@ -297,12 +310,14 @@ var errLostAtEnd = errors.New("connection lost at the end of a transaction")
 
 // decide acts on what became of a COMMIT.
 func (s *Session) decide(ctx context.Context, d replicator.Decision) (ok bool, err error) {
-	for i, loss := range d.Fence {
-		reason := "did not confirm a COMMIT"
-		if loss.Err == nil && i < len(d.Refused) {
-			reason = fmt.Sprintf("refused a COMMIT: %v", d.Refused)
-		}
+	for _, loss := range d.Fence {
 		id := loss.Node.ID()
+		reason := "did not confirm a COMMIT"
+		for _, refused := range d.Refused {
+			if refused.Node == id {
+				reason = "refused a COMMIT: " + refused.String()
+			}
+		}
 		s.fence(ctx, id, reason)
 		if l := s.link(id); l != nil {
 			s.dropLink(l)

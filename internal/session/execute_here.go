@@ -86,8 +86,8 @@ func (s *Session) runHere(ctx context.Context, stmt *parser.Statement, sql strin
 	kind := isHere(stmt, sql)
 	switch kind {
 	case notHere:
-		if several && s.tx.kind == txImplicit && needsBlock(stmt.Kind) {
-			ok, err = s.refused(pgerr.Newf(pgerr.NoActiveSQLTransaction, "%s can only be used in transaction blocks", strings.ToUpper(stmt.Kind.String())))
+		if s.tx.kind == txImplicit && (needsBlock(stmt.Kind) || !several && stmt.Kind == parser.Declare && !stmt.Holds) {
+			ok, err = s.refused(outsideOfBlock(stmt.Kind))
 			return true, ok, err
 		}
 		return false, false, nil
@@ -109,6 +109,20 @@ func (s *Session) runHere(ctx context.Context, stmt *parser.Statement, sql strin
 // (PostgreSQL, DefineSavepoint and its relatives).
 func needsBlock(kind parser.Kind) bool {
 	return kind == parser.Savepoint || kind == parser.Release || kind == parser.RollbackTo
+}
+
+// outsideOfBlock is PostgreSQL's error for what means something in a block only.
+func outsideOfBlock(kind parser.Kind) error {
+	name := strings.ToUpper(kind.String())
+	switch kind {
+	case parser.Release:
+		name = "RELEASE SAVEPOINT"
+	case parser.RollbackTo:
+		name = "ROLLBACK TO SAVEPOINT"
+	case parser.Declare:
+		name = "DECLARE CURSOR"
+	}
+	return pgerr.Newf(pgerr.NoActiveSQLTransaction, "%s can only be used in transaction blocks", name)
 }
 
 // control begins and ends transactions.
@@ -407,8 +421,13 @@ func (s *Session) describeHere(p *prepared, statement bool) func(context.Context
 }
 
 // executeHere answers Execute.
-func (s *Session) executeHere(p *prepared) func(context.Context) (bool, error) {
+func (s *Session) executeHere(bound *portal) func(context.Context) (bool, error) {
+	p := bound.prepared
 	return func(ctx context.Context) (bool, error) {
+		if bound.done {
+			return s.refused(pgerr.Newf(pgerr.ObjectNotInPrerequisiteState, "portal %q cannot be run", bound.name))
+		}
+		bound.done = true
 		kind := isHere(p.stmt, p.text)
 		if kind != hereShow && kind != herePgpool {
 			return s.control(ctx, kind, p.stmt, p.text)

@@ -58,10 +58,10 @@ func (p *prepared) appendBind(dst []byte, frame wire.Frame, at time.Time) ([]byt
 	return wire.AppendBindWith(dst, m, p.timeParam, at.UTC().Format(timeLayout)), nil
 }
 
-// checkBind refuses a Bind with another number of parameters than the frontend knows
-// of, in the words of the server, which knows of one more.
-func (p *prepared) checkBind(frame wire.Frame) error {
-	if p.timeParam == 0 {
+// checkBind refuses a Bind with a wrong number of parameters, in the words of the server,
+// where that knows of one more than the frontend or is not asked.
+func (p *prepared) checkBind(frame wire.Frame, here bool) error {
+	if p.timeParam == 0 && !here {
 		return nil
 	}
 	m, err := wire.DecodeBind(frame.Body())
@@ -88,6 +88,7 @@ type portal struct {
 	name     string
 	prepared *prepared // nil for a cursor that SQL has made
 	target   target
+	done     bool // answered here, and executed
 }
 
 // statements are the session's prepared statements and portals by name. SQL's

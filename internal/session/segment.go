@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/pgchorus/pgchorus/internal/wire"
@@ -164,6 +165,10 @@ func (g *segment) conclude(ok bool) {
 			if s.st.prepared[st.prepared.name] == st.prepared && !g.parsed(st.prepared) {
 				delete(s.st.prepared, st.prepared.name)
 			}
+		case !ok && st.kind == wire.KindBind:
+			if s.st.portals[st.portal.name] == st.portal {
+				delete(s.st.portals, st.portal.name)
+			}
 		case ok && st.kind == wire.KindExecute && st.prepared != nil:
 			s.noteStatement(st.prepared.stmt, st.prepared.text)
 			s.batch.executed = true
@@ -206,6 +211,12 @@ func (g *segment) appendTo(l *link) {
 	}
 }
 
+func (g *segment) drawsSequence() bool {
+	return slices.ContainsFunc(g.steps, func(st step) bool {
+		return st.kind == wire.KindExecute && st.prepared != nil && drawsSequence(st.prepared.stmt)
+	})
+}
+
 func (g *segment) countExecutes(l *link) {
 	for _, st := range g.steps {
 		if st.kind == wire.KindExecute && st.prepared != nil {
@@ -216,6 +227,9 @@ func (g *segment) countExecutes(l *link) {
 
 func (g *segment) appendStep(l *link, st step) {
 	e := wire.Expect{What: expectOf(st)}
+	if st.kind == wire.KindExecute && st.prepared != nil {
+		e.Digest = wantsDigest(st.prepared.stmt)
+	}
 	if st.prepared != nil && st.prepared.timeParam > 0 {
 		e.Params, e.Place = st.prepared.params+1, st.prepared.place
 	}

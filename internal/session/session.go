@@ -192,7 +192,7 @@ func (s *Session) dispatch(ctx context.Context, frame wire.Frame) error {
 	switch frame.Kind() {
 	case wire.KindFlush, wire.KindSync:
 		if len(frame.Body()) > 0 {
-			return s.failMessage(wire.ErrMalformed)
+			return s.failMessage(ctx, frame.Kind())
 		}
 	}
 	switch frame.Kind() {
@@ -214,17 +214,20 @@ func (s *Session) dispatch(ctx context.Context, frame wire.Frame) error {
 	return pgerr.Fatalf(pgerr.ProtocolViolation, "invalid frontend message type %d", frame.Kind())
 }
 
-// failMessage answers a message of an extended query that makes no sense. What follows
-// is ignored up to Sync.
-func (s *Session) failMessage(cause error) error {
-	if s.batch.skipping {
+// failMessage answers a Flush or Sync that makes no sense. The messages before it are
+// dropped. A Sync still ends the extended query.
+func (s *Session) failMessage(ctx context.Context, kind wire.Kind) error {
+	if s.batch.skipping && kind == wire.KindFlush {
 		return nil
 	}
-	s.replyError(malformed(cause))
+	s.replyError(malformed(wire.ErrMalformed))
 	s.batch.skipping = true
 	s.tx.failed = s.tx.kind != txNone
 	clear(s.batch.messages)
 	s.batch.messages, s.batch.bytes = s.batch.messages[:0], 0
+	if kind == wire.KindSync {
+		return s.sync(ctx)
+	}
 	return nil
 }
 

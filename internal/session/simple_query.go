@@ -113,7 +113,7 @@ func (s *Session) runStatement(ctx context.Context, stmt *parser.Statement, sql 
 // transaction blocks asks for.
 func (s *Session) replicate(ctx context.Context, stmt *parser.Statement, sql string, base int, several bool, needs *prepared) (ok bool, err error) {
 	outside := s.tx.kind == txNone
-	w := &queryWork{sql: sql, kind: stmt.Kind, base: base, needs: needs}
+	w := &queryWork{sql: sql, kind: stmt.Kind, draws: drawsSequence(stmt), digest: wantsDigest(stmt), base: base, needs: needs}
 	s.makeSame(w, stmt, several)
 	s.work = w
 	switch {

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -12,12 +13,36 @@ import (
 // encodes it for its node.
 type work interface {
 	appendTo(l *link)
+	// drawsSequence reports whether it may draw values from a sequence.
+	drawsSequence() bool
+}
+
+// drawsSequence: an INSERT may by a column's default, a function by itself, COPY FROM
+// with data cannot be repeated.
+func drawsSequence(stmt *parser.Statement) bool {
+	switch stmt.Kind {
+	case parser.Insert, parser.Merge, parser.Execute, parser.Call, parser.Do, parser.SelectInto, parser.CreateTableAs:
+		return true
+	}
+	return callsSequence(stmt) || len(stmt.UnknownFunctions) > 0
+}
+
+func callsSequence(stmt *parser.Statement) bool {
+	return slices.ContainsFunc(stmt.Functions, func(f parser.Function) bool { return f.Class == parser.Sequence })
+}
+
+// wantsDigest reports whether the rows that a statement returns are compared between
+// the nodes: they tell of values that were stored, or drawn from a sequence.
+func wantsDigest(stmt *parser.Statement) bool {
+	return (stmt.Returning || callsSequence(stmt)) && !stmt.NodeLocal
 }
 
 // queryWork is one statement by simple query.
 type queryWork struct {
 	sql  string
 	kind parser.Kind
+	// draws and digest: see drawsSequence and wantsDigest.
+	draws, digest bool
 	// base and place lead positions in errors back to the frontend's string; see
 	// wire.Expect.
 	base  int
@@ -28,6 +53,8 @@ type queryWork struct {
 	needs *prepared
 }
 
+func (w *queryWork) drawsSequence() bool { return w.draws }
+
 func (w *queryWork) appendTo(l *link) {
 	l.s.Counters.sent(l.ID(), w.kind)
 	if len(l.forgotten) > 0 {
@@ -37,7 +64,7 @@ func (w *queryWork) appendTo(l *link) {
 	l.appendSync()
 	w.appendNeeded(l)
 	if w.bare || !l.needsBegin() {
-		l.appendQuery(wire.Expect{What: wire.ExpectQuery, Base: w.base, Place: w.place}, w.sql)
+		l.appendQuery(wire.Expect{What: wire.ExpectQuery, Base: w.base, Place: w.place, Digest: w.digest}, w.sql)
 		return
 	}
 	if w.kind == parser.Prepare || w.kind == parser.Declare {
@@ -49,7 +76,7 @@ func (w *queryWork) appendTo(l *link) {
 	// BEGIN and the statement travel as one Query: the server flushes its answer
 	// once instead of twice.
 	prefix := l.s.tx.begin + beginSeparator(l.s.tx.begin)
-	e := wire.Expect{What: wire.ExpectQuery, HideTags: 1, Prefix: utf8.RuneCountInString(prefix), Base: w.base, Place: w.place}
+	e := wire.Expect{What: wire.ExpectQuery, HideTags: 1, Prefix: utf8.RuneCountInString(prefix), Base: w.base, Place: w.place, Digest: w.digest}
 	l.appendQuery(e, prefix, w.sql)
 }
 
@@ -83,6 +110,8 @@ type callWork struct {
 	main *link
 }
 
+func (w *callWork) drawsSequence() bool { return true }
+
 func (w *callWork) appendTo(l *link) {
 	l.s.Counters.sent(l.ID(), parser.Utility)
 	l.appendSync()
@@ -111,3 +140,5 @@ func (w *callWork) createdObject() (oid []byte, ok bool) {
 type syncWork struct{}
 
 func (syncWork) appendTo(l *link) { l.appendSync() }
+
+func (syncWork) drawsSequence() bool { return false }

@@ -1,9 +1,13 @@
 package wire
 
+import "hash/maphash"
+
 // Expect is one answer that a request calls for.
 type Expect struct {
 	What ExpectKind
 	Hide bool // the request was ours; the frontend sees nothing of the answer
+	// Digest adds up the rows, to be compared between nodes.
+	Digest bool
 	// Silent notes command tags and does not show them.
 	Silent bool
 	// HideTags is the number of leading CommandCompletes of a Query that belong to
@@ -47,6 +51,9 @@ type Answer struct {
 	// Tags holds the command tags, each closed with a zero byte. They carry the
 	// numbers of rows.
 	Tags []byte
+	// Rows is the sum of the rows' hashes, whatever their order, where a digest was
+	// asked for.
+	Rows uint64
 	// Err is the body of the first ErrorResponse; empty for success.
 	Err []byte
 	// CopyIn is set while the backend waits for copy data.
@@ -58,7 +65,7 @@ type Answer struct {
 // Reset makes a ready for the next request and keeps its memory.
 func (a *Answer) Reset() {
 	a.Tags, a.Err = a.Tags[:0], a.Err[:0]
-	a.CopyIn, a.Status = false, 0
+	a.CopyIn, a.Status, a.Rows = false, 0, 0
 }
 
 // Failed reports whether the backend answered with an error.
@@ -66,6 +73,11 @@ func (a *Answer) Failed() bool { return len(a.Err) > 0 }
 
 // Code is the SQLSTATE of the error; "" for success.
 func (a *Answer) Code() string { return ErrorField(a.Err, FieldCode) }
+
+// AddRow adds a row to the digest. All nodes' rows are hashed with the same seed.
+func (a *Answer) AddRow(row []byte) { a.Rows += maphash.Bytes(rowSeed, row) }
+
+var rowSeed = maphash.MakeSeed()
 
 // AddTag notes a command tag.
 func (a *Answer) AddTag(tag []byte) { a.Tags = append(append(a.Tags, tag...), 0) }

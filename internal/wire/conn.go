@@ -197,6 +197,20 @@ func (c *Conn) Forward(dst *Conn, total int) error {
 	})
 }
 
+// TakeRun takes all whole messages of one kind that are buffered one behind the other,
+// as one piece; none if the next message is not of that kind or not whole.
+func (c *Conn) TakeRun(kind Kind) []byte {
+	start := c.r
+	for c.HasFrame() && c.in[c.r] == kind {
+		length := int(binary.BigEndian.Uint32(c.in[c.r+1:]))
+		if length < 4 {
+			break
+		}
+		c.r += length + 1
+	}
+	return c.in[start:c.r]
+}
+
 // Discard takes the message that Peek has announced and drops it, in pieces.
 func (c *Conn) Discard(total int) error {
 	return c.Pieces(total, func([]byte) error { return nil })

@@ -1,0 +1,135 @@
+package replicator
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// decided renders a Decision for a comparison.
+func decided(d Decision) string {
+	parts := []string{"rolled back"}
+	switch {
+	case d.Committed:
+		parts[0] = "committed"
+	case d.Unknown:
+		parts[0] = "unknown"
+	}
+	if d.Answer != nil && d.Answer.Failed() {
+		parts = append(parts, "error "+d.Answer.Code())
+	}
+	for _, loss := range d.Fence {
+		parts = append(parts, fmt.Sprintf("fence %d", loss.Node.ID()))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func TestCommit(t *testing.T) {
+	lost, unsent := one(said{lost: true}), one(said{startLost: true})
+	done, refused, failed := ok("COMMIT"), fails("40001"), ok("ROLLBACK")
+	tests := []struct {
+		name    string
+		mode    CommitMode
+		nodes   [][]said
+		want    string
+		journal string
+	}{
+		{"to all at once", Parallel, [][]said{done, done, done}, "committed", "commit 0, commit 1, commit 2, finish 0 visible, finish 1, finish 2"},
+		{"main first", MainFirst, [][]said{done, done, done}, "committed", "commit 0, finish 0 visible, commit 1, commit 2, finish 1, finish 2"},
+		{"main first, alone", MainFirst, [][]said{done}, "committed", "commit 0, finish 0 visible"},
+		{"main refuses first", MainFirst, [][]said{refused, done, done}, "rolled back, error 40001", "commit 0, finish 0 visible, rollback 1, rollback 2, finish 1, finish 2"},
+		{"main first and lost: the others decide", MainFirst, [][]said{lost, done, done}, "committed, fence 0", ""},
+		{"all refuse alike", Parallel, [][]said{refused, refused, refused}, "rolled back, error 40001", ""},
+		{"the block had failed on all", Parallel, [][]said{failed, failed}, "rolled back", ""},
+		{"another lost: fenced, acknowledged", Parallel, [][]said{done, lost, done}, "committed, fence 1", ""},
+		{"another could not be sent it", Parallel, [][]said{done, done, unsent}, "committed, fence 2", ""},
+		{"main lost: the others have it", Parallel, [][]said{lost, done, done}, "committed, fence 0", ""},
+		{"all but one lost", Parallel, [][]said{lost, unsent, done}, "committed, fence 1, fence 0", ""},
+		{"all lost", Parallel, [][]said{lost, lost, lost}, "unknown", ""},
+		{"nobody could be sent it", Parallel, [][]said{unsent, unsent}, "unknown", ""},
+		{"one refuses what others have confirmed", Parallel, [][]said{done, refused, done}, "committed, fence 1", ""},
+		{"main refuses what others have confirmed", Parallel, [][]said{refused, done, done}, "committed, fence 0", ""},
+		{"one had failed before", Parallel, [][]said{done, failed, done}, "committed, fence 1", ""},
+		{"one lost and the rest refuse: the lost one may have it", Parallel, [][]said{lost, refused, refused}, "rolled back, error 40001, fence 0", ""},
+		{"one lost and one refuses of what a third has confirmed", Parallel, [][]said{lost, refused, done}, "committed, fence 0, fence 1", ""},
+		{"no node", Parallel, nil, "unknown", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			made, journal := nodes(tt.nodes...)
+			gate := NewGate()
+			d := Commit(made, tt.mode, gate)
+			if got := decided(d); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+			calls := strings.Join(*journal, ", ")
+			if strings.Contains(calls, "AFTER ITS LOSS") || tt.journal != "" && calls != tt.journal {
+				t.Errorf("calls %q, want %q", calls, tt.journal)
+			}
+			for _, limit := range gate.limits(made) {
+				if limit != 0 {
+					t.Errorf("the gate still waits for commit %d", limit)
+				}
+			}
+			wantRefusals(t, d)
+		})
+	}
+}
+
+// wantRefusals: every node in Refused is to be fenced, and a node with no error of its
+// connection in Fence has refused.
+func wantRefusals(t *testing.T, d Decision) {
+	t.Helper()
+	refused := map[string]bool{}
+	for _, r := range d.Refused {
+		refused[fmt.Sprint(r.Node)] = true
+	}
+	for _, loss := range d.Fence {
+		if (loss.Err == nil) != refused[fmt.Sprint(loss.Node.ID())] {
+			t.Errorf("node %d: error %v, refused %t", loss.Node.ID(), loss.Err, loss.Err == nil)
+		}
+	}
+}
+
+// TestDecisionIsAFact tries every combination of what three nodes may do. What one has
+// confirmed is committed; every node that has not confirmed it is fenced.
+func TestDecisionIsAFact(t *testing.T) {
+	outcomes := []said{{tag: "COMMIT"}, {tag: "ROLLBACK"}, {code: "40001"}, {lost: true}, {startLost: true}}
+	for _, mode := range []CommitMode{Parallel, MainFirst} {
+		for i := range len(outcomes) * len(outcomes) * len(outcomes) {
+			acts := []said{outcomes[i%5], outcomes[i/5%5], outcomes[i/25]}
+			made, _ := nodes(one(acts[0]), one(acts[1]), one(acts[2]))
+			d := Commit(made, mode, nil)
+			asked := 3
+			if mode == MainFirst && (acts[0].tag == "ROLLBACK" || acts[0].code != "") {
+				asked = 1
+			}
+			confirmed := 0
+			for _, act := range acts[:asked] {
+				if act.tag == "COMMIT" {
+					confirmed++
+				}
+			}
+			if d.Committed != (confirmed > 0) {
+				t.Fatalf("mode %d, %+v: committed is %t", mode, acts, d.Committed)
+			}
+			if d.Committed && len(d.Fence) != 3-confirmed {
+				t.Errorf("mode %d, %+v: %s", mode, acts, decided(d))
+			}
+			if !d.Committed && !d.Unknown && d.Answer == nil {
+				t.Errorf("mode %d, %+v: nothing to tell the frontend", mode, acts)
+			}
+		}
+	}
+}
+
+func TestRollback(t *testing.T) {
+	made, journal := nodes(one(said{startLost: true}), ok("ROLLBACK"), one(said{lost: true}), ok("ROLLBACK"))
+	lost := Rollback(made, true)
+	if len(lost) != 2 || lost[0].Node.ID() != 0 || lost[1].Node.ID() != 2 {
+		t.Errorf("lost %v", lost)
+	}
+	if calls := strings.Join(*journal, ", "); calls != "rollback 0, rollback 1, rollback 2, rollback 3, finish 1 visible, finish 2, finish 3" {
+		t.Errorf("calls %q", calls)
+	}
+}
