@@ -19,9 +19,10 @@ type Options struct {
 	Regardless bool
 	// AfterFailure has the others run the statement also when it failed on main with
 	// this SQLSTATE, so that what does not roll back, a sequence, stays in step. Their
-	// answers do not matter then.
+	// answers do not matter then. nil is never.
 	AfterFailure func(code string) bool
 	Gate         *Gate
+	Order        *Order
 }
 
 // Outcome is what became of a statement.
@@ -53,8 +54,9 @@ func Execute(nodes []Node, opt Options) Outcome {
 	if out.Answer == nil {
 		return out
 	}
+	defer opt.Order.leave(out.Main.ID())
 	if out.Answer.Failed() && !opt.Regardless {
-		if opt.AfterFailure(out.Answer.Code()) {
+		if opt.AfterFailure != nil && opt.AfterFailure(out.Answer.Code()) {
 			out.drain(out.start(rest, opt.Gate))
 		}
 		return out
@@ -86,11 +88,13 @@ func (o *Outcome) drain(nodes []Node) {
 // onMain finds the node that executes the statement and returns those behind it.
 func (o *Outcome) onMain(nodes []Node, opt Options) (rest []Node) {
 	for i, node := range nodes {
+		opt.Order.enter(node.ID())
 		answer, err := run(node)
 		if err == nil {
 			o.Main, o.Answer = node, answer
 			return nodes[i+1:]
 		}
+		opt.Order.leave(node.ID())
 		o.lose(node, err)
 		if !opt.Repeatable() {
 			o.Broken = true

@@ -84,6 +84,7 @@ func build(ctx context.Context, cfg *config.Config, flags serveFlags, log *zap.L
 		Pool:        p.pool,
 		Scripts:     parser.NewCache(scriptCacheBytes, 0),
 		Gate:        replicator.NewGate(),
+		Order:       replicator.NewOrder(),
 		Barrier:     barrier,
 		Registry:    p.registry,
 		Counters:    p.counters,

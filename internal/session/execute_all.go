@@ -45,6 +45,7 @@ func (s *Session) executeAll(ctx context.Context, opt allOptions) (ok bool, err 
 			Regardless:   opt.regardless,
 			AfterFailure: s.repeatsFailure,
 			Gate:         s.Gate,
+			Order:        s.Order,
 		})
 		if out.Err != nil {
 			return false, out.Err

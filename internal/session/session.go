@@ -34,6 +34,7 @@ type Env struct {
 	Pool     *pool.Pool
 	Scripts  *parser.Cache
 	Gate     *replicator.Gate
+	Order    *replicator.Order
 	Barrier  *replicator.Barrier
 	Registry *Registry
 	Counters *Counters
@@ -100,6 +101,9 @@ type sessionSettings struct {
 	isolation string
 	// listening: LISTEN was run, so messages may come while nobody asks.
 	listening bool
+	// custom are the names of settings that the session has made up ("my.own"), which
+	// no catalogue lists.
+	custom map[string]bool
 	// own are parameters changed by PGPOOL SET; nil for none.
 	own *config.Config
 }

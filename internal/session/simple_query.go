@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/pgchorus/pgchorus/internal/pgerr"
@@ -291,14 +292,31 @@ func (s *Session) forgetDiscarded(stmt *parser.Statement) {
 	}
 }
 
-// noteSetting follows the isolation level.
+// noteCustom remembers a setting of the session's own making.
+func (s *Session) noteCustom(name string) {
+	if !strings.Contains(name, ".") {
+		return
+	}
+	if s.settings.custom == nil {
+		s.settings.custom = map[string]bool{}
+	}
+	s.settings.custom[name] = true
+}
+
+// noteSetting follows the isolation level, and settings that no catalogue lists.
 func (s *Session) noteSetting(stmt *parser.Statement) {
+	for _, f := range stmt.Functions {
+		if f.Name == "set_config" && len(f.Args) > 0 {
+			s.noteCustom(f.Args[0])
+		}
+	}
 	switch stmt.Kind {
 	case parser.SetTransaction:
 		if stmt.Isolation != "" {
 			s.tx.isolation = stmt.Isolation
 		}
 	case parser.Set, parser.SetLocal:
+		s.noteCustom(stmt.Name)
 		switch stmt.Name {
 		case "default_transaction_isolation", "session characteristics":
 			s.settings.isolation = cmp.Or(stmt.Isolation, s.settings.isolation)

@@ -65,7 +65,34 @@ func (s *Session) copyState(from, to *link) error {
 			return fmt.Errorf("copy the session's state to node %d: %w", to.ID(), err)
 		}
 	}
+	if err := s.copyCustom(from, to); err != nil {
+		return err
+	}
 	return s.copyPrepared(to)
+}
+
+// copyCustom gives a node the settings that the session has made up.
+func (s *Session) copyCustom(from, to *link) error {
+	for name := range s.settings.custom {
+		values, err := from.ask("SELECT pg_catalog.current_setting(" + quoteLiteral(name) + ", true)")
+		if err != nil || len(values) != 1 {
+			continue // it is not set any more
+		}
+		if _, err := to.ask("SELECT pg_catalog.set_config(" + quoteLiteral(name) + ", " + quoteLiteral(values[0]) + ", false)"); err != nil {
+			return fmt.Errorf("copy setting %q to node %d: %w", name, to.ID(), err)
+		}
+	}
+	return nil
+}
+
+// quoteLiteral writes a string constant that means the same whatever
+// standard_conforming_strings says.
+func quoteLiteral(text string) string {
+	text = strings.ReplaceAll(text, "'", "''")
+	if strings.Contains(text, `\`) {
+		return ` E'` + strings.ReplaceAll(text, `\`, `\\`) + "'"
+	}
+	return "'" + text + "'"
 }
 
 // copyPrepared gives a node the statements of SQL's PREPARE. Those of Parse messages
