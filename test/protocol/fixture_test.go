@@ -1,0 +1,106 @@
+package protocol
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"testing"
+
+	"github.com/pgchorus/pgchorus/internal/pgtest"
+	"github.com/pgchorus/pgchorus/test/proxy"
+)
+
+// database is where the tests work: connections to the database postgres are never
+// pooled (Pgpool-II keeps them closed as well), and the pool is part of what is tested.
+const database = "app"
+
+// fixture is a proxy over three nodes and one PostgreSQL that stands alone.
+type fixture struct {
+	nodes []*pgtest.Node
+	bare  *pgtest.Node
+	proxy *proxy.Proxy
+}
+
+// schema is what every sequence finds.
+const schema = `
+CREATE TABLE t (id int PRIMARY KEY, v text);
+CREATE TABLE wide (a int4, b int8, c text, d bytea, e float8, f bool, g timestamptz, h numeric(10,2));
+CREATE FUNCTION loud(text) RETURNS text LANGUAGE plpgsql AS 'BEGIN RAISE NOTICE ''loud %'', $1; RETURN $1; END';
+CREATE FUNCTION zoned() RETURNS text LANGUAGE sql SET timezone = 'Asia/Tokyo' AS 'SELECT current_setting(''timezone'')';
+CREATE PROCEDURE committing() LANGUAGE plpgsql AS 'BEGIN INSERT INTO t VALUES (901, ''c''); COMMIT; INSERT INTO t VALUES (902, ''c''); END';`
+
+// content is what table t holds at the beginning of every sequence.
+const content = `TRUNCATE t, wide; INSERT INTO t SELECT i, 'row ' || i FROM generate_series(1, 10) AS i`
+
+func newFixture(t testing.TB, lines ...string) *fixture {
+	t.Helper()
+	nodes := pgtest.Start(t, 4)
+	f := &fixture{nodes: nodes[:3], bare: nodes[3]}
+	f.proxy = proxy.Start(t, f.nodes, proxy.WithConfig(lines...))
+	for _, addr := range []string{f.proxyAddr(), f.bareAddr()} {
+		admin := logIn(t, addr, "postgres")
+		admin.must(t, "CREATE DATABASE "+database)
+		admin.send(t, terminate().bytes)
+		c := logIn(t, addr, database)
+		c.must(t, schema)
+		c.send(t, terminate().bytes)
+	}
+	return f
+}
+
+func (f *fixture) proxyAddr() string {
+	return net.JoinHostPort(f.proxy.Host, strconv.Itoa(f.proxy.Port))
+}
+
+func (f *fixture) bareAddr() string { return nodeAddr(f.bare) }
+
+func nodeAddr(n *pgtest.Node) string { return net.JoinHostPort(n.Host, strconv.Itoa(n.Port)) }
+
+// wantQuiet fails the test if a session has left something behind on a node: an
+// open transaction, a lock, or a connection that is not idle.
+func (f *fixture) wantQuiet(t testing.TB) {
+	t.Helper()
+	const left = `SELECT count(*) FROM pg_stat_activity
+		WHERE datname = 'app' AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+		  AND (state <> 'idle' OR backend_xmin IS NOT NULL OR backend_xid IS NOT NULL
+		       OR EXISTS (SELECT FROM pg_locks WHERE pg_locks.pid = pg_stat_activity.pid))`
+	for _, node := range f.nodes {
+		node.In(t).WaitRows(left, "0")
+	}
+}
+
+// evict ends what a failed test has left on the nodes, so that the next one does not
+// wait for its locks.
+func (f *fixture) evict(t testing.TB) {
+	t.Helper()
+	for _, node := range f.nodes {
+		node.In(t).Exec("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'app' AND pid <> pg_backend_pid()")
+	}
+}
+
+// wantEqual fails the test unless the nodes hold the same.
+func (f *fixture) wantEqual(t testing.TB) {
+	t.Helper()
+	pgtest.WantEqual(t, f.nodes...)
+}
+
+// wantEqualToBare fails the test unless the nodes and the one that stands alone hold the
+// same.
+func (f *fixture) wantEqualToBare(t testing.TB) {
+	t.Helper()
+	pgtest.WantEqual(t, append(f.nodes[:3:3], f.bare)...)
+}
+
+// wantServing fails the test unless the server lives and serves a new frontend.
+func (f *fixture) wantServing(t testing.TB) {
+	t.Helper()
+	if !f.proxy.Alive() {
+		t.Fatalf("the server has ended")
+	}
+	c := logIn(t, f.proxyAddr(), database)
+	if rows := c.must(t, "SELECT 'sentinel'"); fmt.Sprint(rows) != `[["sentinel"]]` {
+		t.Errorf("a new frontend read %v", rows)
+	}
+	c.send(t, terminate().bytes)
+	c.Close()
+}
