@@ -126,7 +126,9 @@ func (s *Session) runMessage(ctx context.Context, seg *segment, frame wire.Frame
 func (s *Session) noteStep(st step) {
 	switch st.kind {
 	case wire.KindParse:
-		s.st.prepared[st.prepared.name] = st.prepared
+		if st.taken == nil {
+			s.st.prepared[st.prepared.name] = st.prepared
+		}
 	case wire.KindBind:
 		s.st.portals[st.portal.name] = st.portal
 	case wire.KindClose:
@@ -202,6 +204,8 @@ type step struct {
 	portal   *portal   // of Bind, Describe P, Execute
 	target   byte      // of Describe and Close: S or P
 	name     string    // of Close
+	// taken is the statement that has the name of a Parse already.
+	taken *prepared
 	// acts: it binds or executes, which all nodes have to do.
 	acts bool
 	// anywhere: it goes along with whatever segment it is in.
@@ -240,14 +244,13 @@ func (s *Session) planParse(frame wire.Frame) (step, error) {
 	if err != nil {
 		return step{}, err
 	}
-	taken := m.Name != "" && s.st.prepared[m.Name] != nil
 	switch {
-	case (s.tx.failed || taken) && script.Err != nil && !isPgpool(m.Query):
+	case s.tx.failed && script.Err != nil && !isPgpool(m.Query):
 		return step{}, script.Err
 	case s.tx.failed && !endsFailed(p.kind()) && p.kind() != parser.Empty:
 		return step{}, errFailedTransaction()
-	case taken:
-		return step{}, pgerr.Newf(pgerr.DuplicatePreparedStatement, "prepared statement %q already exists", m.Name)
+	case m.Name != "" && s.st.prepared[m.Name] != nil:
+		return s.planDuplicate(frame, p)
 	}
 	p.sent = s.withRolePassword(p.stmt, p.sent)
 	st := step{kind: wire.KindParse, frame: frame, prepared: p}
@@ -263,6 +266,16 @@ func (s *Session) planParse(frame wire.Frame) (step, error) {
 		st.anywhere = true
 	}
 	return st, nil
+}
+
+// planDuplicate is a Parse whose name is taken. Main refuses it, after it has looked for
+// other errors in the text.
+func (s *Session) planDuplicate(frame wire.Frame, p *prepared) (step, error) {
+	taken := s.st.prepared[p.name]
+	if s.answersHere(taken) {
+		return step{}, pgerr.Newf(pgerr.DuplicatePreparedStatement, "prepared statement %q already exists", p.name)
+	}
+	return step{kind: wire.KindParse, frame: frame, prepared: p, taken: taken, where: s.mainTarget(), anywhere: true}, nil
 }
 
 // routePrepared is where the execution of p goes.
@@ -377,7 +390,7 @@ func (s *Session) planExecute(frame wire.Frame) (step, error) {
 	if s.answersHere(p.prepared) {
 		st.local = s.executeHere(p)
 	}
-	if s.tx.kind != txExplicit && s.batch.executed {
+	if s.tx.kind == txImplicit || s.tx.kind == txNone && s.batch.executed {
 		return st, refusedInPipeline(p.prepared.stmt)
 	}
 	return st, nil
@@ -422,7 +435,7 @@ func (s *Session) noteClose(st step) {
 // an implicit transaction.
 func refusedInPipeline(stmt *parser.Statement) error {
 	switch {
-	case needsBlock(stmt.Kind):
+	case needsBlock(stmt.Kind), needsAnyBlock(stmt):
 		return outsideOfBlock(stmt.Kind)
 	case stmt.Block == parser.BlockNever:
 		return pgerr.Newf(pgerr.ActiveSQLTransaction, "%s cannot be executed within a pipeline", strings.ToUpper(stmt.Kind.String()))

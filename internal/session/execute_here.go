@@ -83,10 +83,13 @@ func (s *Session) answersHere(p *prepared) bool { return isHere(p.stmt, p.text) 
 
 // runHere runs a statement of a query string that is answered here.
 func (s *Session) runHere(ctx context.Context, stmt *parser.Statement, sql string, several bool) (handled, ok bool, err error) {
+	if p := s.named(stmt); p != nil && stmt.Kind == parser.Execute && s.answersHere(p) {
+		return s.runHere(ctx, p.stmt, p.text, several)
+	}
 	kind := isHere(stmt, sql)
 	switch kind {
 	case notHere:
-		if s.tx.kind == txImplicit && (needsBlock(stmt.Kind) || !several && stmt.Kind == parser.Declare && !stmt.Holds) {
+		if s.tx.kind == txImplicit && (needsBlock(stmt.Kind) || !several && needsAnyBlock(stmt)) {
 			ok, err = s.refused(outsideOfBlock(stmt.Kind))
 			return true, ok, err
 		}
@@ -111,6 +114,12 @@ func needsBlock(kind parser.Kind) bool {
 	return kind == parser.Savepoint || kind == parser.Release || kind == parser.RollbackTo
 }
 
+// needsAnyBlock: these are content with the implicit transaction of a string, and refused
+// in that of an extended query (PostgreSQL, RequireTransactionBlock).
+func needsAnyBlock(stmt *parser.Statement) bool {
+	return stmt.Kind == parser.Lock || stmt.Kind == parser.Declare && !stmt.Holds
+}
+
 // outsideOfBlock is PostgreSQL's error for what means something in a block only.
 func outsideOfBlock(kind parser.Kind) error {
 	name := strings.ToUpper(kind.String())
@@ -121,6 +130,8 @@ func outsideOfBlock(kind parser.Kind) error {
 		name = "ROLLBACK TO SAVEPOINT"
 	case parser.Declare:
 		name = "DECLARE CURSOR"
+	case parser.Lock:
+		name = "LOCK TABLE"
 	}
 	return pgerr.Newf(pgerr.NoActiveSQLTransaction, "%s can only be used in transaction blocks", name)
 }
@@ -427,7 +438,7 @@ func (s *Session) executeHere(bound *portal) func(context.Context) (bool, error)
 		if bound.done {
 			return s.refused(pgerr.Newf(pgerr.ObjectNotInPrerequisiteState, "portal %q cannot be run", bound.name))
 		}
-		bound.done = true
+		bound.done = p.kind() != parser.Empty
 		kind := isHere(p.stmt, p.text)
 		if kind != hereShow && kind != herePgpool {
 			return s.control(ctx, kind, p.stmt, p.text)

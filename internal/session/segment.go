@@ -46,9 +46,16 @@ func (g *segment) joinsOwn(st step) bool {
 }
 
 // needsOwnSegment reports whether the message belongs to a statement that cannot share
-// a transaction with others.
+// a transaction with others, or that changes what the names of others mean.
 func (st step) needsOwnSegment() bool {
-	return st.prepared != nil && st.prepared.stmt.Block != parser.BlockAny
+	if st.prepared == nil {
+		return false
+	}
+	switch st.prepared.kind() {
+	case parser.Prepare, parser.Execute, parser.Deallocate, parser.Discard:
+		return true
+	}
+	return st.prepared.stmt.Block != parser.BlockAny
 }
 
 // onlyPrepares reports whether the segment would be content with going to all nodes.
@@ -108,7 +115,7 @@ func (g *segment) runAll(ctx context.Context) (ok bool, err error) {
 // not BlockAny is alone in its segment.
 func (g *segment) block() parser.Block {
 	for _, st := range g.steps {
-		if st.needsOwnSegment() {
+		if st.prepared != nil && st.prepared.stmt.Block != parser.BlockAny {
 			return st.prepared.stmt.Block
 		}
 	}
@@ -235,8 +242,11 @@ func (g *segment) appendStep(l *link, st step) {
 	}
 	switch st.kind {
 	case wire.KindParse:
-		l.appendParse(st.prepared, e)
-		return
+		if st.taken == nil {
+			l.appendParse(st.prepared, e)
+			return
+		}
+		l.appendNeeded(st.taken)
 	case wire.KindBind:
 		l.appendNeeded(st.prepared)
 		if named := g.s.named(st.prepared.stmt); named != nil {
