@@ -6,9 +6,9 @@ import "strings"
 // that no text can have them by itself: Strip gives up on those. Numbers that fit
 // int4 have a mark of their own, since the grammar tells the two apart.
 const (
-	markString  = 0x01
-	markInteger = 0x02
-	markNumeric = 0x03
+	markString  = "\x01"
+	markInteger = "\x02"
+	markNumeric = "\x03"
 )
 
 // Strip appends to dst what is left of sql without its literals: each plain
@@ -170,7 +170,7 @@ func (s *stripper) number() bool {
 		}
 		s.pos++
 		s.digits()
-		mark = "\x03"
+		mark = markNumeric
 	}
 	if s.pos < len(s.sql) && s.sql[s.pos]|0x20 == 'e' {
 		s.pos++
@@ -181,7 +181,7 @@ func (s *stripper) number() bool {
 			return false
 		}
 		s.digits()
-		mark = "\x03"
+		mark = markNumeric
 	}
 	if s.pos < len(s.sql) && isWord(s.sql[s.pos]) {
 		return false // 0x1F, 1_000, or junk
@@ -204,9 +204,9 @@ func integerMark(digits string) string {
 		digits = digits[1:]
 	}
 	if len(digits) < len(largest) || len(digits) == len(largest) && digits <= largest {
-		return "\x02"
+		return markInteger
 	}
-	return "\x03"
+	return markNumeric
 }
 
 func (s *stripper) plainString() bool {
@@ -230,7 +230,7 @@ func (s *stripper) plainString() bool {
 		// A key must not be mistaken for another's: no marks within.
 		return !hasControl(s.sql[start:s.pos])
 	}
-	s.cut(start, s.pos, "\x01")
+	s.cut(start, s.pos, markString)
 	return true
 }
 

@@ -181,13 +181,14 @@ func parseMethod(name string) (Method, error) {
 // checkOptions refuses everything behind the method: only pam and ldap have options.
 func checkOptions(fields [][]Token) error {
 	for _, field := range fields {
-		for _, t := range field {
-			name, _, ok := strings.Cut(t.Text, "=")
-			if !ok {
-				return fmt.Errorf("authentication option not in name=value format: %s", t.Text)
-			}
-			return fmt.Errorf("unrecognized authentication option name: %q", name)
+		if len(field) == 0 {
+			continue
 		}
+		name, _, ok := strings.Cut(field[0].Text, "=")
+		if !ok {
+			return fmt.Errorf("authentication option not in name=value format: %s", field[0].Text)
+		}
+		return fmt.Errorf("unrecognized authentication option name: %q", name)
 	}
 	return nil
 }

@@ -106,7 +106,8 @@ func decryptKey(ctx context.Context, text []byte, command string) ([]byte, error
 		return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 	}
 	// The old form is weak, but it is what existing files have.
-	der, err := x509.DecryptPEMBlock(block, passphrase) //nolint:staticcheck
+	//lint:ignore SA1019 nothing else opens the old form
+	der, err := x509.DecryptPEMBlock(block, passphrase)
 	if err != nil {
 		return nil, fmt.Errorf("decrypt: %w", err)
 	}
@@ -115,7 +116,8 @@ func decryptKey(ctx context.Context, text []byte, command string) ([]byte, error
 
 func encryptedBlock(text []byte) *pem.Block {
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type == pkcs8Encrypted || x509.IsEncryptedPEMBlock(block) { //nolint:staticcheck
+		//lint:ignore SA1019 nothing else tells the old form
+		if block.Type == pkcs8Encrypted || x509.IsEncryptedPEMBlock(block) {
 			return block
 		}
 	}

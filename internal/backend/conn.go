@@ -59,6 +59,17 @@ func (c *Conn) Created() time.Time { return c.created }
 // Params is what the server reported by ParameterStatus. The map is c's own.
 func (c *Conn) Params() map[string]string { return c.params }
 
+// terminateTimeout bounds the good-bye to a server that no longer reads.
+const terminateTimeout = time.Second
+
+// Terminate says good-bye, if it can still be said, and closes the connection.
+func (c *Conn) Terminate() {
+	c.SetDeadline(time.Now().Add(terminateTimeout))
+	c.SetOutbox(wire.AppendTerminate(c.Outbox()))
+	c.Flush() //nolint:errcheck // the server may be gone
+	c.Conn.Close()
+}
+
 // Cut closes the socket, whoever uses the connection. It may be called from any
 // goroutine.
 func (c *Conn) Cut() {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/pgchorus/pgchorus/internal/backend"
 	"github.com/pgchorus/pgchorus/internal/config"
-	"github.com/pgchorus/pgchorus/internal/wire"
 )
 
 // Pool keeps idle sets and knows all open connections. Safe for concurrent use.
@@ -133,14 +132,8 @@ func (p *Pool) Close(conn *backend.Conn) {
 	p.mu.Lock()
 	delete(p.open, conn)
 	p.mu.Unlock()
-	conn.SetDeadline(time.Now().Add(terminateTimeout))
-	conn.SetOutbox(wire.AppendTerminate(conn.Outbox()))
-	conn.Flush()
-	conn.Conn.Close()
+	conn.Terminate()
 }
-
-// terminateTimeout bounds the good-bye to a server that no longer reads.
-const terminateTimeout = time.Second
 
 // CloseSet ends all connections of a set.
 func (p *Pool) CloseSet(set *Set) {

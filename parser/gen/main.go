@@ -9,7 +9,6 @@ import (
 	"bytes"
 	"fmt"
 	"go/format"
-	"log"
 	"os"
 	"os/exec"
 	"strings"
@@ -25,7 +24,8 @@ func main() {
 		out = os.Args[1]
 	}
 	if err := write(out); err != nil {
-		log.Fatal(err)
+		fmt.Fprintln(os.Stderr, "gen: "+err.Error())
+		os.Exit(1)
 	}
 }
 
