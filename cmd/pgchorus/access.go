@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"go.uber.org/zap"
 
 	"github.com/pgchorus/pgchorus/internal/auth"
@@ -112,7 +113,6 @@ func (p *program) loadTLS(ctx context.Context, cfg *config.Config, granted *acce
 			p.log.Warn(warning)
 		}
 	}
-	granted.verified = files.CACert != "" || files.CACertDir != ""
 	for _, node := range cfg.Backends {
 		if granted.backendTLS[node.ID], err = auth.BackendTLS(files, node.Hostname, false); err != nil {
 			return fmt.Errorf("ssl towards node %d: %w", node.ID, err)
@@ -140,7 +140,8 @@ func (p *program) authQuery(cfg *config.Config) auth.VerifierQuery {
 		if settings.Database == "" {
 			settings.Database = "postgres"
 		}
-		settings.TLSConfig, settings.Fallbacks = p.access.Load().backendTLS[main], nil
+		settings.TLSConfig = p.access.Load().backendTLS[main]
+		settings.Fallbacks = []*pgconn.FallbackConfig{{Host: settings.Host, Port: settings.Port}} // plain, as for sessions
 		settings.RuntimeParams = map[string]string{"search_path": "pg_catalog", "application_name": "pgchorus auth_query"}
 		return askVerifier(ctx, settings, cfg.Auth.AuthQuery, user)
 	}

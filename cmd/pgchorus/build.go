@@ -48,8 +48,6 @@ type access struct {
 	hba           *auth.HBA   // nil: none is used, or it has errors
 	frontendTLS   *tls.Config // nil: off
 	backendTLS    map[config.NodeID]*tls.Config
-	// verified: the nodes' certificates are, so a node without TLS is refused.
-	verified bool
 }
 
 // scriptCacheBytes is how much the facts about statements may take.
@@ -162,7 +160,7 @@ func idleLifetime(cfg config.Pool) time.Duration {
 // address for a node, so it is always found.
 func (p *program) address(id config.NodeID) backend.Address {
 	node, _ := p.cfg.Load().Backend(id)
-	return backend.Address{Host: hostOf(node), Port: node.Port, TLS: p.access.Load().backendTLS[id], TLSRequired: p.access.Load().verified}
+	return backend.Address{Host: hostOf(node), Port: node.Port, TLS: p.access.Load().backendTLS[id]}
 }
 
 // hostOf: an empty backend_hostname is the Unix socket in /tmp.

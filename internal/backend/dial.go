@@ -17,10 +17,7 @@ import (
 type Address struct {
 	Host string // a name, an address, or the folder of a Unix socket
 	Port int
-	TLS  *tls.Config // nil for plain connections
-	// TLSRequired refuses a server without TLS; otherwise the connection is plain
-	// then, as with Pgpool-II.
-	TLSRequired bool
+	TLS  *tls.Config // nil for plain connections; a server without TLS gets those anyway
 }
 
 // local reports whether the node is reached by a Unix socket.
@@ -66,10 +63,8 @@ func secure(ctx context.Context, conn *wire.Conn, a Address) error {
 	switch {
 	case err != nil:
 		return err
-	case answer == 'N' && !a.TLSRequired && conn.Buffered() == 0:
-		return nil
-	case answer == 'N':
-		return errors.New("the server does not support TLS")
+	case answer == 'N' && conn.Buffered() == 0:
+		return nil // plain, as with Pgpool-II
 	case answer != 'S':
 		return fmt.Errorf("unexpected answer %q to SSLRequest", answer)
 	case conn.Buffered() > 0:

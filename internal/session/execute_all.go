@@ -355,6 +355,9 @@ func (s *Session) rollbackNodes(ctx context.Context, nodes []replicator.Node) {
 func (s *Session) endTransaction() {
 	s.ending = false
 	s.leaveBarrier()
+	if s.tx.roles {
+		s.Pool.CloseIdle()
+	}
 	s.tx = transaction{readNode: noNode}
 	clear(s.st.portals)
 }

@@ -37,6 +37,9 @@ func isRole(stmt *parser.Statement) bool {
 	return stmt.Node == "CreateRoleStmt" || stmt.Node == "AlterRoleStmt"
 }
 
+// changesRoles reports whether a statement may end somebody's right to come in.
+func changesRoles(stmt *parser.Statement) bool { return isRole(stmt) || stmt.Node == "DropRoleStmt" }
+
 // isHashed: PostgreSQL stores what looks like a hash as it is.
 func isHashed(password string) bool {
 	return strings.HasPrefix(password, "SCRAM-SHA-256$") || len(password) == 35 && strings.HasPrefix(password, "md5")

@@ -243,6 +243,9 @@ func (s *Session) noteResult(stmt *parser.Statement, sql string, ok bool) bool {
 
 // noteStatement follows the statements that change what later ones mean.
 func (s *Session) noteStatement(stmt *parser.Statement, sql string) {
+	if changesRoles(stmt) {
+		s.tx.roles = true
+	}
 	switch stmt.Kind {
 	case parser.Prepare:
 		p := &prepared{name: stmt.Name, text: sql, stmt: stmt, bySQL: true}

@@ -28,9 +28,12 @@ type transaction struct {
 	failed    bool // aborted: only its end is awaited
 	wrote     bool // something was sent to all nodes
 	alone     bool // something that may write was sent to one node (raw mode)
-	inside    bool // has entered the barrier
-	readNode  config.NodeID
-	at        time.Time // the value of now() in it; zero until it is asked for
+	// roles: it has changed roles, so kept connections may be to somebody who may no
+	// longer come in.
+	roles    bool
+	inside   bool // has entered the barrier
+	readNode config.NodeID
+	at       time.Time // the value of now() in it; zero until it is asked for
 }
 
 const plainBegin = "BEGIN"

@@ -31,6 +31,7 @@ func (s *stage) leave(id int) {
 func TestSessionsWriteToANodeThatWasAttachedUnderThem(t *testing.T) {
 	for id, name := range []string{"main node", "another node", "the last node"} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := newStage(t)
 			idle, prepared, settings, reading := s.connect(), s.connect(), s.connect(), s.connect()
 			s.exec(idle, itemTable)

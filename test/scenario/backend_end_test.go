@@ -64,6 +64,7 @@ func TestTerminatedBackendDoesNotDetachItsNode(t *testing.T) {
 func TestTerminatedBackendInATransactionRollsItBackEverywhere(t *testing.T) {
 	for id := range 3 {
 		t.Run(fmt.Sprintf("backend on node %d", id), func(t *testing.T) {
+			t.Parallel()
 			s := newStage(t)
 			s.exec(s.connect(), itemTable)
 			victim := s.connect("application_name=victim")
@@ -118,6 +119,7 @@ func (s *stage) crash(id int, application string) {
 func TestServerThatRestartsItselfCostsNoWrite(t *testing.T) {
 	for id := range 3 {
 		t.Run(fmt.Sprintf("node %d", id), func(t *testing.T) {
+			t.Parallel()
 			s := newStage(t)
 			victim := s.connect("application_name=victim")
 			l := s.startLoad()

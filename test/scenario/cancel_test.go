@@ -48,6 +48,7 @@ func TestCancelEndsTheStatementWhereverItRuns(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			s := newStage(t)
 			conn := s.connect()
 			s.exec(conn, itemTable)

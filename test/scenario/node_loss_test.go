@@ -26,6 +26,7 @@ func TestNobodyNoticesThatANodeIsLostUnderLoad(t *testing.T) {
 	for _, fault := range faults {
 		for id := range 3 {
 			t.Run(fmt.Sprintf("node %d is %s", id, fault.name), func(t *testing.T) {
+				t.Parallel()
 				s := newStage(t)
 				l := s.startLoad()
 				l.awaitWrites(writesBetween)

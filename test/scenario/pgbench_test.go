@@ -48,6 +48,7 @@ func TestPgbenchNoticesNoLossOfANode(t *testing.T) {
 	for _, mode := range []string{"simple", "prepared"} {
 		for _, id := range []int{0, 2} {
 			t.Run(fmt.Sprintf("%s, node %d is killed", mode, id), func(t *testing.T) {
+				t.Parallel()
 				s := newStage(t)
 				s.pgbench("-i", "-q", database).must(t)
 				bench := s.pgbench("-n", "-M", mode, "-c", strconv.Itoa(clients), "-t", strconv.Itoa(transactions), database)

@@ -109,6 +109,7 @@ func TestConnectionsThatAreNotKept(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel() // one waits for a sweep of the pool
 			s := newStage(t, proxy.WithConfig(tt.settings...))
 			conn := s.connect()
 			s.exec(conn, "BEGIN; SELECT 1")

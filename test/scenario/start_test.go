@@ -11,6 +11,7 @@ import (
 func TestStartWithOneNodeDown(t *testing.T) {
 	for id := range 3 {
 		t.Run(fmt.Sprintf("node %d", id), func(t *testing.T) {
+			t.Parallel()
 			nodes := pgtest.Start(t, 3)
 			for _, node := range nodes {
 				node.Exec("CREATE DATABASE app")
