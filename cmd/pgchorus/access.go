@@ -68,7 +68,7 @@ func (p *program) loadHBA(cfg *config.Config) *auth.HBA {
 		}
 		err = parseErr
 	}
-	p.log.Error("pool_hba.conf cannot be used: no frontend is let in", zap.Error(err))
+	p.log.Error("pool_hba.conf cannot be used", zap.Error(err))
 	return nil
 }
 

@@ -65,6 +65,9 @@ func build(ctx context.Context, cfg *config.Config, flags serveFlags, log *zap.L
 	if err != nil {
 		return nil, err
 	}
+	if cfg.Auth.EnablePoolHBA && granted.hba == nil {
+		log.Error("no frontend is let in, for lack of rules")
+	}
 	p.access.Store(granted)
 
 	// Attaching a node waits until no transaction writes; detaching one cuts every

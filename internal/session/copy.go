@@ -8,9 +8,6 @@ import (
 	"github.com/pgchorus/pgchorus/replicator"
 )
 
-// copyChunk is how much copy data waits for one write to the nodes, in bytes.
-const copyChunk = 64 << 10
-
 // copyToAll moves the frontend's copy data to all nodes that wait for it.
 func (s *Session) copyToAll(ctx context.Context, nodes []replicator.Node) error {
 	links := make([]*link, len(nodes))
@@ -29,7 +26,7 @@ func (s *Session) pumpCopy(ctx context.Context, links []*link) error {
 	s.flush()
 	watched := links
 	for {
-		if !s.front.HasFrame() {
+		if s.front.Quiet() {
 			flushCopy(links)
 			verdict, err := s.awaitCopyData(ctx, watched)
 			switch {
@@ -118,13 +115,14 @@ func (s *Session) copyMessage(links []*link) (done bool, err error) {
 	return false, pgerr.Fatalf(pgerr.ProtocolViolation, "unexpected message type 0x%02X during COPY from stdin", kind)
 }
 
-// sendCopy appends copy data for the nodes, and writes what has become a chunk.
+// sendCopy appends copy data for the nodes. What waits there is written before an outbox
+// would outgrow its buffer.
 func sendCopy(links []*link, data []byte) {
 	for _, l := range links {
-		l.conn.Append(data)
-		if l.conn.Pending() >= copyChunk {
+		if l.conn.Pending()+len(data) > wire.OutboxSize {
 			l.conn.Flush() //nolint:errcheck // noticed when the answer is read
 		}
+		l.conn.Append(data)
 	}
 }
 

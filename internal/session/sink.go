@@ -40,17 +40,24 @@ func (s *Session) takeBytes(c *backend.Conn, total int) error {
 		if err != nil {
 			return err
 		}
-		s.front.Append(frame)
-		s.flushIfFull()
+		s.pass(frame)
 		return nil
 	}
 	return c.Pieces(total, func(piece []byte) error {
-		if s.gone == nil {
-			s.front.Append(piece)
-			s.flushIfFull()
-		}
+		s.pass(piece)
 		return nil
 	})
+}
+
+// pass appends bytes for the frontend. What waits there is written before the outbox
+// would outgrow its buffer.
+func (s *Session) pass(b []byte) {
+	if s.front.Pending()+len(b) > wire.OutboxSize {
+		s.flush()
+	}
+	if s.gone == nil {
+		s.front.Append(b)
+	}
 }
 
 // takeChanged passes on what tells of the text that we sent rather than of the
@@ -90,12 +97,6 @@ func (s *Session) Fail(frame wire.Frame, e *wire.Expect) error {
 		s.front.SetOutbox(wire.AppendPlaced(s.front.Outbox(), frame, e))
 	}
 	return nil
-}
-
-func (s *Session) flushIfFull() {
-	if s.front.Pending() >= wire.OutboxSize {
-		s.flush()
-	}
 }
 
 // flush writes to the frontend and remembers when it has gone.
