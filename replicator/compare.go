@@ -15,6 +15,8 @@ type Difference struct {
 	Main string // what main said: tags, or the SQLSTATE and message of its error
 	It   string // what the node said
 	Code string // SQLSTATE of the node's error; "" when it had none
+	// Values: the answers are alike but for the values in the rows.
+	Values bool
 }
 
 func (d Difference) String() string {
@@ -30,6 +32,7 @@ func compareAnswers(id config.NodeID, main, it *wire.Answer) (Difference, bool) 
 	d := Difference{Node: id, Main: describe(main), It: describe(it), Code: it.Code()}
 	if d.Main == d.It {
 		d.It += " with other values"
+		d.Values = true
 	}
 	return d, true
 }

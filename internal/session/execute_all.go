@@ -171,7 +171,11 @@ func (s *Session) disagreement(out *replicator.Outcome) error {
 		code, message = first, "deadlock detected"
 	}
 	s.log.Warn("nodes disagree", zap.String("detail", detail))
-	return pgerr.New(code, message).WithDetail("%s", detail).WithHint("The transaction might succeed if retried.")
+	hint := "The transaction might succeed if retried."
+	if out.Differ[0].Values {
+		hint += " If it does not: a DEFAULT, function or trigger may give a value that each node computes for itself, such as now() or random(). Give the value in the statement."
+	}
+	return pgerr.New(code, message).WithDetail("%s", detail).WithHint("%s", hint)
 }
 
 // fenceDifferent removes the nodes that did not do what main did, where main's work
