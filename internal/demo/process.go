@@ -4,9 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
-	"runtime"
 	"syscall"
 	"time"
+
+	"github.com/pgchorus/pgchorus/internal/localpg"
 )
 
 // process is a child of ours. It ends with us: the kernel sends it SIGQUIT.
@@ -16,9 +17,7 @@ type process struct {
 	err  error         // how it ended; to be read after done
 }
 
-// spawn starts cmd in a session of its own, so that a terminal's Ctrl-C is left to us,
-// and on a thread that lives as long as it does: Pdeathsig is sent when the thread
-// that forked ends, and Go ends threads as it likes.
+// spawn starts cmd in a session of its own, so that a terminal's Ctrl-C is left to us.
 func spawn(cmd *exec.Cmd) (*process, error) {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
@@ -26,19 +25,11 @@ func spawn(cmd *exec.Cmd) (*process, error) {
 	cmd.SysProcAttr.Setsid = true
 	cmd.SysProcAttr.Pdeathsig = syscall.SIGQUIT
 	p := &process{cmd: cmd, done: make(chan struct{})}
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err != nil {
-			return
-		}
-		p.err = cmd.Wait()
+	err := localpg.StartChild(cmd, func(err error) {
+		p.err = err
 		close(p.done)
-	}()
-	if err := <-started; err != nil {
+	})
+	if err != nil {
 		return nil, err
 	}
 	return p, nil

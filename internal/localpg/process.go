@@ -26,28 +26,34 @@ func (p *process) alive() bool {
 	}
 }
 
-// spawn starts cmd on a thread of its own, which stays until cmd has ended. The
-// kernel sends Pdeathsig when the thread that forked ends, and Go ends threads as
-// it likes; this one is locked to a goroutine that sits in Wait.
+// spawn starts cmd, a postmaster.
 func spawn(cmd *exec.Cmd) (*process, error) {
 	p := &process{done: make(chan struct{})}
+	err := StartChild(cmd, func(err error) {
+		p.err = err
+		close(p.done)
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.pid = cmd.Process.Pid
+	return p, nil
+}
+
+// StartChild starts cmd on a thread of its own, which stays until cmd has ended and
+// then calls ended with what Wait gave. The kernel sends Pdeathsig when the thread that
+// forked ends, and Go ends threads as it likes; this one is locked to a goroutine that
+// sits in Wait.
+func StartChild(cmd *exec.Cmd, ended func(error)) error {
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := cmd.Start()
-		if err == nil {
-			p.pid = cmd.Process.Pid
-		}
 		started <- err
-		if err != nil {
-			return
+		if err == nil {
+			ended(cmd.Wait())
 		}
-		p.err = cmd.Wait()
-		close(p.done)
 	}()
-	if err := <-started; err != nil {
-		return nil, err
-	}
-	return p, nil
+	return <-started
 }

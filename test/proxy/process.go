@@ -4,9 +4,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"syscall"
 	"time"
+
+	"github.com/pgchorus/pgchorus/internal/localpg"
 )
 
 // process is one run of the server. The goroutine that started it owns it until it
@@ -19,31 +20,20 @@ type process struct {
 }
 
 // spawn runs the executable with its output going to log. The kernel kills the server
-// when the thread that forked it ends (Pdeathsig), and Go ends threads as it likes, so
-// that thread is locked to a goroutine that sits in Wait.
+// when we end (Pdeathsig).
 func spawn(executable, log *os.File, args ...string) (*process, error) {
 	cmd := command(executable, args...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setsid: true}
 	p := &process{done: make(chan struct{})}
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		if err == nil {
-			p.pid = cmd.Process.Pid
-		}
-		started <- err
-		if err != nil {
-			return
-		}
-		p.err = cmd.Wait()
+	err := localpg.StartChild(cmd, func(err error) {
+		p.err = err
 		close(p.done)
-	}()
-	if err := <-started; err != nil {
+	})
+	if err != nil {
 		return nil, fmt.Errorf("start pgchorus: %w", err)
 	}
+	p.pid = cmd.Process.Pid
 	return p, nil
 }
 
