@@ -263,29 +263,28 @@ func (c *Conn) parameter(sink Sink, total int, e *wire.Expect) error {
 // Idle takes what the server has said on its own while nothing was asked of it:
 // notifications, notices, changed parameters. It returns when nothing more is there.
 func (c *Conn) Idle(sink Sink) error {
-	var none wire.Expect
-	for !c.Conn.Quiet() {
-		kind, total, err := c.Peek()
-		if err != nil {
+	for {
+		more, err := c.Spoke(sink)
+		if err != nil || !more {
 			return err
 		}
-		switch kind {
-		case wire.KindParameterStatus:
-			err = c.parameter(sink, total, &none)
-		case wire.KindErrorResponse:
+		kind, total, err := c.Peek()
+		switch {
+		case err != nil:
+		case kind == wire.KindErrorResponse:
 			err = c.farewell(total)
 		default:
-			err = c.aside(sink, kind, total, &none)
+			err = c.aside(sink, kind, total, &wire.Expect{})
 		}
 		if err != nil {
 			return err
 		}
 	}
-	return nil
 }
 
-// Spoke passes on what the server has said on its own while it takes copy data, and
-// reports whether an answer has come, which is left to Receive.
+// Spoke passes on what the server has said on its own, and reports whether something
+// else has come behind it, such as an answer while it takes copy data; that is left
+// to be read.
 func (c *Conn) Spoke(sink Sink) (answered bool, err error) {
 	var none wire.Expect
 	for !c.Conn.Quiet() {

@@ -64,6 +64,37 @@ func (s *Session) executeAll(ctx context.Context, opt allOptions) (ok bool, err 
 	}
 }
 
+// executeBare runs the session's work, which says of itself that it is bare, outside of
+// any block. It leaves no transaction behind.
+func (s *Session) executeBare(ctx context.Context, regardless bool) (ok bool, err error) {
+	ok, err = s.executeAll(ctx, allOptions{bare: true, regardless: regardless})
+	s.tx.wrote = false
+	s.leaveBarrier()
+	return ok, err
+}
+
+// executeMayCommit runs CALL and DO outside of a block. They are tried inside of one, so
+// that a failure leaves nothing behind. Only if they want to commit or roll back
+// themselves, which PostgreSQL refuses there, they run bare: on main and then on the
+// others, whatever main answered, since a part of their work may have been committed.
+// bare is where the session's work is told so.
+func (s *Session) executeMayCommit(ctx context.Context, bare *bool) (ok bool, err error) {
+	mark := s.front.Mark()
+	ok, err = s.executeAll(ctx, allOptions{})
+	if ok || err != nil || !s.triedToCommit() || !s.takeBack(mark) {
+		return ok, err
+	}
+	s.rollback(ctx)
+	*bare = true
+	return s.executeBare(ctx, true)
+}
+
+// triedToCommit reports whether main has just refused a COMMIT inside a procedure.
+func (s *Session) triedToCommit() bool {
+	main := s.main()
+	return main != nil && main.answer.Code() == string(pgerr.InvalidTransactionTermination)
+}
+
 // repeatsFailure reports whether a statement that failed on main is run on the others
 // too: it may have drawn values from a sequence, which no rollback takes back. An error
 // that came from main's own moment (Pgpool-II's special errors) is not repeated, nor one
@@ -115,7 +146,8 @@ func (s *Session) judge(ctx context.Context, out *replicator.Outcome, mark wire.
 		return false, nil, errTerminatedByNode
 	case out.Broken:
 		last := out.Lost[len(out.Lost)-1]
-		return false, nil, s.fail(lostWhileAnswering(last.Node.ID(), last.Err))
+		s.replyError(lostWhileAnswering(last.Node.ID(), last.Err))
+		return false, nil, nil
 	case out.Answer == nil && torn == nil:
 		return false, nil, errNoNodes()
 	case out.Answer == nil:
@@ -125,7 +157,8 @@ func (s *Session) judge(ctx context.Context, out *replicator.Outcome, mark wire.
 		return ok, nil, err
 	case len(out.Differ) > 0:
 		s.takeBack(mark)
-		return false, nil, s.fail(s.disagreement(out))
+		s.replyError(s.disagreement(out))
+		return false, nil, nil
 	case out.Answer.Failed():
 		return false, nil, nil
 	case torn != nil:
@@ -244,7 +277,7 @@ func (s *Session) commit(ctx context.Context) (ok bool, err error) {
 	}
 	if missing, whole := s.covers(nodes); !whole {
 		s.rollbackNodes(ctx, nodes)
-		return false, s.fail(pgerr.Newf(pgerr.SerializationFailure, "node %d lacks a part of the transaction, which is rolled back", missing).
+		return s.refused(pgerr.Newf(pgerr.SerializationFailure, "node %d lacks a part of the transaction, which is rolled back", missing).
 			WithHint("The transaction might succeed if retried."))
 	}
 	return s.decide(ctx, replicator.Commit(nodes, s.commitMode(), s.Gate))
@@ -324,9 +357,6 @@ func (s *Session) decide(ctx context.Context, d replicator.Decision) (ok bool, e
 			}
 		}
 		s.fence(ctx, id, reason)
-		if l := s.link(id); l != nil {
-			s.dropLink(l)
-		}
 	}
 	switch {
 	case d.Committed:
@@ -338,7 +368,7 @@ func (s *Session) decide(ctx context.Context, d replicator.Decision) (ok bool, e
 		s.replyRaw(d.Answer.Err)
 		return false, nil
 	}
-	return false, s.fail(pgerr.New(pgerr.SerializationFailure, "the transaction had failed on a node and is rolled back").
+	return s.refused(pgerr.New(pgerr.SerializationFailure, "the transaction had failed on a node and is rolled back").
 		WithHint("The transaction might succeed if retried."))
 }
 

@@ -54,7 +54,7 @@ func (s *Session) cannotRepeat(id config.NodeID, where target, alive bool, mark 
 		return lostTransaction(id, cause)
 	case alive && s.tx.wrote:
 		return lostTransaction(id, cause)
-	case s.tx.kind == txExplicit && (s.isolation() == "repeatable read" || s.isolation() == "serializable"):
+	case s.oneSnapshot():
 		return lostTransaction(id, cause)
 	}
 	return nil
@@ -113,12 +113,6 @@ func (s *Session) anyLink(ctx context.Context) (*link, error) {
 		return nil, err
 	}
 	return s.main(), nil
-}
-
-// fail answers with an error that aborts the transaction.
-func (s *Session) fail(err error) error {
-	s.replyError(err)
-	return nil
 }
 
 func lostWhileAnswering(id config.NodeID, cause error) error {

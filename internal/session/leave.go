@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/pgchorus/pgchorus/internal/wire"
@@ -55,15 +54,15 @@ func (s *Session) reset(ctx context.Context) bool {
 func (l *link) appendReset(list []string) {
 	l.appendSync()
 	for _, query := range list {
-		if isAbort(query) && !l.begun {
+		if l.s.isAbort(query) && !l.begun {
 			continue
 		}
 		l.appendQuery(wire.Expect{What: wire.ExpectQuery}, query)
 	}
 }
 
-func isAbort(query string) bool {
-	script := parser.Classify(strings.TrimSpace(query))
+func (s *Session) isAbort(query string) bool {
+	script := s.Scripts.Script(query)
 	return len(script.Statements) == 1 && script.Statements[0].Kind == parser.Rollback
 }
 

@@ -12,16 +12,12 @@ import (
 
 	"github.com/pgchorus/pgchorus/internal/auth"
 	"github.com/pgchorus/pgchorus/internal/backend"
-	"github.com/pgchorus/pgchorus/internal/cluster"
 	"github.com/pgchorus/pgchorus/internal/config"
 	"github.com/pgchorus/pgchorus/internal/logkey"
 	"github.com/pgchorus/pgchorus/internal/pgerr"
 	"github.com/pgchorus/pgchorus/internal/wire"
-	"github.com/pgchorus/pgchorus/lb"
 	"github.com/pgchorus/pgchorus/replicator"
 )
-
-func pickFrom(view *cluster.View, r uint64) config.NodeID { return lb.PickFrom(view, r) }
 
 // refreshView takes the newest view and lets go of nodes that are out of it. It
 // costs one pointer load when nothing has changed.

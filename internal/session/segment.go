@@ -106,9 +106,9 @@ func (g *segment) runAll(ctx context.Context) (ok bool, err error) {
 		return s.executeAll(ctx, allOptions{})
 	}
 	if block == parser.BlockMayCommit {
-		return g.runMayCommit(ctx)
+		return s.executeMayCommit(ctx, &g.bare)
 	}
-	return g.runBare(ctx, false)
+	return g.runBare(ctx)
 }
 
 // block is how the segment's statements relate to transaction blocks. One that is
@@ -136,30 +136,14 @@ func (g *segment) lastsToSync() (warning string, until bool) {
 	return "", false
 }
 
-func (g *segment) runBare(ctx context.Context, regardless bool) (ok bool, err error) {
-	s := g.s
+func (g *segment) runBare(ctx context.Context) (ok bool, err error) {
 	g.bare = true
 	for _, st := range g.steps {
 		if st.prepared != nil {
-			s.prepareBare(st.prepared.stmt)
+			g.s.prepareBare(st.prepared.stmt)
 		}
 	}
-	ok, err = s.executeAll(ctx, allOptions{bare: true, regardless: regardless})
-	s.tx.wrote = false
-	s.leaveBarrier()
-	return ok, err
-}
-
-// runMayCommit is runMayCommit of the simple query for the extended one.
-func (g *segment) runMayCommit(ctx context.Context) (ok bool, err error) {
-	s := g.s
-	mark := s.front.Mark()
-	ok, err = s.executeAll(ctx, allOptions{})
-	if ok || err != nil || !s.triedToCommit() || !s.takeBack(mark) {
-		return ok, err
-	}
-	s.rollback(ctx)
-	return g.runBare(ctx, true)
+	return g.s.executeBare(ctx, false)
 }
 
 // conclude keeps what the statements changed of the session; after a failure it

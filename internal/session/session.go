@@ -18,6 +18,7 @@ import (
 	"github.com/pgchorus/pgchorus/internal/pgerr"
 	"github.com/pgchorus/pgchorus/internal/pool"
 	"github.com/pgchorus/pgchorus/internal/wire"
+	"github.com/pgchorus/pgchorus/lb"
 	"github.com/pgchorus/pgchorus/parser"
 	"github.com/pgchorus/pgchorus/replicator"
 )
@@ -308,5 +309,5 @@ func (s *Session) dropLinks() {
 }
 
 func (s *Session) pickLoadBalanceNode() config.NodeID {
-	return pickFrom(s.view, rand.Uint64())
+	return lb.PickFrom(s.view, rand.Uint64())
 }

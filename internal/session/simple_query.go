@@ -121,12 +121,9 @@ func (s *Session) replicate(ctx context.Context, stmt *parser.Statement, sql str
 	case outside && (stmt.Block == parser.BlockNever || stmt.Block == parser.BlockOnly):
 		w.bare = true
 		s.prepareBare(stmt)
-		ok, err := s.executeAll(ctx, allOptions{bare: true})
-		s.tx.wrote = false
-		s.leaveBarrier()
-		return ok, err
+		return s.executeBare(ctx, false)
 	case outside && stmt.Block == parser.BlockMayCommit:
-		return s.runMayCommit(ctx, w)
+		return s.executeMayCommit(ctx, &w.bare)
 	}
 	return s.executeAll(ctx, allOptions{})
 }
@@ -136,30 +133,6 @@ func (s *Session) prepareBare(stmt *parser.Statement) {
 	if stmt.Node == "DropdbStmt" {
 		s.Pool.CloseIdle()
 	}
-}
-
-// runMayCommit runs CALL and DO outside of a block. They are tried inside of one, so
-// that a failure leaves nothing behind. Only if they want to commit or roll back
-// themselves, which PostgreSQL refuses there, they run bare: on main and then on the
-// others, whatever main answered, since a part of their work may have been committed.
-func (s *Session) runMayCommit(ctx context.Context, w *queryWork) (ok bool, err error) {
-	mark := s.front.Mark()
-	ok, err = s.executeAll(ctx, allOptions{})
-	if ok || err != nil || !s.triedToCommit() || !s.takeBack(mark) {
-		return ok, err
-	}
-	s.rollback(ctx)
-	w.bare = true
-	ok, err = s.executeAll(ctx, allOptions{bare: true, regardless: true})
-	s.tx.wrote = false
-	s.leaveBarrier()
-	return ok, err
-}
-
-// triedToCommit reports whether main has just refused a COMMIT inside a procedure.
-func (s *Session) triedToCommit() bool {
-	main := s.main()
-	return main != nil && main.answer.Code() == string(pgerr.InvalidTransactionTermination)
 }
 
 // makeSame replaces in a statement what each node would compute for itself. several:
