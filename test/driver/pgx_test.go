@@ -406,12 +406,14 @@ func (p *pgxScript) cancel() error {
 	return nil
 }
 
+// waitUntilABackendSleeps waits for the sleep itself: a query that is only being parsed
+// is active too, and a cancel would end that.
 func (p *pgxScript) waitUntilABackendSleeps() {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for p.ctx.Err() == nil {
 		for _, node := range p.server.servers {
-			rows, err := node.Try("SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND state = 'active' AND pid <> pg_backend_pid()")
+			rows, err := node.Try("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
 			if err == nil && len(rows) > 0 {
 				return
 			}

@@ -20,7 +20,8 @@ def say(*values):
     print(*(v if isinstance(v, str) else repr(v) for v in values), flush=True)
 
 
-SLEEPING = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND state = 'active' AND pid <> pg_backend_pid()"
+# The sleep itself: a query that is only being parsed is active too.
+SLEEPING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
 
 
 def wait_until_a_backend_sleeps(connect):
