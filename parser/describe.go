@@ -146,6 +146,7 @@ func (w *walker) describeUtility(node *pg.Node) {
 	switch n := node.Node.(type) {
 	case *pg.Node_LockStmt:
 		st.Kind, st.Block, w.reading = Lock, BlockOnly, true
+		st.LockMode = int(n.LockStmt.Mode)
 	case *pg.Node_TruncateStmt:
 		st.Kind, st.changes = Truncate, true
 	case *pg.Node_CreateTableAsStmt:

@@ -151,6 +151,9 @@ func renderStatement(b *strings.Builder, sql, indent string, st *parser.Statemen
 	line("name", st.Name)
 	line("values", strings.Join(st.Values, " | "))
 	line("isolation", st.Isolation)
+	if st.LockMode > 0 {
+		line("lock mode", fmt.Sprint(st.LockMode))
+	}
 	line("reads", list(st.Reads))
 	line("writes", list(st.Writes))
 	line("calls", calls(st.Functions))
@@ -182,6 +185,7 @@ func flags(st *parser.Statement) []string {
 		{st.FromStdin, "from stdin"},
 		{st.Analyze, "analyze"},
 		{st.Chain, "chain"},
+		{st.Deferrable, "deferrable"},
 		{st.ReadOnlyTransaction, "read only transaction"},
 		{st.ReadWriteTransaction, "read write transaction"},
 		{st.UntypedTimeString, "untyped time string"},

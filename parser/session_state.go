@@ -48,6 +48,8 @@ func transactionModes(st *Statement, options []*pg.Node) {
 		case "transaction_read_only":
 			st.ReadOnlyTransaction = value.GetIval().GetIval() != 0
 			st.ReadWriteTransaction = !st.ReadOnlyTransaction
+		case "transaction_deferrable":
+			st.Deferrable = value.GetIval().GetIval() != 0
 		}
 	}
 }

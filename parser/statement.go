@@ -63,7 +63,11 @@ type Statement struct {
 	Isolation            string
 	ReadOnlyTransaction  bool
 	ReadWriteTransaction bool
+	Deferrable           bool // BEGIN ... DEFERRABLE
 	Chain                bool // AND CHAIN
+	// LockMode is that of LOCK, 1 (ACCESS SHARE) to 8 (ACCESS EXCLUSIVE), as PostgreSQL
+	// numbers them (lockdefs.h); 0 for other statements.
+	LockMode int
 
 	// Reads and Writes are the relations named, each once. The target of UPDATE
 	// and DELETE is in Writes only. Views are not expanded here. For EXPLAIN
