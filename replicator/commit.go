@@ -2,6 +2,7 @@ package replicator
 
 import (
 	"bytes"
+	"context"
 
 	"github.com/pgchorus/pgchorus/internal/wire"
 )
@@ -33,9 +34,24 @@ type Decision struct {
 	Refused []Difference
 }
 
+// CommitOptions are what a commit needs to know beyond the nodes.
+type CommitOptions struct {
+	Mode   CommitMode
+	Gate   *Gate
+	Window *Window // nil: snapshots need not be kept apart
+}
+
+// CommitWithin is Commit inside the window. An error is the end of ctx before anything
+// was sent: the transaction is as it was, and can be rolled back.
+func CommitWithin(ctx context.Context, nodes []Node, opt CommitOptions) (d Decision, err error) {
+	err = opt.Window.Commit(ctx, func() { d = Commit(nodes, opt.Mode, opt.Gate) })
+	return d, err
+}
+
 // Commit ends a transaction on the nodes, which are in node order.
 func Commit(nodes []Node, mode CommitMode, gate *Gate) Decision {
 	token := gate.enter(nodes)
+	defer gate.leaveAll(nodes, token) // they have left by then, if nothing panics
 	var round commitRound
 	if mode == MainFirst && len(nodes) > 1 {
 		round.send(nodes[:1], gate, token)
@@ -52,7 +68,7 @@ func Commit(nodes []Node, mode CommitMode, gate *Gate) Decision {
 
 // commitRound collects who said what.
 type commitRound struct {
-	confirmed []*wire.Answer
+	confirmed *wire.Answer // the first that did; nil for none
 	refused   []refusal
 	lost      []Loss
 }
@@ -64,25 +80,25 @@ type refusal struct {
 
 // send sends COMMIT to the nodes and reads what they answer.
 func (r *commitRound) send(nodes []Node, gate *Gate, token uint64) {
-	started := make([]Node, 0, len(nodes))
 	for _, node := range nodes {
 		if err := node.StartEnd(true); err != nil {
 			gate.leave(node.ID(), token)
 			r.lost = append(r.lost, Loss{Node: node, Err: err})
+		}
+	}
+	for _, node := range nodes {
+		if isLost(r.lost, node) {
 			continue
 		}
-		started = append(started, node)
-	}
-	for _, node := range started {
-		answer, err := node.Finish(len(r.confirmed)+len(r.refused) == 0)
+		answer, err := node.Finish(r.confirmed == nil && len(r.refused) == 0)
 		gate.leave(node.ID(), token)
 		switch {
 		case err != nil:
 			r.lost = append(r.lost, Loss{Node: node, Err: err})
-		case confirms(answer):
-			r.confirmed = append(r.confirmed, answer)
-		default:
+		case !confirms(answer):
 			r.refused = append(r.refused, refusal{node, answer})
+		case r.confirmed == nil:
+			r.confirmed = answer
 		}
 	}
 }
@@ -95,10 +111,10 @@ func confirms(a *wire.Answer) bool {
 
 // decide draws the conclusion; pure.
 func (r *commitRound) decide() Decision {
-	d := Decision{Committed: len(r.confirmed) > 0}
+	d := Decision{Committed: r.confirmed != nil}
 	switch {
 	case d.Committed:
-		d.Answer = r.confirmed[0]
+		d.Answer = r.confirmed
 		d.Fence = append(d.Fence, r.lost...)
 		for _, no := range r.refused {
 			d.Fence = append(d.Fence, Loss{Node: no.node})
@@ -117,15 +133,15 @@ func (r *commitRound) decide() Decision {
 // Rollback ends a transaction that shall have no effect, on every node that can
 // still be reached; a node that cannot has rolled back by itself.
 func Rollback(nodes []Node, visible bool) (lost []Loss) {
-	started := make([]Node, 0, len(nodes))
 	for _, node := range nodes {
 		if err := node.StartEnd(false); err != nil {
 			lost = append(lost, Loss{Node: node, Err: err})
+		}
+	}
+	for _, node := range nodes {
+		if isLost(lost, node) {
 			continue
 		}
-		started = append(started, node)
-	}
-	for _, node := range started {
 		if _, err := node.Finish(visible); err != nil {
 			lost = append(lost, Loss{Node: node, Err: err})
 			continue

@@ -66,9 +66,9 @@ func TestCommit(t *testing.T) {
 			if strings.Contains(calls, "AFTER ITS LOSS") || tt.journal != "" && calls != tt.journal {
 				t.Errorf("calls %q, want %q", calls, tt.journal)
 			}
-			for _, limit := range gate.limits(made) {
-				if limit != 0 {
-					t.Errorf("the gate still waits for commit %d", limit)
+			for _, node := range made {
+				if open := gate.lanes[node.ID()].open; len(open) > 0 {
+					t.Errorf("node %d: the gate still waits for commits %d", node.ID(), open)
 				}
 			}
 			wantRefusals(t, d)

@@ -17,6 +17,8 @@ type Difference struct {
 	Code string // SQLSTATE of the node's error; "" when it had none
 	// Values: the answers are alike but for the values in the rows.
 	Values bool
+
+	seen seen
 }
 
 func (d Difference) String() string {
@@ -29,7 +31,7 @@ func compareAnswers(id config.NodeID, main, it *wire.Answer) (Difference, bool) 
 	if main.Code() == it.Code() && bytes.Equal(main.Tags, it.Tags) && main.CopyIn == it.CopyIn && main.Rows == it.Rows {
 		return Difference{}, false
 	}
-	d := Difference{Node: id, Main: describe(main), It: describe(it), Code: it.Code()}
+	d := Difference{Node: id, Main: describe(main), It: describe(it), Code: it.Code(), seen: look(it)}
 	if d.Main == d.It {
 		d.It += " with other values"
 		d.Values = true

@@ -20,8 +20,18 @@
 // Gate keeps what Execute does on the others behind the commits that main had
 // already confirmed and they had not (5.3 of the same page).
 //
+// Window keeps the taking of snapshots apart from commits, so that a transaction's
+// snapshots show the same on all nodes (1.7); TakeSnapshot and CommitWithin go through
+// it. Clustering mode snapshot_isolation needs it, the others do without.
+//
 // Barrier holds all writing transactions at their boundaries for as long as a node
 // needs to join.
+//
+// # Differences
+//
+// Answers that differ are told in Outcome.Differ, and the transaction is rolled back.
+// Outcome.Judge says what else follows under replication_stop_on_mismatch and
+// failover_if_affected_tuples_mismatch: who is outvoted and to be fenced.
 //
 // # Loss
 //

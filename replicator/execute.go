@@ -41,6 +41,8 @@ type Outcome struct {
 	Broken bool
 	// Err is the frontend's error, from Copy.
 	Err error
+
+	nodes []Node // that were to run the statement; the caller's
 }
 
 // Failed reports whether main answered with an error, or nobody answered.
@@ -49,7 +51,7 @@ func (o *Outcome) Failed() bool { return o.Answer == nil || o.Answer.Failed() }
 // Execute runs the statement on the first of the nodes, which are in node order,
 // and, if it succeeds there, on the others.
 func Execute(nodes []Node, opt Options) Outcome {
-	var out Outcome
+	out := Outcome{nodes: nodes}
 	rest := out.onMain(nodes, opt)
 	if out.Answer == nil {
 		return out
@@ -57,21 +59,22 @@ func Execute(nodes []Node, opt Options) Outcome {
 	defer opt.Order.leave(out.Main.ID())
 	if out.Answer.Failed() && !opt.Regardless {
 		if opt.AfterFailure != nil && opt.AfterFailure(out.Answer.Code()) {
-			out.drain(out.start(rest, opt.Gate))
+			out.start(rest, opt.Gate)
+			out.drain(rest)
 		}
 		return out
 	}
 	copying := out.Answer.CopyIn
-	started := out.start(rest, opt.Gate)
+	out.start(rest, opt.Gate)
 	if copying {
-		started = out.copy(started, opt)
+		rest = out.copy(rest, opt)
 	}
 	switch {
 	case out.Err != nil:
 	case copying && out.Failed():
-		out.drain(started) // they were told to give up
+		out.drain(rest) // they were told to give up
 	default:
-		out.compare(started)
+		out.compare(rest)
 	}
 	return out
 }
@@ -79,6 +82,9 @@ func Execute(nodes []Node, opt Options) Outcome {
 // drain reads the others' answers, which do not matter: the transaction has failed.
 func (o *Outcome) drain(nodes []Node) {
 	for _, node := range nodes {
+		if isLost(o.Lost, node) {
+			continue
+		}
 		if _, err := node.Finish(false); err != nil {
 			o.lose(node, err)
 		}
@@ -88,13 +94,11 @@ func (o *Outcome) drain(nodes []Node) {
 // onMain finds the node that executes the statement and returns those behind it.
 func (o *Outcome) onMain(nodes []Node, opt Options) (rest []Node) {
 	for i, node := range nodes {
-		opt.Order.enter(node.ID())
-		answer, err := run(node)
+		answer, err := runOrdered(node, opt.Order)
 		if err == nil {
 			o.Main, o.Answer = node, answer
 			return nodes[i+1:]
 		}
-		opt.Order.leave(node.ID())
 		o.lose(node, err)
 		if !opt.Repeatable() {
 			o.Broken = true
@@ -102,6 +106,18 @@ func (o *Outcome) onMain(nodes []Node, opt Options) (rest []Node) {
 		}
 	}
 	return nil
+}
+
+// runOrdered runs the statement on the main node. It is under that main from then on, but
+// not if the node was lost.
+func runOrdered(node Node, order *Order) (answer *wire.Answer, err error) {
+	order.enter(node.ID())
+	defer func() {
+		if answer == nil { // lost, or a panic
+			order.leave(node.ID())
+		}
+	}()
+	return run(node)
 }
 
 func run(node Node) (*wire.Answer, error) {
@@ -112,22 +128,22 @@ func run(node Node) (*wire.Answer, error) {
 }
 
 // start sends the statement to the others.
-func (o *Outcome) start(nodes []Node, gate *Gate) (started []Node) {
-	limits := gate.limits(nodes)
-	for i, node := range nodes {
-		gate.wait(node.ID(), limits[i])
+func (o *Outcome) start(nodes []Node, gate *Gate) {
+	limit := gate.newest()
+	for _, node := range nodes {
+		gate.wait(node.ID(), limit)
 		if err := node.Start(false); err != nil {
 			o.lose(node, err)
-			continue
 		}
-		started = append(started, node)
 	}
-	return started
 }
 
 // compare reads the others' answers and notes which differ from main's.
 func (o *Outcome) compare(nodes []Node) {
 	for _, node := range nodes {
+		if isLost(o.Lost, node) {
+			continue
+		}
 		answer, err := node.Finish(false)
 		if err != nil {
 			o.lose(node, err)
@@ -145,6 +161,9 @@ func (o *Outcome) compare(nodes []Node) {
 func (o *Outcome) copy(others []Node, opt Options) (rest []Node) {
 	waiting := []Node{o.Main}
 	for _, node := range others {
+		if isLost(o.Lost, node) {
+			continue
+		}
 		answer, err := node.Finish(false)
 		switch {
 		case err != nil:
@@ -173,6 +192,17 @@ func (o *Outcome) copy(others []Node, opt Options) (rest []Node) {
 
 func (o *Outcome) lose(node Node, err error) {
 	o.Lost = append(o.Lost, Loss{Node: node, Err: err})
+}
+
+// isLost reports whether the node is among those whose connection broke: usually
+// there are none, so that a list of the others is not worth its memory.
+func isLost(lost []Loss, node Node) bool {
+	for _, loss := range lost {
+		if loss.Node.ID() == node.ID() {
+			return true
+		}
+	}
+	return false
 }
 
 // IDs are the numbers of the nodes.

@@ -15,6 +15,7 @@ var errLost = errors.New("connection lost")
 // Finish: it answers, or its connection breaks.
 type said struct {
 	tag, code string
+	rows      uint64 // digest
 	copyIn    bool
 	startLost bool // Start or StartEnd fails
 	lost      bool // Finish fails
@@ -75,7 +76,7 @@ func (n *fakeNode) Finish(visible bool) (*wire.Answer, error) {
 		return nil, errLost
 	}
 	n.answer.Reset()
-	n.answer.CopyIn = s.copyIn
+	n.answer.CopyIn, n.answer.Rows = s.copyIn, s.rows
 	if s.tag != "" {
 		n.answer.AddTag([]byte(s.tag))
 	}

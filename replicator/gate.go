@@ -69,39 +69,35 @@ func (g *Gate) leave(id config.NodeID, token uint64) {
 	l.confirmed.Broadcast()
 }
 
+// leaveAll notes it of all nodes; those that have been noted may be among them.
 func (g *Gate) leaveAll(nodes []Node, token uint64) {
+	if g == nil {
+		return
+	}
 	for _, node := range nodes {
-		g.leave(node.ID(), token)
+		if g.lanes[node.ID()].busy.Load() > 0 {
+			g.leave(node.ID(), token)
+		}
 	}
 }
 
-// limits is, for each node, the newest commit that is now on its way there; 0 for
-// none.
-func (g *Gate) limits(nodes []Node) []uint64 {
-	out := make([]uint64, len(nodes))
+// newest is the newest commit so far; 0 for none.
+func (g *Gate) newest() uint64 {
 	if g == nil {
-		return out
+		return 0
 	}
-	for i, node := range nodes {
-		l := &g.lanes[node.ID()]
-		if l.busy.Load() == 0 {
-			continue
-		}
-		l.mu.Lock()
-		for _, token := range l.open {
-			out[i] = max(out[i], token)
-		}
-		l.mu.Unlock()
-	}
-	return out
+	return g.token.Load()
 }
 
 // wait returns when every commit up to limit has left the node's lane.
 func (g *Gate) wait(id config.NodeID, limit uint64) {
-	if g == nil || limit == 0 {
+	if g == nil {
 		return
 	}
 	l := &g.lanes[id]
+	if l.busy.Load() == 0 {
+		return
+	}
 	l.mu.Lock()
 	for l.oldest() <= limit {
 		l.confirmed.Wait()
