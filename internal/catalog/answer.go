@@ -1,0 +1,215 @@
+package catalog
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// maxRowBytes bounds a row that a node answers with. The longest that the queries
+// make has maxBase names of twice 63 bytes in hexadecimal digits, and what
+// PostgreSQL's own volatile functions are called.
+const maxRowBytes = 256 << 10
+
+// Answer holds the facts that a Question was answered with. It serves a statement that
+// cannot wait for them to be found in a Database: there they may be dropped at once,
+// by DDL or for want of room.
+type Answer struct {
+	functions map[Name]Function
+	relations map[Name]Relation
+}
+
+// Function returns what was answered; false if it was not asked for.
+func (a Answer) Function(n Name) (Function, bool) {
+	f, ok := a.functions[n]
+	return f, ok
+}
+
+// Relation returns what was answered; false if it was not asked for.
+func (a Answer) Relation(n Name) (Relation, bool) {
+	r, ok := a.relations[n]
+	return r, ok
+}
+
+// Decode reads the rows that q.SQL brought, the text of their only column. A name
+// without a row does not exist.
+func (q Question) Decode(rows []string) (Answer, error) {
+	if len(rows) > len(q.Functions)+len(q.Relations) {
+		return Answer{}, fmt.Errorf("catalogue facts: %d rows for %d names", len(rows), len(q.Functions)+len(q.Relations))
+	}
+	d := decoder{q: q, a: q.nothingExists(), seen: make(map[subject]bool, len(rows))}
+	for _, text := range rows {
+		if err := d.add(text); err != nil {
+			return Answer{}, fmt.Errorf("catalogue facts: %w", err)
+		}
+	}
+	return d.a, nil
+}
+
+// nothingExists is the answer to q that has no rows.
+func (q Question) nothingExists() Answer {
+	a := Answer{make(map[Name]Function, len(q.Functions)), make(map[Name]Relation, len(q.Relations))}
+	for _, n := range q.Functions {
+		a.functions[n] = Function{}
+	}
+	for _, n := range q.Relations {
+		a.relations[n] = Relation{}
+	}
+	return a
+}
+
+// row is what functionsSQL and relationsSQL make: one of Function and Relation is the
+// number of a name.
+type row struct {
+	Function   *int   `json:"function"`
+	Volatility string `json:"volatility"`
+
+	Relation     *int     `json:"relation"`
+	System       bool     `json:"system"`
+	Temporary    bool     `json:"temporary"`
+	Unlogged     bool     `json:"unlogged"`
+	Foreign      bool     `json:"foreign"`
+	RowSecurity  bool     `json:"row_security"`
+	View         bool     `json:"view"`
+	Materialized bool     `json:"materialized"`
+	Rules        bool     `json:"rules"`
+	Locks        bool     `json:"locks"`
+	More         bool     `json:"more"`
+	Calls        []string `json:"calls"`
+	Base         []string `json:"base"`
+}
+
+// decoder puts rows together to an answer.
+type decoder struct {
+	q    Question
+	a    Answer
+	seen map[subject]bool
+}
+
+// subject is what a row is about.
+type subject struct {
+	kind   string
+	number int
+}
+
+// add takes one row in.
+func (d *decoder) add(text string) error {
+	r, err := parseRow(text)
+	switch {
+	case err != nil:
+		return err
+	case r.Function != nil && r.Relation == nil:
+		return d.addFunction(r)
+	case r.Relation != nil && r.Function == nil:
+		return d.addRelation(r)
+	}
+	return errors.New("a row is neither of a function nor of a relation")
+}
+
+// parseRow refuses what the queries do not make.
+func parseRow(text string) (row, error) {
+	if len(text) > maxRowBytes {
+		return row{}, fmt.Errorf("a row of %d bytes, more than %d", len(text), maxRowBytes)
+	}
+	var r row
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&r); err != nil {
+		return row{}, err
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return row{}, errors.New("a row goes on after its end")
+	}
+	return r, nil
+}
+
+func (d *decoder) addFunction(r row) error {
+	name, err := d.named("function", d.q.Functions, *r.Function)
+	if err != nil {
+		return err
+	}
+	volatility, err := parseVolatility(r.Volatility)
+	if err != nil {
+		return err
+	}
+	d.a.functions[name] = Function{Exists: true, Volatility: volatility}
+	return nil
+}
+
+func (d *decoder) addRelation(r row) error {
+	name, err := d.named("relation", d.q.Relations, *r.Relation)
+	if err != nil {
+		return err
+	}
+	base, err := decodeNames(r.Base)
+	if err != nil {
+		return err
+	}
+	d.a.relations[name] = Relation{
+		Exists: true,
+		System: r.System, Temporary: r.Temporary, Unlogged: r.Unlogged, Foreign: r.Foreign, RowSecurity: r.RowSecurity,
+		View: r.View, Materialized: r.Materialized, Rules: r.Rules,
+		Volatile: r.Locks || r.More || !allCompute(r.Calls),
+		Base:     base,
+	}
+	return nil
+}
+
+// named returns the name that a row is about, which no other row may be about.
+func (d *decoder) named(kind string, asked []Name, number int) (Name, error) {
+	if number < 0 || number >= len(asked) {
+		return Name{}, fmt.Errorf("a row for %s %d of %d", kind, number, len(asked))
+	}
+	about := subject{kind, number}
+	if d.seen[about] {
+		return Name{}, fmt.Errorf("two rows for %s %d", kind, number)
+	}
+	d.seen[about] = true
+	return asked[number], nil
+}
+
+// parseVolatility reads pg_proc.provolatile.
+func parseVolatility(text string) (Volatility, error) {
+	switch text {
+	case "v":
+		return Volatile, nil
+	case "s":
+		return Stable, nil
+	case "i":
+		return Immutable, nil
+	}
+	return Volatile, fmt.Errorf("unknown volatility %.20q", text)
+}
+
+// decodeNames reads Relation.Base.
+func decodeNames(texts []string) ([]Name, error) {
+	if len(texts) == 0 {
+		return nil, nil
+	}
+	if len(texts) > maxBase {
+		return nil, fmt.Errorf("a view that reads %d relations, more than %d", len(texts), maxBase)
+	}
+	names := make([]Name, len(texts))
+	for i, text := range texts {
+		name, err := decodeName(text)
+		if err != nil {
+			return nil, err
+		}
+		names[i] = name
+	}
+	return names, nil
+}
+
+// decodeName reads a schema and a name in hexadecimal digits, with a dot between.
+func decodeName(text string) (Name, error) {
+	before, after, ok := strings.Cut(text, ".")
+	schema, err1 := hex.DecodeString(before)
+	name, err2 := hex.DecodeString(after)
+	if err := errors.Join(err1, err2); !ok || err != nil || len(schema) == 0 || len(name) == 0 {
+		return Name{}, fmt.Errorf("no name of a relation: %.80q", text)
+	}
+	return Name{Schema: string(schema), Name: string(name)}, nil
+}
