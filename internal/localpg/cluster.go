@@ -70,6 +70,19 @@ func (c *Cluster) create(ctx context.Context) error {
 			return fmt.Errorf("make a certificate: %w", err)
 		}
 	}
+	return c.createNodes(ctx)
+}
+
+// createNodes copies one template to all nodes, or makes one for each.
+func (c *Cluster) createNodes(ctx context.Context) error {
+	if c.opts.OwnSystems {
+		for range c.opts.Nodes {
+			if _, err := c.Add(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	template, err := c.template(ctx)
 	if err != nil {
 		return err
@@ -136,22 +149,14 @@ func (c *Cluster) Add(ctx context.Context) (*Node, error) {
 
 // add makes the data directory of node id as a copy of template.
 func (c *Cluster) add(ctx context.Context, template string, id int) (*Node, error) {
-	port, err := c.takePort(id)
+	node, err := c.newNode(id)
 	if err != nil {
 		return nil, err
 	}
-	node := &Node{
-		ID:        id,
-		Host:      "127.0.0.1",
-		Port:      port,
-		SocketDir: c.socketDir(),
-		DataDir:   filepath.Join(c.Dir, "data"+strconv.Itoa(id)),
-		LogFile:   filepath.Join(c.Dir, "node"+strconv.Itoa(id)+".log"),
-		Superuser: c.opts.Superuser,
-		Password:  c.opts.Password,
-		cluster:   c,
-	}
 	if err := c.copyTemplate(ctx, template, node.DataDir); err != nil {
+		return nil, err
+	}
+	if err := c.account.writeFile(filepath.Join(node.DataDir, standbyFile), nil); err != nil {
 		return nil, err
 	}
 	if err := c.configure(node); err != nil {
@@ -161,6 +166,25 @@ func (c *Cluster) add(ctx context.Context, template string, id int) (*Node, erro
 	defer c.mu.Unlock()
 	c.nodes = append(c.nodes, node)
 	return node, nil
+}
+
+// newNode says where node id is to be, and makes nothing of it but the port.
+func (c *Cluster) newNode(id int) (*Node, error) {
+	port, err := c.takePort(id)
+	if err != nil {
+		return nil, err
+	}
+	return &Node{
+		ID:        id,
+		Host:      "127.0.0.1",
+		Port:      port,
+		SocketDir: c.socketDir(),
+		DataDir:   filepath.Join(c.Dir, "data"+strconv.Itoa(id)),
+		LogFile:   filepath.Join(c.Dir, "node"+strconv.Itoa(id)+".log"),
+		Superuser: c.opts.Superuser,
+		Password:  c.opts.Password,
+		cluster:   c,
+	}, nil
 }
 
 // takePort is the port of node id: as configured, or a free one that is then ours.
@@ -214,8 +238,9 @@ func (c *Cluster) Stop(ctx context.Context, mode StopMode) error {
 }
 
 // each calls do for all nodes at once and joins the errors.
-func (c *Cluster) each(do func(*Node) error) error {
-	nodes := c.Nodes()
+func (c *Cluster) each(do func(*Node) error) error { return atOnce(c.Nodes(), do) }
+
+func atOnce(nodes []*Node, do func(*Node) error) error {
 	errs := make([]error, len(nodes))
 	var all sync.WaitGroup
 	for i, node := range nodes {

@@ -58,6 +58,7 @@ func (c *Cluster) settings(n *Node) string {
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
 		fmt.Fprintf(&text, "%s = %s\n", name, quoteSetting(settings[name]))
 	}
+	fmt.Fprintf(&text, "include = '%s'\n", standbyFile)
 	return text.String()
 }
 

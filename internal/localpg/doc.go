@@ -5,8 +5,11 @@
 // A [Cluster] is a folder with some [Node]s in it, each a PostgreSQL server of
 // its own. initdb runs once and its result is copied, so that a node costs less
 // than 100 ms; all nodes therefore share one system identifier, as they would
-// after a physical copy. Nothing here replicates: to PostgreSQL the nodes are
-// strangers.
+// after a physical copy, unless [Options].OwnSystems is set.
+//
+// To PostgreSQL the nodes are strangers. [Cluster.AddStandbys] makes others that
+// are standbys of one of them, and [Node.Promote] and [Node.Follow] change who
+// streams from whom. Subscriptions are SQL, and so the caller's.
 //
 // It does not configure or start the proxy, and it is no tool for servers that
 // somebody depends on: recovery, backups and upgrades are not its business.

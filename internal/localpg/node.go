@@ -121,7 +121,8 @@ func (n *Node) launch() (*process, error) {
 }
 
 // waitReady waits until the postmaster has written into its pid file that it is
-// ready (PM_STATUS_READY in pidfile.h, which pg_ctl waits for too).
+// ready (PM_STATUS_READY in pidfile.h, which pg_ctl waits for too), for reads at
+// least: a hot standby says the same.
 func (n *Node) waitReady(ctx context.Context, p *process) error {
 	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()

@@ -47,6 +47,9 @@ type Options struct {
 	// TemplateDir keeps what initdb made, for the next Create with the same
 	// version, superuser and arguments on this machine. Empty means not to.
 	TemplateDir string
+	// OwnSystems runs initdb for each node, so that each has a system identifier of
+	// its own. It has no effect with TemplateDir.
+	OwnSystems bool
 	// Outlive lets the servers run on after this process. It needs a Dir.
 	Outlive bool
 }

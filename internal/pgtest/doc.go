@@ -2,7 +2,9 @@
 //
 // [Start] makes fresh nodes and cleans them up with the test; a [Node] can be
 // asked, killed, paused and started again, and fails its test when that goes
-// wrong. [WantEqual] compares what nodes hold. The servers themselves are
+// wrong. The nodes of Start are strangers; [StartStreaming] makes a primary with hot
+// standbys, [StartLogical] a publisher with subscribers, and [Node.WaitCaughtUp],
+// [Node.PauseReplay], [Node.Promote] and [Node.Follow] are for those. [WantEqual] compares what nodes hold. The servers themselves are
 // internal/localpg's, which also sees to it that they end with the test process
 // and run as another user where that is root.
 //

@@ -17,7 +17,7 @@ const Null = "NULL"
 // Database is the database that the methods of Node use.
 const Database = "postgres"
 
-// pollInterval is how often WaitRows asks.
+// pollInterval is how often eventually asks.
 const pollInterval = 10 * time.Millisecond
 
 // Node is a PostgreSQL server that belongs to a test. Its methods fail the test
@@ -162,21 +162,31 @@ func (n *Node) WantRows(sql string, want ...string) {
 // such as logical replication. Errors count as other rows.
 func (n *Node) WaitRows(sql string, want ...string) {
 	n.t.Helper()
+	var rows [][]string
+	var err error
+	ok := eventually(func() bool {
+		rows, err = n.Try(sql)
+		return err == nil && slices.Equal(lines(rows), want)
+	})
+	if !ok {
+		n.t.Fatalf("node %d: %s\n got %q (%v) after %s\nwant %q", n.ID, sql, lines(rows), err, patience, want)
+	}
+}
+
+// eventually asks every pollInterval, for patience, whether it is so.
+func eventually(so func() bool) bool {
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()
-	for {
-		rows, err := n.Try(sql)
-		if err == nil && slices.Equal(lines(rows), want) {
-			return
-		}
+	for !so() {
 		select {
 		case <-deadline.C:
-			n.t.Fatalf("node %d: %s\n got %q (%v) after %s\nwant %q", n.ID, sql, lines(rows), err, patience, want)
+			return false
 		case <-tick.C:
 		}
 	}
+	return true
 }
 
 // Kill ends the server with SIGKILL; its port is dead when Kill returns.

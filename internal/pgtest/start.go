@@ -1,7 +1,9 @@
 package pgtest
 
 import (
+	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -49,14 +51,34 @@ func WithTLS() Option {
 	return func(o *localpg.Options) { o.SSL = true }
 }
 
-// Start starts n nodes with empty databases. They are stopped and removed when
-// the test and its subtests have finished. A crash of the machine may cost them
-// their data (fsync is off).
+// Start starts n nodes with empty databases, strangers to each other. They are
+// stopped and removed when the test and its subtests have finished. A crash of the
+// machine may cost them their data (fsync is off).
 func Start(t testing.TB, n int, opts ...Option) []*Node {
+	t.Helper()
+	ctx, cancel := patiently()
+	defer cancel()
+	return start(ctx, t, n, nil, opts)
+}
+
+// start makes and starts n nodes with settings, which opts may replace.
+func start(ctx context.Context, t testing.TB, n int, settings map[string]string, opts []Option) []*Node {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("needs PostgreSQL servers, which -short leaves out")
 	}
+	cluster, err := localpg.Create(ctx, optionsOf(n, settings, opts))
+	if err != nil {
+		t.Fatalf("make PostgreSQL nodes: %v", err)
+	}
+	t.Cleanup(func() { finish(t, cluster) })
+	if err := cluster.Start(ctx); err != nil {
+		t.Fatalf("start PostgreSQL nodes: %v", err)
+	}
+	return nodesOf(t, cluster)
+}
+
+func optionsOf(n int, settings map[string]string, opts []Option) localpg.Options {
 	options := localpg.Options{
 		Nodes: n,
 		Settings: map[string]string{
@@ -67,20 +89,14 @@ func Start(t testing.TB, n int, opts ...Option) []*Node {
 		InitDBArgs:  []string{"--wal-segsize=1"}, // MB
 		TemplateDir: filepath.Join(os.TempDir(), fmt.Sprintf("pgchorus-templates-%d", os.Geteuid())),
 	}
+	maps.Copy(options.Settings, settings)
 	for _, opt := range opts {
 		opt(&options)
 	}
-	ctx, cancel := patiently()
-	defer cancel()
+	return options
+}
 
-	cluster, err := localpg.Create(ctx, options)
-	if err != nil {
-		t.Fatalf("make PostgreSQL nodes: %v", err)
-	}
-	t.Cleanup(func() { finish(t, cluster) })
-	if err := cluster.Start(ctx); err != nil {
-		t.Fatalf("start PostgreSQL nodes: %v", err)
-	}
+func nodesOf(t testing.TB, cluster *localpg.Cluster) []*Node {
 	var nodes []*Node
 	for _, node := range cluster.Nodes() {
 		nodes = append(nodes, &Node{Node: node, Cluster: cluster, t: t})
