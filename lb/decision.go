@@ -1,7 +1,7 @@
 package lb
 
 import (
-	"fmt"
+	"strconv"
 
 	"github.com/pgchorus/pgchorus/internal/config"
 )
@@ -17,72 +17,49 @@ const (
 	OneNode
 	// Here: no node; pgchorus answers.
 	Here
+	// SessionNodes: every node that the session is connected to, the primary first
+	// (streaming_replication and logical_replication). The answer is the primary's.
+	SessionNodes
+	// NoPrimary: the primary, and none is known. Another node must not have it.
+	NoPrimary
 )
 
-// Reason is why a statement goes where it goes.
-type Reason uint8
-
-// The reasons.
-const (
-	Writes Reason = iota
-	ReplicateSelect
-	RawMode
-	LoadBalanced
-	LoadBalanceOff
-	LoadBalanceNodeDown
-	NoLoadBalanceHint
-	TransactionWrote
-	OneSnapshot
-	TransactionReads
-	TransactionFailed
-	AnsweredHere
-)
-
-var reasonTexts = [...]string{
-	Writes:              "writes",
-	ReplicateSelect:     "replicate_select is on",
-	RawMode:             "raw mode",
-	LoadBalanced:        "load balanced",
-	LoadBalanceOff:      "load_balance_mode is off",
-	LoadBalanceNodeDown: "load balance node is down",
-	NoLoadBalanceHint:   "comment says so",
-	TransactionWrote:    "transaction has written",
-	OneSnapshot:         "transaction keeps one snapshot",
-	TransactionReads:    "transaction reads there",
-	TransactionFailed:   "transaction has failed",
-	AnsweredHere:        "no node knows it",
-}
-
-// String gives the text that the log and the tests show.
-func (r Reason) String() string {
-	if int(r) < len(reasonTexts) {
-		return reasonTexts[r]
-	}
-	return "unknown"
-}
+// NoNode stands where no node has been chosen.
+const NoNode config.NodeID = -1
 
 // Decision is where a statement goes and why.
 type Decision struct {
 	Target Target
 	Node   config.NodeID // NoNode unless Target is OneNode
 	Reason Reason
+	Name   string // what Reason speaks of, such as a function; "" for nothing
 }
 
-// String is such as "node 1: load balanced" or "all nodes: writes".
-func (d Decision) String() string {
+// String is such as "node 1: load balanced" or "all nodes: writes t".
+func (d Decision) String() string { return d.Where() + ": " + d.Why() }
+
+// Where is such as "node 1" or "all nodes".
+func (d Decision) Where() string {
 	switch d.Target {
 	case AllNodes:
-		return "all nodes: " + d.Reason.String()
+		return "all nodes"
 	case OneNode:
-		return fmt.Sprintf("node %d: %s", d.Node, d.Reason)
+		return "node " + strconv.Itoa(int(d.Node))
+	case SessionNodes:
+		return "session's nodes"
+	case NoPrimary:
+		return "no primary"
 	}
-	return "here: " + d.Reason.String()
+	return "here"
 }
 
-func allNodes(r Reason) Decision { return Decision{Target: AllNodes, Node: NoNode, Reason: r} }
+// Why is the reason with its name.
+func (d Decision) Why() string { return d.Reason.About(d.Name) }
+
+func to(target Target, r Reason, name string) Decision {
+	return Decision{Target: target, Node: NoNode, Reason: r, Name: name}
+}
 
 func oneNode(id config.NodeID, r Reason) Decision {
 	return Decision{Target: OneNode, Node: id, Reason: r}
 }
-
-func here(r Reason) Decision { return Decision{Target: Here, Node: NoNode, Reason: r} }

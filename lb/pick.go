@@ -3,7 +3,6 @@ package lb
 import (
 	"math"
 
-	"github.com/pgchorus/pgchorus/internal/cluster"
 	"github.com/pgchorus/pgchorus/internal/config"
 )
 
@@ -57,16 +56,4 @@ func (n Weighted) share() float64 {
 		return n.Weight
 	}
 	return 0
-}
-
-// PickFrom chooses the load balance node among the live nodes of a view.
-func PickFrom(v *cluster.View, r uint64) config.NodeID {
-	var room [config.MaxNodes]Weighted // on the stack
-	live := room[:0]
-	for _, n := range v.Nodes {
-		if v.Up(n.ID) {
-			live = append(live, Weighted{ID: n.ID, Weight: n.Weight})
-		}
-	}
-	return Pick(live, r)
 }

@@ -7,7 +7,6 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/pgchorus/pgchorus/internal/cluster"
 	"github.com/pgchorus/pgchorus/internal/config"
 )
 
@@ -58,9 +57,6 @@ func TestPickOfNothingIsNoNode(t *testing.T) {
 	if got := Pick(nil, 1); got != NoNode {
 		t.Errorf("Pick = %d, want NoNode", got)
 	}
-	if got := PickFrom(viewOf(), 1); got != NoNode {
-		t.Errorf("PickFrom a view without a live node = %d, want NoNode", got)
-	}
 }
 
 func TestPickNeverChoosesAZeroWeight(t *testing.T) {
@@ -76,18 +72,4 @@ func TestPickNeverChoosesAZeroWeight(t *testing.T) {
 			t.Errorf("Pick(%v, %d) = %d", ws, r, got)
 		}
 	})
-}
-
-func TestPickFromLooksAtLiveNodesOnly(t *testing.T) {
-	view := cluster.NewView(1, []cluster.Node{
-		{ID: 0, Status: cluster.Down, Weight: 100},
-		{ID: 1, Status: cluster.Waiting, Weight: 0},
-		{ID: 5, Status: cluster.Up, Weight: 1},
-	})
-	random := rand.New(rand.NewPCG(3, 4))
-	for range 1000 {
-		if got := PickFrom(view, random.Uint64()); got != 5 {
-			t.Fatalf("PickFrom = %d, want 5", got)
-		}
-	}
 }

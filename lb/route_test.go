@@ -3,126 +3,161 @@ package lb
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
 	"github.com/pgchorus/pgchorus/internal/cluster"
 	"github.com/pgchorus/pgchorus/internal/config"
+	"github.com/pgchorus/pgchorus/parser"
 )
-
-// viewOf makes a view of three nodes of which the given ones are live.
-func viewOf(live ...config.NodeID) *cluster.View {
-	nodes := make([]cluster.Node, 3)
-	for i := range nodes {
-		nodes[i] = cluster.Node{ID: config.NodeID(i), Status: cluster.Down, Weight: 1}
-	}
-	for _, id := range live {
-		nodes[id].Status = cluster.Up
-	}
-	return cluster.NewView(1, nodes)
-}
 
 // read is an ordinary read, balanced over three live nodes towards node 1.
 func read() Input {
 	return Input{
-		ReadOnly: true, LoadBalanceMode: true, View: viewOf(0, 1, 2),
+		Traits: Traits{Class: Read}, Policy: &Policy{LoadBalance: true}, View: viewOf(0, 1, 2),
 		Main: 0, LoadBalanceNode: 1, Txn: Txn{ReadNode: NoNode},
 	}
 }
 
-func TestRoute(t *testing.T) {
-	open := func(change func(*Txn)) func(*Input) {
-		return func(in *Input) {
-			in.Txn.Open = true
-			if change != nil {
-				change(&in.Txn)
-			}
-		}
-	}
-	tests := []struct {
-		name   string
-		change func(*Input)
-		want   string
-	}{
-		{"read outside a transaction", func(in *Input) {}, "node 1: load balanced"},
-		{"read when the load balance node is the main node", func(in *Input) { in.LoadBalanceNode = 0 }, "node 0: load balanced"},
-		{"read when the load balance node is down", func(in *Input) { in.View = viewOf(0, 2) }, "node 0: load balance node is down"},
-		{"read when none was chosen", func(in *Input) { in.LoadBalanceNode = NoNode }, "node 0: load balance node is down"},
-		{"read with load_balance_mode off", func(in *Input) { in.LoadBalanceMode = false }, "node 0: load_balance_mode is off"},
-		{"read with load_balance_mode off, node 0 down", func(in *Input) { in.LoadBalanceMode, in.Main = false, 2 }, "node 2: load_balance_mode is off"},
-		{"read with replicate_select", func(in *Input) { in.ReplicateSelect = true }, "all nodes: replicate_select is on"},
-		{"replicate_select before load_balance_mode", func(in *Input) { in.ReplicateSelect, in.LoadBalanceMode = true, false }, "all nodes: replicate_select is on"},
-		{"read with the comment", func(in *Input) { in.NoLoadBalance = true }, "node 0: comment says so"},
-		{"first read in a transaction", open(nil), "node 1: load balanced"},
-		{"next read in a transaction", open(func(x *Txn) { x.ReadNode = 2 }), "node 2: transaction reads there"},
-		{"next read when its node is down", func(in *Input) { in.Txn = Txn{Open: true, ReadNode: 2}; in.View = viewOf(0, 1) }, "node 1: load balanced"},
-		{"read after a write in the transaction", open(func(x *Txn) { x.Wrote = true }), "node 0: transaction has written"},
-		{"the same with a node it has read from", open(func(x *Txn) { x.Wrote, x.ReadNode = true, 2 }), "node 0: transaction has written"},
-		{"read at repeatable read", open(func(x *Txn) { x.RepeatableRead = true }), "node 0: transaction keeps one snapshot"},
-		{"read at serializable", open(func(x *Txn) { x.Serializable = true }), "node 0: transaction keeps one snapshot"},
-		{"isolation outside a transaction", func(in *Input) { in.Txn.Serializable = true }, "node 1: load balanced"},
-		{"read in a failed transaction", open(func(x *Txn) { x.Failed = true }), "here: transaction has failed"},
-		{"ROLLBACK of a failed transaction", func(in *Input) { in.ReadOnly, in.Txn = false, Txn{Open: true, Failed: true} }, "all nodes: writes"},
-		{"write", func(in *Input) { in.ReadOnly = false }, "all nodes: writes"},
-		{"write with the comment", func(in *Input) { in.ReadOnly, in.NoLoadBalance = false, true }, "all nodes: writes"},
-		{"write with one node left", func(in *Input) { in.ReadOnly, in.View = false, viewOf(1) }, "all nodes: writes"},
-		{"SHOW POOL_NODES", func(in *Input) { in.Local = true }, "here: no node knows it"},
-		{"read in raw mode", func(in *Input) { in.Mode = Raw }, "node 0: raw mode"},
-		{"write in raw mode", func(in *Input) { in.Mode, in.ReadOnly, in.Main = Raw, false, 2 }, "node 2: raw mode"},
-		{"replicate_select in raw mode", func(in *Input) { in.Mode, in.ReplicateSelect = Raw, true }, "node 0: raw mode"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			in := read()
-			tt.change(&in)
-			if got := Route(in).String(); got != tt.want {
-				t.Errorf("Route = %q, want %q", got, tt.want)
-			}
-		})
+var allModes = []ClusteringMode{NativeReplication, SnapshotIsolation, StreamingReplication, LogicalReplication, Raw}
+
+var writeRules = []config.WriteRule{config.WriteRuleOff, config.WriteRuleTransaction, config.WriteRuleTransTransaction,
+	config.WriteRuleAlways, config.WriteRuleDMLAdaptive, config.WriteRuleDMLAdaptiveGlobal}
+
+// drawer draws the parts of an input.
+type drawer struct{ *rapid.T }
+
+func (d drawer) flag(name string) bool { return rapid.Bool().Draw(d.T, name) }
+
+// mayNode is any node or none.
+func (d drawer) mayNode(name string) config.NodeID {
+	return config.NodeID(rapid.IntRange(-1, 2).Draw(d.T, name))
+}
+
+func (d drawer) policy(modes ...ClusteringMode) *Policy {
+	return &Policy{
+		Mode:        rapid.SampledFrom(modes).Draw(d.T, "mode"),
+		LoadBalance: d.flag("load_balance_mode"), ReplicateSelect: d.flag("replicate_select"),
+		WriteRule:          rapid.SampledFrom(writeRules).Draw(d.T, "disable_load_balance_on_write"),
+		DelayThreshold:     int64(rapid.IntRange(0, 2).Draw(d.T, "delay_threshold")),
+		DelayThresholdTime: time.Duration(rapid.IntRange(0, 2).Draw(d.T, "delay_threshold_by_time")),
+		PreferLowerDelay:   d.flag("prefer_lower_delay_standby"),
 	}
 }
 
-// anyInput draws any input whose main node is a live one.
-func anyInput() *rapid.Generator[Input] {
-	return rapid.Custom(func(t *rapid.T) Input {
-		live := rapid.SliceOfNDistinct(rapid.IntRange(0, 2), 1, 3, rapid.ID[int]).Draw(t, "live")
-		ids := make([]config.NodeID, len(live))
-		for i, id := range live {
-			ids[i] = config.NodeID(id)
-		}
-		flag := func(name string) bool { return rapid.Bool().Draw(t, name) }
-		maybe := rapid.Map(rapid.IntRange(-1, 2), func(i int) config.NodeID { return config.NodeID(i) })
-		return Input{
-			Local: flag("local"), ReadOnly: flag("read only"),
-			LoadBalanceMode: flag("load_balance_mode"), ReplicateSelect: flag("replicate_select"),
-			NoLoadBalance: flag("no load balance"),
-			Txn: Txn{
-				Open: flag("open"), Wrote: flag("wrote"), Failed: flag("failed"),
-				RepeatableRead: flag("repeatable read"), Serializable: flag("serializable"),
-				ReadNode: maybe.Draw(t, "read node"),
-			},
-			View:            viewOf(ids...),
-			Main:            ids[0],
-			LoadBalanceNode: maybe.Draw(t, "load balance node"),
-			Mode:            rapid.SampledFrom([]ClusteringMode{NativeReplication, Raw}).Draw(t, "mode"),
-		}
-	})
+func (d drawer) traits() Traits {
+	t := Traits{
+		Class:       rapid.SampledFrom([]Class{Write, Read, State, Control, Bound}).Draw(d.T, "class"),
+		EndsFailure: d.flag("ends failure"), Pins: d.flag("pins"),
+		Reason: Reason(rapid.IntRange(0, int(endOfReasons)-1).Draw(d.T, "reason")),
+	}
+	if t.Class == Read {
+		t.MainOnly, t.Everywhere = d.flag("main only"), d.flag("everywhere")
+	}
+	return t
 }
 
-func TestRouteNeverSendsAWriteToOneNode(t *testing.T) {
+func (d drawer) lags() Lags {
+	lags := lagging{}
+	for id := config.NodeID(0); id < 3; id++ {
+		if behind := rapid.IntRange(-1, 3).Draw(d.T, "lag"); behind >= 0 {
+			lags[id] = Lag{Known: true, Bytes: int64(behind), Time: time.Duration(behind)}
+		}
+	}
+	return lags
+}
+
+// input draws any input whose main node, if there is one, is live.
+func (d drawer) input(modes ...ClusteringMode) Input {
+	live := rapid.SliceOfNDistinct(rapid.IntRange(0, 2), 1, 3, rapid.ID[int]).Draw(d.T, "live")
+	ids := make([]config.NodeID, len(live))
+	for i, id := range live {
+		ids[i] = config.NodeID(id)
+	}
+	in := Input{
+		Local: d.flag("local"), Traits: d.traits(), Policy: d.policy(modes...),
+		Txn: Txn{
+			Open: d.flag("open"), Explicit: d.flag("explicit"), Wrote: d.flag("wrote"), Pinned: d.flag("pinned"),
+			Failed: d.flag("failed"), ReadOnly: d.flag("read only"),
+			RepeatableRead: d.flag("repeatable read"), Serializable: d.flag("serializable"),
+			ReadNode: d.mayNode("read node"),
+		},
+		Past:            Past{Wrote: d.flag("session wrote"), WroteInTransaction: d.flag("session wrote in transaction")},
+		Stale:           d.flag("stale"),
+		View:            viewOf(ids...),
+		Main:            ids[0],
+		LoadBalanceNode: d.mayNode("load balance node"),
+		Lags:            d.lags(),
+		Random:          rapid.Uint64().Draw(d.T, "random"),
+	}
+	if d.flag("touched") {
+		in.Touched = Touch{RelationWritten, "t"}
+	}
+	if in.Policy.Mode.HasPrimary() && d.flag("no primary") {
+		in.Main = NoNode
+	}
+	return in
+}
+
+// TestOnlyReadsRunOnOneNode is the rule that outranks all others where writes run on all
+// nodes.
+func TestOnlyReadsRunOnOneNode(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		in := anyInput().Draw(t, "input")
-		in.Mode, in.ReadOnly, in.Local = NativeReplication, false, false
-		if d := Route(in); d.Target != AllNodes {
+		in := drawer{t}.input(NativeReplication, SnapshotIsolation)
+		in.Local = false
+		if d := Route(in); in.Traits.Class != Read && d.Target != AllNodes {
 			t.Errorf("Route(%+v) = %v, want all nodes", in, d)
 		}
 	})
 }
 
-func TestRouteSendsToLiveNodesOnly(t *testing.T) {
+func TestOnlyReadsRunOnStandbys(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		in := anyInput().Draw(t, "input")
+		in := drawer{t}.input(StreamingReplication, LogicalReplication)
+		d := Route(in)
+		switch {
+		case d.Target == AllNodes:
+			t.Errorf("Route(%+v) = %v", in, d)
+		case d.Target == SessionNodes && in.Traits.Class != State && in.Traits.Class != Control:
+			t.Errorf("Route(%+v) = %v, want the primary", in, d)
+		case d.Target == OneNode && d.Node != in.Main && (in.Traits.Class != Read || in.Traits.MainOnly):
+			t.Errorf("Route(%+v) = %v, want the primary", in, d)
+		}
+	})
+}
+
+func TestReadsFollowWhatWasWritten(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		in := drawer{t}.input(allModes...)
+		in.Txn.Open, in.Txn.Wrote = true, true
+		if in.Policy.followsWrites() && !in.mayBalanceReadOnly() {
+			if d := Route(in); d.Target == OneNode && d.Node != in.Main {
+				t.Errorf("Route(%+v) = %v, want the main node %d", in, d, in.Main)
+			}
+		}
+	})
+}
+
+func TestStaleStandbysAreNotRead(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		in := drawer{t}.input(StreamingReplication, LogicalReplication)
+		d := Route(in)
+		if d.Target != OneNode || d.Node == in.Main || d.Reason == TransactionReads && in.Txn.RepeatableRead {
+			return
+		}
+		if in.Stale {
+			t.Errorf("Route(%+v) = %v, which has not replayed what the session wrote", in, d)
+		}
+		if in.Policy.checksDelay() && in.Policy.over(in.Lags.Lag(d.Node)) {
+			t.Errorf("Route(%+v) = %v, which is too far behind", in, d)
+		}
+	})
+}
+
+func TestRouteNamesLiveNodesOnly(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		in := drawer{t}.input(allModes...)
 		d := Route(in)
 		if d.Target == OneNode && !in.View.Up(d.Node) {
 			t.Errorf("Route(%+v) = %v, which is down", in, d)
@@ -130,24 +165,35 @@ func TestRouteSendsToLiveNodesOnly(t *testing.T) {
 		if (d.Target == OneNode) != (d.Node != NoNode) {
 			t.Errorf("Route(%+v) = %#v: a node without OneNode, or the reverse", in, d)
 		}
+		if d.Target == NoPrimary && in.Main != NoNode {
+			t.Errorf("Route(%+v) = %v, but the primary is known", in, d)
+		}
 	})
 }
 
-func TestRouteReadsOnTheMainNodeAfterAWrite(t *testing.T) {
+func TestExplainEndsWithRoutesAnswer(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		in := anyInput().Draw(t, "input")
-		in.Txn.Open, in.Txn.Wrote = true, true
-		if d := Route(in); d.Target == OneNode && d.Node != in.Main {
-			t.Errorf("Route(%+v) = %v, want the main node %d", in, d, in.Main)
+		in := drawer{t}.input(allModes...)
+		d, steps := Route(in), Explain(in)
+		if again := Route(in); again != d {
+			t.Errorf("Route(%+v) = %v, then %v", in, d, again)
+		}
+		for i, step := range steps {
+			if last := i == len(steps)-1; step.Decides != last || last && step.Decision != d {
+				t.Errorf("Route(%+v) = %v, step %d of %d is %+v", in, d, i, len(steps), step)
+			}
+			if step.Rule == "" || step.Found == "" {
+				t.Errorf("step %d says nothing: %+v", i, step)
+			}
 		}
 	})
 }
 
 func TestReasonsHaveTexts(t *testing.T) {
-	seen := make(map[string]Reason)
-	for r := Writes; r <= AnsweredHere; r++ {
-		text := r.String()
-		if text == "" || text == "unknown" {
+	seen := map[string]Reason{}
+	for r := None; r < endOfReasons; r++ {
+		text := r.About("x")
+		if text == "" || text == "unknown" || r.String() == "" {
 			t.Errorf("reason %d has no text", r)
 		}
 		if other, ok := seen[text]; ok {
@@ -155,8 +201,8 @@ func TestReasonsHaveTexts(t *testing.T) {
 		}
 		seen[text] = r
 	}
-	if got := Reason(len(reasonTexts)).String(); got != "unknown" {
-		t.Errorf("String of no reason = %q, want unknown", got)
+	if got := endOfReasons.About("x"); got != "unknown" {
+		t.Errorf("text of no reason = %q, want unknown", got)
 	}
 }
 
@@ -165,13 +211,37 @@ func ExampleRoute() {
 		{ID: 0, Status: cluster.Up},
 		{ID: 1, Status: cluster.Up},
 	})
-	in := Input{LoadBalanceMode: true, View: view, Main: 0, LoadBalanceNode: 1}
-
-	in.ReadOnly = true
-	fmt.Println(Route(in))
-	in.ReadOnly = false
-	fmt.Println(Route(in))
+	policy := &Policy{Mode: NativeReplication, LoadBalance: true}
+	for _, sql := range []string{"SELECT 1", "DELETE FROM t", "SELECT nextval('s')"} {
+		traits, _ := Examine(&parser.Classify(sql).Statements[0], sql, policy, nil)
+		fmt.Println(Route(Input{Traits: traits, Policy: policy, View: view, Main: 0, LoadBalanceNode: 1}))
+	}
 	// Output:
 	// node 1: load balanced
-	// all nodes: writes
+	// all nodes: writes t
+	// all nodes: calls write function nextval()
+}
+
+func ExampleExplain() {
+	view := cluster.NewPrimaryView(1, []cluster.Node{{ID: 0, Status: cluster.Up}, {ID: 1, Status: cluster.Up}}, 0)
+	policy := &Policy{Mode: StreamingReplication, LoadBalance: true, WriteRule: config.WriteRuleTransaction}
+	in := Input{
+		Traits: Traits{Class: Read}, Policy: policy, View: view, Main: 0, LoadBalanceNode: 1,
+		Txn: Txn{Open: true, Explicit: true, Wrote: true, ReadNode: NoNode},
+	}
+	for _, step := range Explain(in) {
+		fmt.Printf("%s %s\n", step.Rule, step.Found)
+	}
+	fmt.Println(Route(in))
+	// Output:
+	// does pgchorus answer itself? no
+	// has the transaction failed? no
+	// does it begin or end a transaction? read
+	// does it set the session's state, outside of a transaction? read
+	// is it more than a read? read
+	// is load balancing off? on
+	// does something keep the read on the main node? read
+	// has the transaction left state on the primary? no
+	// has the transaction written? transaction; transaction, written
+	// node 0: transaction has written
 }

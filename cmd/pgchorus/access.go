@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -39,7 +40,7 @@ func (p *program) newAccess(ctx context.Context, cfg *config.Config) (*access, e
 	if cfg.Auth.AuthQuery != "" {
 		settings.Query = p.authQuery(cfg)
 	}
-	granted := &access{authenticator: auth.New(settings), hba: settings.HBA, backendTLS: map[config.NodeID]*tls.Config{}}
+	granted := &access{authenticator: auth.New(settings), hba: settings.HBA, passwd: settings.Passwd, backendTLS: map[config.NodeID]*tls.Config{}}
 	if !cfg.SSL.Enabled {
 		return granted, nil
 	}
@@ -129,22 +130,30 @@ func (p *program) authQuery(cfg *config.Config) auth.VerifierQuery {
 		if !ok {
 			return "", errors.New("no node is live")
 		}
-		node, _ := cfg.Backend(main)
-		settings, err := pgx.ParseConfig("sslmode=prefer")
+		settings, err := p.adminConfig(cfg, main, cfg.Auth.AuthQueryUser, cfg.Auth.AuthQueryPassword, cfg.Auth.AuthQueryDatabase)
 		if err != nil {
 			return "", err
 		}
-		settings.Host, settings.Port = hostOf(node), uint16(node.Port)
-		settings.User, settings.Password = cfg.Auth.AuthQueryUser, cfg.Auth.AuthQueryPassword
-		settings.Database = cfg.Auth.AuthQueryDatabase
-		if settings.Database == "" {
-			settings.Database = "postgres"
-		}
-		settings.TLSConfig = p.access.Load().backendTLS[main]
-		settings.Fallbacks = []*pgconn.FallbackConfig{{Host: settings.Host, Port: settings.Port}} // plain, as for sessions
-		settings.RuntimeParams = map[string]string{"search_path": "pg_catalog", "application_name": "pgchorus auth_query"}
+		settings.RuntimeParams["application_name"] = "pgchorus auth_query"
 		return askVerifier(ctx, settings, cfg.Auth.AuthQuery, user)
 	}
+}
+
+// adminConfig is how a connection of our own to a node is made: as the role that the
+// configuration names for it, and secured as the sessions' are. The search_path is
+// fixed, so that no object of somebody else's is found.
+func (p *program) adminConfig(cfg *config.Config, id config.NodeID, user, password, database string) (*pgx.ConnConfig, error) {
+	settings, err := pgx.ParseConfig("sslmode=prefer")
+	if err != nil {
+		return nil, err
+	}
+	node, _ := cfg.Backend(id)
+	settings.Host, settings.Port = hostOf(node), uint16(node.Port)
+	settings.User, settings.Password, settings.Database = user, password, cmp.Or(database, "postgres")
+	settings.TLSConfig = p.access.Load().backendTLS[id]
+	settings.Fallbacks = []*pgconn.FallbackConfig{{Host: settings.Host, Port: settings.Port}} // plain, as for sessions
+	settings.RuntimeParams = map[string]string{"search_path": "pg_catalog"}
+	return settings, nil
 }
 
 func askVerifier(ctx context.Context, settings *pgx.ConnConfig, query, user string) (string, error) {

@@ -14,12 +14,15 @@ import (
 	"github.com/pgchorus/pgchorus/internal/admin"
 	"github.com/pgchorus/pgchorus/internal/auth"
 	"github.com/pgchorus/pgchorus/internal/backend"
+	"github.com/pgchorus/pgchorus/internal/catalog"
 	"github.com/pgchorus/pgchorus/internal/cluster"
 	"github.com/pgchorus/pgchorus/internal/config"
 	"github.com/pgchorus/pgchorus/internal/pool"
 	"github.com/pgchorus/pgchorus/internal/server"
 	"github.com/pgchorus/pgchorus/internal/session"
+	"github.com/pgchorus/pgchorus/internal/streaming"
 	"github.com/pgchorus/pgchorus/internal/task"
+	"github.com/pgchorus/pgchorus/lb"
 	"github.com/pgchorus/pgchorus/parser"
 	"github.com/pgchorus/pgchorus/replicator"
 )
@@ -29,10 +32,13 @@ type program struct {
 	log   *zap.Logger
 	flags serveFlags
 	cfg   atomic.Pointer[config.Config]
+	// policy is what cfg says about routing.
+	policy atomic.Pointer[lb.Policy]
 
 	access   atomic.Pointer[access]
 	saltKey  auth.SaltKey
 	cluster  *cluster.Manager
+	monitor  *streaming.Monitor // of the primary and its standbys
 	pool     *pool.Pool
 	registry *session.Registry
 	counters *session.Counters
@@ -45,8 +51,9 @@ type program struct {
 // are secured.
 type access struct {
 	authenticator *auth.Authenticator
-	hba           *auth.HBA   // nil: none is used, or it has errors
-	frontendTLS   *tls.Config // nil: off
+	hba           *auth.HBA    // nil: none is used, or it has errors
+	passwd        *auth.Passwd // nil: there is none
+	frontendTLS   *tls.Config  // nil: off
 	backendTLS    map[config.NodeID]*tls.Config
 }
 
@@ -55,11 +62,8 @@ const scriptCacheBytes = 64 << 20
 
 // build makes every part and opens the ports.
 func build(ctx context.Context, cfg *config.Config, flags serveFlags, log *zap.Logger) (*program, error) {
-	if cfg.ClusteringMode != config.NativeReplication && cfg.ClusteringMode != config.Raw {
-		return nil, fmt.Errorf("backend_clustering_mode = %s is not built yet: set native_replication or raw", cfg.ClusteringMode)
-	}
 	p := &program{log: log, flags: flags, saltKey: auth.NewSaltKey(), registry: session.NewRegistry(), counters: &session.Counters{}}
-	p.cfg.Store(cfg)
+	p.use(cfg)
 	p.pool = pool.New(cfg.Pool.MaxPool * cfg.Listen.NumInitChildren)
 	granted, err := p.newAccess(ctx, cfg)
 	if err != nil {
@@ -76,8 +80,10 @@ func build(ctx context.Context, cfg *config.Config, flags serveFlags, log *zap.L
 	status := cluster.NewStatusFile(filepath.Join(cfg.Files.WorkDir, "pgpool_status"))
 	p.cluster = cluster.NewManager(clusterConfig(cfg, flags), &cluster.PostgresProber{}, barrier, status, log, p.viewChanged)
 
+	p.monitor = streaming.New(p.streamingSettings, p.cluster, p.connectChecker, log)
 	p.env = session.Env{
 		Config:      p.cfg.Load,
+		Policy:      p.policy.Load,
 		Auth:        func() *auth.Authenticator { return p.access.Load().authenticator },
 		FrontendTLS: func() *tls.Config { return p.access.Load().frontendTLS },
 		Address:     p.address,
@@ -87,6 +93,10 @@ func build(ctx context.Context, cfg *config.Config, flags serveFlags, log *zap.L
 		Gate:        replicator.NewGate(),
 		Order:       replicator.NewOrder(),
 		Barrier:     barrier,
+		Window:      replicator.NewWindow(),
+		Catalog:     catalog.New(cfg.RelationCache.RelcacheSize, cfg.RelationCache.RelcacheExpire, time.Now),
+		Standbys:    standbys{p.monitor},
+		Mutations:   lb.NewMutations(cfg.LoadBalance.TrackTableMutationTableSize, time.Now),
 		Registry:    p.registry,
 		Counters:    p.counters,
 		Show:        shower{admin.NewTables(reporter{p}, version)},
@@ -101,6 +111,12 @@ func build(ctx context.Context, cfg *config.Config, flags serveFlags, log *zap.L
 		return nil, err
 	}
 	return p, nil
+}
+
+// use puts a configuration in force.
+func (p *program) use(cfg *config.Config) {
+	p.policy.Store(lb.PolicyOf(cfg))
+	p.cfg.Store(cfg)
 }
 
 func (p *program) serveFrontend(ctx context.Context, nc net.Conn) error {
@@ -126,6 +142,9 @@ func (p *program) run(accepting, sessions context.Context) error {
 	defer stop(errStopped)
 	var group task.Group
 	group.Add(task.Part{Name: "cluster", Init: p.cluster.Init, Run: p.cluster.Run})
+	if p.cfg.Load().ClusteringMode.HasPrimary() {
+		group.Add(task.Part{Name: "primary", Run: p.monitor.Run})
+	}
 	group.Add(task.Part{Name: "pool", Run: p.sweep})
 	group.Add(task.Part{Name: "control", Run: p.control.run})
 	group.Add(task.Part{Name: "server", Run: func(context.Context) error { return p.server.Run(accepting, sessions) }})
@@ -176,16 +195,23 @@ func hostOf(node config.Backend) string {
 
 func clusterConfig(cfg *config.Config, flags serveFlags) cluster.Config {
 	out := cluster.Config{
-		FailoverOnBackendError: cfg.Failover.FailoverOnBackendError,
-		FailoverCommand:        cfg.Failover.FailoverCommand,
-		FailbackCommand:        cfg.Failover.FailbackCommand,
-		DiscardStatus:          flags.discardStatus,
+		HasPrimary:                cfg.ClusteringMode.HasPrimary(),
+		FailoverOnBackendError:    cfg.Failover.FailoverOnBackendError,
+		FailoverOnBackendShutdown: cfg.Failover.FailoverOnBackendShutdown,
+		FailoverCommand:           cfg.Failover.FailoverCommand,
+		FailbackCommand:           cfg.Failover.FailbackCommand,
+		DiscardStatus:             flags.discardStatus,
+	}
+	if cfg.ClusteringMode == config.StreamingReplication {
+		out.FollowPrimaryCommand = cfg.Failover.FollowPrimaryCommand
 	}
 	for _, node := range cfg.Backends {
 		check := node.HealthCheck
 		out.Nodes = append(out.Nodes, cluster.NodeConfig{
 			ID: node.ID, Host: node.Hostname, Port: node.Port, DataDirectory: node.DataDirectory, Weight: node.Weight,
 			DisallowToFailover: !node.Flag.AllowToFailover,
+			AlwaysPrimary:      node.Flag.AlwaysPrimary,
+			ApplicationName:    node.ApplicationName,
 			ConnectTimeout:     check.ConnectTimeout,
 			HealthCheck: cluster.HealthCheck{
 				Period: check.Period, Timeout: check.Timeout, MaxRetries: check.MaxRetries, RetryDelay: check.RetryDelay,
@@ -212,7 +238,7 @@ func (p *program) reload(ctx context.Context) {
 		p.log.Error("configuration not reloaded, the running one stays: pool_hba.conf cannot be used")
 		return
 	}
-	p.cfg.Store(next)
+	p.use(next)
 	p.access.Store(granted)
 	if err := p.cluster.Reload(ctx, clusterConfig(next, p.flags)); err != nil {
 		p.log.Error("health checks not reloaded", zap.Error(err))

@@ -26,13 +26,20 @@ func (r reporter) Nodes() []admin.Node {
 	nodes := make([]admin.Node, 0, len(view.Nodes))
 	for _, n := range view.Nodes {
 		configured, _ := r.p.cfg.Load().Backend(n.ID)
-		nodes = append(nodes, admin.Node{
+		shown := admin.Node{
 			ID: n.ID, Host: n.Host, Port: n.Port, Status: n.Status.String(), Role: view.Role(n.ID), Weight: n.Weight, Since: n.Since,
 			Reads:    r.p.counters.Sent(n.ID, parser.Select),
 			Checked:  configured.HealthCheck.Period > 0,
 			Commands: r.commands(n.ID),
 			Health:   healthOf(stats[n.ID]),
-		})
+			Delay:    "0",
+		}
+		if view.HasPrimary() {
+			delay := r.p.monitor.Delay(n.ID)
+			shown.ServerRole = r.p.monitor.ServerRole(n.ID)
+			shown.Delay, shown.ReplicationState, shown.SyncState = r.p.shownDelay(delay), delay.State, delay.SyncState
+		}
+		nodes = append(nodes, shown)
 	}
 	return nodes
 }

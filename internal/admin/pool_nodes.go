@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 	"sync"
@@ -15,7 +16,7 @@ const (
 	serverUnknown = "unknown"
 )
 
-func (t *Tables) poolNodes(ctx context.Context, loadBalanceNode config.NodeID, cfg *config.Config) Table {
+func (t *Tables) poolNodes(ctx context.Context, loadBalanceNode config.NodeID) Table {
 	table := Table{Columns: []string{
 		"node_id", "hostname", "port", "status", "pg_status", "lb_weight", "role", "pg_role", "select_cnt", "load_balance_node",
 		"replication_delay", "replication_state", "replication_sync_state", "last_status_change",
@@ -26,8 +27,8 @@ func (t *Tables) poolNodes(ctx context.Context, loadBalanceNode config.NodeID, c
 	for i, n := range nodes {
 		table.add(
 			n.ID.String(), n.Host, strconv.Itoa(n.Port), n.Status, servers[i], floatText(share(n.Weight, weights)),
-			n.Role, serverRole(n.Role, cfg), countText(n.Reads), strconv.FormatBool(n.ID == loadBalanceNode),
-			"0", "", "", timeText(n.Since),
+			n.Role, cmp.Or(n.ServerRole, n.Role), countText(n.Reads), strconv.FormatBool(n.ID == loadBalanceNode),
+			n.Delay, n.ReplicationState, n.SyncState, timeText(n.Since),
 		)
 	}
 	return table
@@ -52,15 +53,6 @@ func (t *Tables) ping(ctx context.Context, nodes []Node) []string {
 	}
 	pings.Wait()
 	return answers
-}
-
-// serverRole is pg_role. Only with streaming replication does a server have a role of
-// its own, and nobody has asked it here.
-func serverRole(role string, cfg *config.Config) string {
-	if cfg.ClusteringMode == config.StreamingReplication {
-		return serverUnknown
-	}
-	return role
 }
 
 func sumOfWeights(nodes []Node) float64 {

@@ -24,6 +24,12 @@ type Node struct {
 	Port     int
 	Status   string
 	Role     string
+	// ServerRole is what the server says of itself, for pg_role; empty where it has no
+	// role of its own.
+	ServerRole string
+	// Delay, ReplicationState and SyncState are the replication check's; empty where
+	// nothing is known. Delay is "0" where nodes cannot lag.
+	Delay, ReplicationState, SyncState string
 	Weight   float64
 	Since    time.Time
 	Reads    uint64

@@ -38,7 +38,7 @@ func (t *Tables) Show(ctx context.Context, name string, loadBalanceNode config.N
 	case "pool_status":
 		return t.poolStatus(cfg), true
 	case "pool_nodes":
-		return t.poolNodes(ctx, loadBalanceNode, cfg), true
+		return t.poolNodes(ctx, loadBalanceNode), true
 	case "pool_processes":
 		return t.poolProcesses(cfg), true
 	case "pool_pools":

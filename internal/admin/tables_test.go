@@ -51,14 +51,16 @@ func TestNoSuchTable(t *testing.T) {
 }
 
 func TestRows(t *testing.T) {
-	up := Node{ID: 0, Host: "a.example", Port: 5432, Status: "up", Role: "main", Weight: 1, Since: at(9, 0), Reads: 12, Checked: true,
+	up := Node{ID: 0, Host: "a.example", Port: 5432, Status: "up", Role: "main", Delay: "0", Weight: 1, Since: at(9, 0), Reads: 12, Checked: true,
 		Commands: Commands{Select: 12, Insert: 1, Update: 2, Delete: 3, DDL: 4, Other: 5, Panic: 6, Fatal: 7, Error: 8},
 		Health: Health{Total: 19, Success: 12, Fail: 1, Skip: 6, Retry: 3, AverageRetry: 3.0 / 13, MaxRetry: 3,
 			MaxDuration: 83003 * time.Millisecond, MinDuration: 900 * time.Microsecond, AverageDuration: 6390.307692,
 			LastCheck: at(10, 1), LastSuccess: at(10, 2), LastSkip: at(10, 3), LastFail: at(10, 4)}}
-	down := Node{ID: 1, Host: "b.example", Port: 5433, Status: "down", Role: "replica", Weight: 3, Since: at(9, 5), Checked: true,
+	down := Node{ID: 1, Host: "b.example", Port: 5433, Status: "down", Role: "replica", Delay: "0", Weight: 3, Since: at(9, 5), Checked: true,
 		Health: Health{AverageRetry: math.NaN(), AverageDuration: math.NaN(), MinDuration: math.MaxInt32 * time.Millisecond}}
-	unchecked := Node{ID: 2, Host: "/tmp", Port: 5434, Status: "quarantine", Role: "replica"}
+	unchecked := Node{ID: 2, Host: "/tmp", Port: 5434, Status: "quarantine", Role: "replica", Delay: "0"}
+	standby := Node{ID: 1, Host: "b.example", Port: 5433, Status: "up", Role: "standby", ServerRole: "unknown", Weight: 1, Since: at(9, 5),
+		Delay: "120", ReplicationState: "streaming", SyncState: "async"}
 	busy := Session{ID: 41, User: "ann", Database: "shop", Frontend: "[::1]:6000", State: "Execute command",
 		Started: at(8, 0), Connected: at(7, 0), Uses: 4, LoadBalanceNode: 1, Backends: map[config.NodeID]uint32{1: 701, 0: 700}}
 	local := Session{ID: 42, User: "bob", Database: "shop", Frontend: "@", State: "Idle", Started: at(8, 1), Connected: at(8, 1), Uses: 1,
@@ -66,6 +68,12 @@ func TestRows(t *testing.T) {
 	kept := Set{User: "ann", Database: "shop", Created: at(6, 0), Connected: at(6, 1), Disconnected: at(6, 2), Uses: 9,
 		Backends: map[config.NodeID]uint32{0: 703}}
 	all := &fake{nodes: []Node{up, down, unchecked}, up: map[config.NodeID]bool{0: true, 2: true}, sessions: []Session{busy, local}, sets: []Set{kept}}
+
+	lagging := NewTables(&fake{nodes: []Node{standby}}, "")
+	if table, _ := lagging.Show(t.Context(), "pool_nodes", 0, parse(t, twoNodes)); strings.Join(table.Rows[0], "|") !=
+		"1|b.example|5433|up|unknown|1.000000|standby|unknown|0|false|120|streaming|async|2026-03-05 09:05:07" {
+		t.Errorf("a standby is shown as %q", table.Rows)
+	}
 
 	tests := []struct {
 		name  string
@@ -77,10 +85,6 @@ func TestRows(t *testing.T) {
 			"0|a.example|5432|up|up|0.250000|main|main|12|false|0|||2026-03-05 09:00:07",
 			"1|b.example|5433|down|down|0.750000|replica|replica|0|true|0|||2026-03-05 09:05:07",
 			"2|/tmp|5434|quarantine|unknown|0.000000|replica|replica|0|false|0|||"}},
-		{"nodes whose role nobody asked the server for", "pool_nodes", "backend_clustering_mode = 'streaming_replication'", []string{
-			"0|a.example|5432|up|up|0.250000|main|unknown|12|false|0|||2026-03-05 09:00:07",
-			"1|b.example|5433|down|down|0.750000|replica|unknown|0|true|0|||2026-03-05 09:05:07",
-			"2|/tmp|5434|quarantine|unknown|0.000000|replica|unknown|0|false|0|||"}},
 		{"health checks, none of them yet on two nodes", "pool_health_check_stats", "", []string{
 			"0|a.example|5432|up|main|2026-03-05 09:00:07|19|12|1|6|3|0.230769|3|83003|0|6390.307692|" +
 				"2026-03-05 10:01:07|2026-03-05 10:02:07|2026-03-05 10:03:07|2026-03-05 10:04:07",

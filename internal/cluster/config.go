@@ -15,14 +15,27 @@ import (
 type Config struct {
 	// Nodes are the configured nodes, in any order, each ID once.
 	Nodes []NodeConfig
+	// HasPrimary says that the clustering mode has a primary, which is found and
+	// told by SetPrimary (streaming_replication, logical_replication). A reload
+	// cannot change it.
+	HasPrimary bool
 	// FailoverOnBackendError is failover_on_backend_error: whether Suspect may
 	// detach a node. If off, only the health check does.
 	FailoverOnBackendError bool
+	// FailoverOnBackendShutdown is failover_on_backend_shutdown: whether
+	// SuspectShutdown may detach a node though FailoverOnBackendError is off.
+	FailoverOnBackendShutdown bool
 	// FailoverCommand is failover_command, run after a node was taken out of
 	// service; empty for none.
 	FailoverCommand string
 	// FailbackCommand is failback_command, run after a node was attached.
 	FailbackCommand string
+	// FollowPrimaryCommand is follow_primary_command, run for every other node
+	// after a new primary has taken the place of a lost one. The other nodes are
+	// taken out of service then, as Pgpool-II does: what they follow is gone, and
+	// the command attaches them when they follow the new one. Leave it empty in
+	// the modes other than streaming_replication.
+	FollowPrimaryCommand string
 	// CommandTimeout bounds one run of a command; 0 for defaultCommandTimeout.
 	CommandTimeout time.Duration
 	// StartWait is how long the start waits for nodes that do not answer yet once
@@ -46,6 +59,12 @@ type NodeConfig struct {
 	Weight float64
 	// DisallowToFailover is the flag DISALLOW_TO_FAILOVER in backend_flag.
 	DisallowToFailover bool
+	// AlwaysPrimary is the flag ALWAYS_PRIMARY in backend_flag. It is for the one
+	// who looks for the primary; nothing here depends on it.
+	AlwaysPrimary bool
+	// ApplicationName is backend_application_name: the name of the node's WAL
+	// receiver or subscription, likewise.
+	ApplicationName string
 	// ConnectTimeout is connect_timeout; 0 for none.
 	ConnectTimeout time.Duration
 	HealthCheck    HealthCheck

@@ -7,8 +7,8 @@
 // follows from a report is decided by transition, a pure function from a View and
 // an Event to the next View and a list of Actions, so failover is a table test.
 //
-// The package does not hold connections, does not compare data and does not
-// route: onChange tells the owner of the connections, and a node that is attached
+// The package does not hold connections, does not compare data, does not route and
+// does not look for a primary: SetPrimary tells which node it is, and onChange tells the owner of the connections, and a node that is attached
 // is trusted to have been made equal before.
 //
 // # States
@@ -24,6 +24,12 @@
 // from then on the node that is down may lack data. A node that answers may come
 // up by itself only while none has been up since the start, and only if the status
 // file does not say that it was down.
+//
+// Where there is a primary (Config.HasPrimary) PostgreSQL gives a standby what it
+// lacks. So one that was lost may come back by itself (Return), and attaching one
+// holds nobody up. Nodes that an operator detached stay out there, too. A primary
+// that goes out of service leaves none behind: Changed lets sessions wait for the
+// next one.
 //
 // The last live node is never taken out, whatever is said about it: with it gone
 // there would be nothing left to be equal to. Sessions find it unreachable and say

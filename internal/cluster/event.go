@@ -26,6 +26,12 @@ const (
 	Connected
 	// Reloaded: the configuration was read again.
 	Reloaded
+	// PrimaryFound: this node is the primary, or none is if it is -1.
+	PrimaryFound
+	// FalsePrimary: it takes writes though another node is the primary.
+	FalsePrimary
+	// Returned: a standby that was lost answers and follows the primary again.
+	Returned
 )
 
 // Event is one thing that happened.
@@ -42,6 +48,8 @@ type Event struct {
 	Answers map[config.NodeID]error
 	// Nodes, for Reloaded, is the new configuration.
 	Nodes []NodeConfig
+	// Follow, for PrimaryFound, says that follow_primary_command is set.
+	Follow bool
 }
 
 // ActionKind is what follows from an event, besides the next view.
@@ -69,6 +77,12 @@ const (
 	RunFailover
 	// RunFailback: run failback_command for the node.
 	RunFailback
+	// LogPrimary: the node is the primary now.
+	LogPrimary
+	// LogNoPrimary: there is no primary any more.
+	LogNoPrimary
+	// RunFollow: run follow_primary_command for the node.
+	RunFollow
 	// Refuse: nothing happens, and the one who asked is told Err.
 	Refuse
 )
@@ -93,6 +107,12 @@ var (
 	ErrInService = errors.New("it is in service already")
 	// ErrDisallowed: backend_flag has DISALLOW_TO_FAILOVER.
 	ErrDisallowed = errors.New("failover is disallowed on it (backend_flag)")
+	// ErrNoPrimaryMode: the clustering mode has no primary and no standbys.
+	ErrNoPrimaryMode = errors.New("the clustering mode has no primary")
+	// ErrIsPrimary: it is the primary, so it is no false one.
+	ErrIsPrimary = errors.New("it is the primary")
+	// ErrDismissed: an operator detached it, so only an operator attaches it.
+	ErrDismissed = errors.New("it was detached by an operator")
 	// ErrStopped: Run has ended, so nothing can be changed any more.
 	ErrStopped = errors.New("the cluster manager has stopped")
 )

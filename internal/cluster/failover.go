@@ -21,13 +21,16 @@ type command struct {
 	node config.NodeID
 }
 
-// enqueue prepares failover_command or failback_command for a node. It never
-// waits: a slow script must not hold up a change of the view.
+// enqueue prepares failover_command, failback_command or follow_primary_command for
+// a node. It never waits: a slow script must not hold up a change of the view.
 func (m *Manager) enqueue(name, template string, id config.NodeID, old, next *View) {
 	if template == "" {
 		return
 	}
 	c := command{name: name, line: expand(template, id, old, next), node: id}
+	if name == followPrimaryCommand {
+		c.line = expandFollow(template, id, old, next)
+	}
 	select {
 	case m.commands <- c:
 	default:
@@ -36,18 +39,61 @@ func (m *Manager) enqueue(name, template string, id config.NodeID, old, next *Vi
 	}
 }
 
-// expand replaces the placeholders of Pgpool-II's failover commands. Where there is
-// no such node, a text becomes two double quotes and a number -1, so that the count
-// of arguments stays. These clustering modes have no primary, so the old primary is
-// never there. Unknown letters vanish with their percent sign. Unlike Pgpool-II, no
-// blank is put in front of numbers.
+// The parameters that commands come from.
+const (
+	failoverCommand      = "failover_command"
+	failbackCommand      = "failback_command"
+	followPrimaryCommand = "follow_primary_command"
+)
+
+// cast are the nodes that the placeholders speak of; one with the ID -1 is none.
+type cast struct {
+	subject    Node // %d %h %p %D: went, came or has to follow
+	main       Node // %m %H %r %R
+	oldMain    Node // %M
+	oldPrimary Node // %P %N %S
+}
+
+// expand replaces the placeholders of failover_command and failback_command. The
+// main node is the live node with the lowest ID also where there is a primary: when
+// the primary is lost, it is the one that the script promotes.
 func expand(template string, id config.NodeID, old, next *View) string {
-	subject, _ := next.Node(id)
-	main, hasMain := mainNode(next)
-	oldMain, hadMain := old.Main()
-	if !hadMain {
-		oldMain = -1
+	return cast{subject: next.get(id), main: lowestOf(next), oldMain: lowestOf(old), oldPrimary: oldPrimary(old)}.fill(template)
+}
+
+// expandFollow replaces those of follow_primary_command, where the new primary is
+// the main node, and %M too is the old primary, as with Pgpool-II.
+func expandFollow(template string, id config.NodeID, old, next *View) string {
+	was := oldPrimary(old)
+	return cast{subject: next.get(id), main: next.get(next.primary), oldMain: was, oldPrimary: was}.fill(template)
+}
+
+func lowestOf(v *View) Node {
+	id, _ := v.lowest()
+	return v.get(id)
+}
+
+// oldPrimary is the primary before the change, or the one that was lost before it.
+func oldPrimary(old *View) Node {
+	if old.primary >= 0 {
+		return old.get(old.primary)
 	}
+	return old.get(old.lost)
+}
+
+// get returns a node that may be none.
+func (v *View) get(id config.NodeID) Node {
+	if n, ok := v.Node(id); ok {
+		return n
+	}
+	return Node{ID: -1}
+}
+
+// fill replaces the placeholders of a command. Where there is no such node, a text
+// becomes two double quotes and a number -1, so that the count of arguments stays.
+// Unknown letters vanish with their percent sign. Unlike Pgpool-II, no blank is put
+// in front of numbers.
+func (c cast) fill(template string) string {
 	var line strings.Builder
 	for i := 0; i < len(template); i++ {
 		if template[i] != '%' || i+1 == len(template) {
@@ -55,67 +101,57 @@ func expand(template string, id config.NodeID, old, next *View) string {
 			continue
 		}
 		i++
-		switch template[i] {
-		case 'd', 'h', 'p', 'D':
-			line.WriteString(argument(template[i], subject, true))
-		case 'm', 'H', 'r', 'R':
-			line.WriteString(argument(asSubject(template[i]), main, hasMain))
-		case 'M':
-			line.WriteString(oldMain.String())
-		case 'P':
-			line.WriteString("-1")
-		case 'N', 'S':
-			line.WriteString(`""`)
-		case '%':
-			line.WriteByte('%')
-		}
+		line.WriteString(c.argument(template[i]))
 	}
 	return line.String()
 }
 
-func mainNode(v *View) (Node, bool) {
-	id, ok := v.Main()
-	if !ok {
-		return Node{}, false
-	}
-	return v.Node(id)
-}
-
-// asSubject turns a letter for the new main node into the one that asks the same of
-// the node that changed.
-func asSubject(letter byte) byte {
+func (c cast) argument(letter byte) string {
 	switch letter {
+	case 'd':
+		return c.subject.ID.String()
+	case 'h':
+		return text(c.subject.Host)
+	case 'p':
+		return port(c.subject)
+	case 'D':
+		return text(c.subject.DataDirectory)
 	case 'm':
-		return 'd'
+		return c.main.ID.String()
 	case 'H':
-		return 'h'
+		return text(c.main.Host)
 	case 'r':
-		return 'p'
+		return port(c.main)
+	case 'R':
+		return text(c.main.DataDirectory)
+	case 'M':
+		return c.oldMain.ID.String()
+	case 'P':
+		return c.oldPrimary.ID.String()
+	case 'N':
+		return text(c.oldPrimary.Host)
+	case 'S':
+		return port(c.oldPrimary)
+	case '%':
+		return "%"
 	}
-	return 'D'
+	return ""
 }
 
-// argument is a property of a node. An empty one is written as two double quotes
-// too, or the arguments after it would move up.
-func argument(letter byte, n Node, exists bool) string {
-	text := ""
-	switch {
-	case !exists && letter == 'd':
-		return "-1"
-	case !exists:
-	case letter == 'd':
-		text = n.ID.String()
-	case letter == 'h':
-		text = n.Host
-	case letter == 'p':
-		text = strconv.Itoa(n.Port)
-	case letter == 'D':
-		text = n.DataDirectory
-	}
-	if text == "" {
+// text writes an empty text as two double quotes, or the arguments after it would
+// move up.
+func text(s string) string {
+	if s == "" {
 		return `""`
 	}
-	return text
+	return s
+}
+
+func port(n Node) string {
+	if n.ID < 0 {
+		return text("")
+	}
+	return strconv.Itoa(n.Port)
 }
 
 // runCommands runs the commands one after the other, in the order of the changes

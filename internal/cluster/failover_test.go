@@ -28,6 +28,7 @@ func TestExpand(t *testing.T) {
 		n.Status = Down
 		return all.with(n)
 	}
+	withPrimary := func(v *View, id config.NodeID) *View { return NewPrimaryView(v.Epoch, v.Nodes, id) }
 	none := NewView(0, []Node{{ID: 0, Host: "alpha", Port: 5432, Status: Down}})
 	tests := []struct {
 		name     string
@@ -43,6 +44,8 @@ func TestExpand(t *testing.T) {
 		{"no primary in these modes", "%P %N %S", 1, all, without(1), `-1 "" ""`},
 		{"no main node", "%m %H %r %R %M", 0, none, none, `-1 "" "" "" -1`},
 		{"no data directory", "%D", 1, all, without(1), `""`},
+		{"the primary went", "%d %m %H %M %P %N %S", 2, withPrimary(all, 2), withPrimary(without(2), -1), "2 0 alpha 0 2 gamma 5434"},
+		{"a standby went", "%d %m %H %M %P %N %S", 0, withPrimary(all, 2), withPrimary(without(0), 2), "0 1 /tmp 0 2 gamma 5434"},
 		{"percent sign", "100%% of %d", 1, all, without(1), "100% of 1"},
 		{"unknown letter", "a%xb", 1, all, without(1), "ab"},
 		{"percent sign at the end", "%d %", 1, all, without(1), "1 %"},
@@ -57,6 +60,19 @@ func TestExpand(t *testing.T) {
 				t.Errorf("expand(%q) = %q, want %q", tt.template, got, tt.want)
 			}
 		})
+	}
+}
+
+func TestExpandFollow(t *testing.T) {
+	before := parseView(t, "0 down, 1 up, 2 down; primary -1; lost 0")
+	after := parseView(t, "0 down, 1 up, 2 down; primary 1")
+	for i := range before.Nodes {
+		before.Nodes[i].Host, before.Nodes[i].Port = "old", 5432
+		after.Nodes[i].Host, after.Nodes[i].Port = "new", 5433
+	}
+	got := expandFollow("%d %h %p %D %m %H %M %P %r %R %N %S", 2, before, after)
+	if want := `2 new 5433 "" 1 new 0 0 5433 "" old 5432`; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 
@@ -129,6 +145,7 @@ func commandsOf(t *testing.T, cfg Config, lines int, change func(t *testing.T, w
 	}
 	cfg.FailoverCommand = strings.ReplaceAll(cfg.FailoverCommand, "FIFO", fifo)
 	cfg.FailbackCommand = strings.ReplaceAll(cfg.FailbackCommand, "FIFO", fifo)
+	cfg.FollowPrimaryCommand = strings.ReplaceAll(cfg.FollowPrimaryCommand, "FIFO", fifo)
 	w := newManager(nil, cfg)
 	if err := w.Init(t.Context()); err != nil {
 		t.Fatal(err)
@@ -175,6 +192,31 @@ func TestCommandsRunInTheOrderOfTheChanges(t *testing.T) {
 		}
 	})
 	want := []string{"failover 0, main 0 to 1", "failover 2, main 1 to 1", "failback 0, main 1 to 0"}
+	for i := range want {
+		if got[i] != want[i] {
+			t.Errorf("command %d wrote %q, want %q", i, got[i], want[i])
+		}
+	}
+}
+
+func TestNewPrimaryIsFollowed(t *testing.T) {
+	cfg := threeNodes()
+	cfg.HasPrimary = true
+	cfg.FailoverCommand = "echo failover %d, primary %P, promote %m > FIFO"
+	cfg.FollowPrimaryCommand = "echo follow %d, primary %P to %m > FIFO"
+	got := commandsOf(t, cfg, 3, func(t *testing.T, w *world) {
+		if _, err := w.SetPrimary(t.Context(), 0, "it is not in recovery"); err != nil {
+			t.Error(err)
+		}
+		if err := w.Detach(t.Context(), 0); err != nil {
+			t.Error(err)
+		}
+		v, err := w.SetPrimary(t.Context(), 1, "it is not in recovery")
+		if err != nil || v.text() != "0 down, 1 waiting, 2 down; primary 1 @4" {
+			t.Errorf("view %q, %v", v.text(), err)
+		}
+	})
+	want := []string{"failover 0, primary 0, promote 1", "follow 0, primary 0 to 1", "follow 2, primary 0 to 1"}
 	for i := range want {
 		if got[i] != want[i] {
 			t.Errorf("command %d wrote %q, want %q", i, got[i], want[i])

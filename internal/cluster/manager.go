@@ -42,8 +42,9 @@ type Manager struct {
 	log      *zap.Logger
 	onChange func(old, new *View)
 
-	view       atomic.Pointer[View]     // stored by Init, then by Run only
-	settings   atomic.Pointer[settings] // stored by New, then by Run only
+	view       atomic.Pointer[View]          // stored by Init, then by Run only
+	changed    atomic.Pointer[chan struct{}] // likewise; closed after a newer view was stored
+	settings   atomic.Pointer[settings]      // stored by New, then by Run only
 	requests   chan request
 	suspicions chan suspicion
 	commands   chan command
@@ -74,12 +75,25 @@ func NewManager(cfg Config, prober Prober, barrier Barrier, status *StatusFile, 
 		complaints: make(complaints),
 	}
 	m.settings.Store(newSettings(cfg))
-	m.view.Store(firstView(cfg.Nodes, nil, time.Now()))
+	m.view.Store(firstView(cfg, nil, time.Now()))
+	m.nextChange()
 	return m
 }
 
 // View returns the present state of the nodes. It is one load of a pointer.
 func (m *Manager) View() *View { return m.view.Load() }
+
+// Changed returns a channel that is closed when a view of another epoch is shown.
+// Take it before the view that is not to one's liking, then wait for it.
+func (m *Manager) Changed() <-chan struct{} { return *m.changed.Load() }
+
+// nextChange lets those who wait look again, at a view that was stored before.
+func (m *Manager) nextChange() {
+	next := make(chan struct{})
+	if old := m.changed.Swap(&next); old != nil {
+		close(*old)
+	}
+}
 
 // Suspect is for a session that lost its connection to a node, with cause as the
 // error it saw. The node is probed now, once, and detached if it is dead. Sessions
@@ -90,10 +104,22 @@ func (m *Manager) View() *View { return m.view.Load() }
 // must not fail over, or it is the last one); the session cannot use it then. With
 // an error there is no verdict.
 func (m *Manager) Suspect(ctx context.Context, id config.NodeID, cause error) (v *View, alive bool, err error) {
-	if v := m.View(); !v.Up(id) {
+	return m.suspect(ctx, suspicion{node: id, cause: cause, reply: make(chan verdict, 1)})
+}
+
+// SuspectShutdown is Suspect for a session that a node has told that it is shutting
+// down (SQLSTATE 57P01 or 57P02). The same message comes to a session that an
+// administrator ends, so the node is probed too: one that is shutting down refuses
+// sessions. It is detached then if either failover_on_backend_shutdown or
+// failover_on_backend_error is on.
+func (m *Manager) SuspectShutdown(ctx context.Context, id config.NodeID, cause error) (v *View, alive bool, err error) {
+	return m.suspect(ctx, suspicion{node: id, cause: cause, shutdown: true, reply: make(chan verdict, 1)})
+}
+
+func (m *Manager) suspect(ctx context.Context, s suspicion) (v *View, alive bool, err error) {
+	if v := m.View(); !v.Up(s.node) {
 		return v, false, nil
 	}
-	s := suspicion{node: id, cause: cause, reply: make(chan verdict, 1)}
 	select {
 	case m.suspicions <- s:
 	case <-ctx.Done():
@@ -133,7 +159,50 @@ func (m *Manager) Detach(ctx context.Context, id config.NodeID) error {
 	return nil
 }
 
-// Attach takes a node into service for an operator: it has to answer, then
+// SetPrimary says which live node is the primary, or with -1 that none is. When it
+// returns without an error the view says so.
+func (m *Manager) SetPrimary(ctx context.Context, id config.NodeID, reason string) (*View, error) {
+	follow := m.settings.Load().FollowPrimaryCommand != ""
+	v, err := m.submit(ctx, Event{Kind: PrimaryFound, Node: id, Reason: reason, Follow: follow})
+	if err != nil {
+		return v, fmt.Errorf("set primary: %w", err)
+	}
+	return v, nil
+}
+
+// DetachFalsePrimary takes a node out of service that takes writes though it is
+// proven that another node is the primary (detach_false_primary). failover_command
+// is run for it.
+func (m *Manager) DetachFalsePrimary(ctx context.Context, id config.NodeID, reason string) error {
+	if _, err := m.submit(ctx, Event{Kind: FalsePrimary, Node: id, Reason: "false primary: " + reason}); err != nil {
+		return fmt.Errorf("detach false primary %w", err)
+	}
+	return nil
+}
+
+// Return takes a standby into service that was lost, follows the primary again and
+// answers a probe (auto_failback). Nothing is held meanwhile: its data comes from
+// the primary. A node that an operator detached is refused, and so is every node in
+// a mode without a primary.
+func (m *Manager) Return(ctx context.Context, id config.NodeID, reason string) error {
+	n, ok := m.settings.Load().node(id)
+	if !ok {
+		return fmt.Errorf("return node %d: %w", id, ErrNoSuchNode)
+	}
+	if now, _ := m.View().Node(id); now.dismissed {
+		return fmt.Errorf("return node %d: %w", id, ErrDismissed)
+	}
+	if err := m.probe(ctx, n, n.probeTimeout()); err != nil {
+		return fmt.Errorf("return node %d: %w", id, err)
+	}
+	if _, err := m.submit(ctx, Event{Kind: Returned, Node: id, Reason: reason}); err != nil {
+		return fmt.Errorf("return %w", err)
+	}
+	return nil
+}
+
+// Attach takes a node into service for an operator: it has to answer, then (in the
+// modes without a primary, where it has to have every write from then on)
 // transactions that write are held at their boundaries while the view changes, so
 // that each of them has the node as a member from its beginning or not at all. That
 // its data is equal is for the caller to know.
@@ -162,7 +231,7 @@ func (m *Manager) attach(ctx context.Context, id config.NodeID) error {
 	if err := m.probe(ctx, n, n.probeTimeout()); err != nil {
 		return fmt.Errorf("node %d: %w", id, err)
 	}
-	if m.barrier != nil {
+	if m.barrier != nil && !m.View().HasPrimary() {
 		release, err := m.barrier.Hold(ctx)
 		if err != nil {
 			return fmt.Errorf("node %d: hold writing transactions: %w", id, err)
@@ -183,7 +252,7 @@ func (m *Manager) Connected(ctx context.Context, id config.NodeID) {
 }
 
 // Reload puts a configuration in force: weights, flags, health checks, commands and
-// failover_on_backend_error. A new node is out of service until it is attached. A
+// when to fail over. A new node is out of service until it is attached. A
 // node that is gone from the configuration, or has another address, stays as it is
 // until a restart; that is logged.
 func (m *Manager) Reload(ctx context.Context, cfg Config) error {

@@ -55,6 +55,89 @@ func TestSuspectOfANodeThatIsDownDoesNotProbe(t *testing.T) {
 	})
 }
 
+func TestShutdownDetachesAlsoWithFailoverOnBackendErrorOff(t *testing.T) {
+	tests := []struct {
+		name            string
+		error, shutdown bool
+		dead            bool
+		alive           bool
+		want            string
+	}{
+		{"it shuts down", false, true, true, false, "0 waiting, 1 down, 2 waiting @2"},
+		{"it shuts down, and that is no reason", false, false, true, false, "0 waiting, 1 waiting, 2 waiting @1"},
+		{"it shuts down, and any error is a reason", true, false, true, false, "0 waiting, 1 down, 2 waiting @2"},
+		{"an administrator ended the session", true, true, false, true, "0 waiting, 1 waiting, 2 waiting @1"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg := threeNodes()
+			cfg.FailoverOnBackendError, cfg.FailoverOnBackendShutdown = tt.error, tt.shutdown
+			inWorld(t, cfg, nil, func(t *testing.T, w *world) {
+				if tt.dead {
+					w.prober.kill(1)
+				}
+				v, alive, err := w.SuspectShutdown(t.Context(), 1, errors.New("57P01"))
+				if v.text() != tt.want || alive != tt.alive || err != nil {
+					t.Errorf("view %q, alive %t, %v", v.text(), alive, err)
+				}
+			})
+		})
+	}
+}
+
+func TestWaitForAPrimary(t *testing.T) {
+	cfg := threeNodes()
+	cfg.HasPrimary = true
+	inWorld(t, cfg, nil, func(t *testing.T, w *world) {
+		changed := w.Changed()
+		if _, ok := w.View().Main(); ok {
+			t.Fatal("there is a primary that nobody has found")
+		}
+		go func() {
+			w.Connected(t.Context(), 1) // changes nothing that anybody waits for
+			if _, err := w.SetPrimary(t.Context(), 2, "it is not in recovery"); err != nil {
+				t.Error(err)
+			}
+		}()
+		<-changed
+		if main, _ := w.View().Main(); main != 2 {
+			t.Errorf("main node %d", main)
+		}
+		w.wantLogged(t, zap.InfoLevel, "primary node found", 1)
+		w.diary.want(t, "change 1 to 2")
+		if _, err := w.SetPrimary(t.Context(), 7, ""); !errors.Is(err, ErrNotInService) {
+			t.Errorf("SetPrimary of no such node = %v", err)
+		}
+	})
+}
+
+func TestStandbyReturnsWithoutABarrier(t *testing.T) {
+	cfg := threeNodes()
+	cfg.HasPrimary = true
+	inWorld(t, cfg, []config.NodeID{1, 2}, func(t *testing.T, w *world) {
+		if err := w.Return(t.Context(), 1, "it streams"); !errors.Is(err, errRefused) {
+			t.Errorf("Return of a node that does not answer = %v", err)
+		}
+		w.prober.revive(1, 2)
+		if err := w.Return(t.Context(), 1, "it streams"); err != nil {
+			t.Error(err)
+		}
+		if err := w.Attach(t.Context(), 2); err != nil {
+			t.Error(err)
+		}
+		w.diary.want(t, "change 1 to 2", "change 2 to 3")
+		if err := w.Detach(t.Context(), 2); err != nil {
+			t.Error(err)
+		}
+		if err := w.Return(t.Context(), 2, "it streams"); !errors.Is(err, ErrDismissed) {
+			t.Errorf("Return of a node that an operator detached = %v", err)
+		}
+		if err := w.Return(t.Context(), 7, "it streams"); !errors.Is(err, ErrNoSuchNode) {
+			t.Errorf("Return of no such node = %v", err)
+		}
+	})
+}
+
 func TestSuspicionsOfOneNodeShareAProbe(t *testing.T) {
 	inWorld(t, threeNodes(), nil, func(t *testing.T, w *world) {
 		before := w.prober.count(1)

@@ -73,6 +73,9 @@ type Node struct {
 	// resume is what it becomes if it answers at start: Waiting, or Up if the
 	// status file says that it was up.
 	resume Status
+	// dismissed: an operator detached it since the start, so it does not come back
+	// by itself.
+	dismissed bool
 	// joined is the epoch with which it came into service. An older probe's
 	// verdict says nothing about it any more.
 	joined uint64

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -53,9 +54,10 @@ type loop struct {
 
 // suspicion is a session that waits to hear whether a node is dead.
 type suspicion struct {
-	node  config.NodeID
-	cause error
-	reply chan verdict // has room for the one answer
+	node     config.NodeID
+	cause    error
+	shutdown bool         // the node said that it is shutting down
+	reply    chan verdict // has room for the one answer
 }
 
 type verdict struct {
@@ -146,21 +148,27 @@ func (l *loop) settle(p probed) {
 	waiting := l.waiting[p.node]
 	delete(l.waiting, p.node)
 	if p.err != nil {
-		l.condemn(p, waiting[0].cause)
+		l.condemn(p, waiting)
 	}
 	for _, s := range waiting {
 		s.reply <- verdict{l.View(), p.err == nil}
 	}
 }
 
-func (l *loop) condemn(p probed, cause error) {
-	reason := fmt.Sprintf("a session lost its connection (%v) and a probe got: %v", cause, p.err)
-	if !l.settings.Load().FailoverOnBackendError {
+func (l *loop) condemn(p probed, waiting []suspicion) {
+	reason := fmt.Sprintf("a session lost its connection (%v) and a probe got: %v", waiting[0].cause, p.err)
+	if !l.settings.Load().mayFailOver(waiting) {
 		l.complain(zap.WarnLevel, p.node, "node does not answer, failover_on_backend_error is off", zap.String(logkey.Reason, reason))
 		return
 	}
 	// No error can come back: nobody asked for this.
 	l.apply(Event{Kind: NotAnswering, Node: p.node, Reason: reason, Seen: p.seen}) //nolint:errcheck
+}
+
+// mayFailOver: what one session has heard from the node counts for all.
+func (s *settings) mayFailOver(waiting []suspicion) bool {
+	announced := slices.ContainsFunc(waiting, func(s suspicion) bool { return s.shutdown })
+	return s.FailoverOnBackendError || s.FailoverOnBackendShutdown && announced
 }
 
 // apply makes an event true, in the order that doc.go explains. Run's goroutine
@@ -177,6 +185,9 @@ func (m *Manager) apply(e Event) (*View, error) {
 	m.view.Store(next)
 	if m.onChange != nil && next.Epoch != old.Epoch {
 		m.onChange(old, next)
+	}
+	if next.Epoch != old.Epoch {
+		m.nextChange()
 	}
 	var refused error
 	for _, a := range actions {
@@ -220,9 +231,15 @@ func (m *Manager) perform(a Action, old, next *View) error {
 	case LogAddressKept:
 		m.log.Warn("another address of a node needs a restart", node(a.Node))
 	case RunFailover:
-		m.enqueue("failover_command", m.settings.Load().FailoverCommand, a.Node, old, next)
+		m.enqueue(failoverCommand, m.settings.Load().FailoverCommand, a.Node, old, next)
+	case LogPrimary:
+		m.log.Info("primary node found", node(a.Node), epoch, reason)
+	case LogNoPrimary:
+		m.log.Warn("there is no primary node any more", node(a.Node), epoch, reason)
+	case RunFollow:
+		m.enqueue(followPrimaryCommand, m.settings.Load().FollowPrimaryCommand, a.Node, old, next)
 	case RunFailback:
-		m.enqueue("failback_command", m.settings.Load().FailbackCommand, a.Node, old, next)
+		m.enqueue(failbackCommand, m.settings.Load().FailbackCommand, a.Node, old, next)
 	}
 	return nil
 }

@@ -23,7 +23,7 @@ func (m *Manager) Init(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m.view.Store(firstView(m.settings.Load().Nodes, saved, time.Now()))
+	m.view.Store(firstView(m.settings.Load().Config, saved, time.Now()))
 
 	answers := m.probeCandidates(ctx)
 	if ctx.Err() != nil {
@@ -51,15 +51,18 @@ func (m *Manager) readStatus() ([]Status, error) {
 
 // firstView is how things stand before any node was probed. If the file has no node
 // up it says nothing of use, and all nodes are taken as equals (as Pgpool-II does).
-func firstView(nodes []NodeConfig, saved []Status, now time.Time) *View {
+func firstView(cfg Config, saved []Status, now time.Time) *View {
 	usable := slices.Contains(saved, Up)
 	var first []Node
-	for _, c := range nodes {
+	for _, c := range cfg.Nodes {
 		n := newNode(c, Down, "not probed yet", now)
 		if usable {
 			remember(&n, saved)
 		}
 		first = append(first, n)
+	}
+	if cfg.HasPrimary {
+		return NewPrimaryView(0, first, -1)
 	}
 	return NewView(0, first)
 }

@@ -13,6 +13,8 @@ func transition(v *View, e Event) (*View, []Action) {
 		return startRound(v, e)
 	case Reloaded:
 		return reloaded(v, e)
+	case PrimaryFound:
+		return primaryFound(v, e)
 	}
 	n, ok := v.Node(e.Node)
 	if !ok {
@@ -27,6 +29,10 @@ func transition(v *View, e Event) (*View, []Action) {
 		return detached(v, n, e)
 	case Attached:
 		return attached(v, n, e)
+	case FalsePrimary:
+		return falsePrimary(v, n, e)
+	case Returned:
+		return returned(v, n, e)
 	case Connected:
 		return connected(v, n)
 	}
@@ -68,6 +74,7 @@ func detached(v *View, n Node, e Event) (*View, []Action) {
 	case isLast(v):
 		return v, refuse(e, ErrLastNode)
 	}
+	n.dismissed = true
 	return leave(v, n, e)
 }
 
@@ -75,7 +82,26 @@ func attached(v *View, n Node, e Event) (*View, []Action) {
 	if n.Status.Live() {
 		return v, refuse(e, ErrInService)
 	}
+	return join(v, n, e)
+}
+
+// returned: what a standby lacks PostgreSQL sends it, so where there is a primary
+// a node may come back by itself. What an operator took out stays out.
+func returned(v *View, n Node, e Event) (*View, []Action) {
+	switch {
+	case !v.hasPrimary:
+		return v, refuse(e, ErrNoPrimaryMode)
+	case n.Status.Live():
+		return v, refuse(e, ErrInService)
+	case n.dismissed:
+		return v, refuse(e, ErrDismissed)
+	}
+	return join(v, n, e)
+}
+
+func join(v *View, n Node, e Event) (*View, []Action) {
 	n = enter(v, n, Waiting, e.Reason, e.At)
+	n.dismissed = false
 	return v.with(n), []Action{
 		{Kind: SaveStatus},
 		{Kind: LogAttached, Node: n.ID, Reason: n.Reason},
@@ -90,6 +116,70 @@ func connected(v *View, n Node) (*View, []Action) {
 	}
 	n.Status = Up
 	return v.with(n), nil
+}
+
+// primaryFound makes a live node the primary. If it takes the place of one that was
+// lost, the others have to be made to follow it, and are out of service until they
+// do; a primary that is found for the first time, or that somebody else has put in
+// the place of a living one, is followed already.
+func primaryFound(v *View, e Event) (*View, []Action) {
+	switch {
+	case !v.hasPrimary:
+		return v, refuse(e, ErrNoPrimaryMode)
+	case e.Node == v.primary, e.Node < 0 && v.primary < 0:
+		return v, nil
+	case e.Node < 0:
+		return v.withPrimary(-1), []Action{{Kind: LogNoPrimary, Node: v.primary, Reason: e.Reason}}
+	case !v.Up(e.Node):
+		return v, refuse(e, ErrNotInService)
+	}
+	next := v.withPrimary(e.Node)
+	actions := []Action{{Kind: LogPrimary, Node: e.Node, Reason: e.Reason}}
+	if !e.Follow || v.lost < 0 || v.lost == e.Node {
+		return next, actions
+	}
+	next, follow := follow(next, e)
+	return next, append(actions, follow...)
+}
+
+// follow takes every node but the new primary out of service and has the command
+// run for each, in the order of their IDs, also for those that were out before.
+func follow(v *View, e Event) (*View, []Action) {
+	epoch := v.Epoch
+	actions := []Action{{Kind: SaveStatus}}
+	var changed []Node
+	for _, n := range v.Nodes {
+		if n.ID == e.Node {
+			continue
+		}
+		if n.Status.Live() {
+			n.Status, n.Since = Down, e.At
+			n.Reason = fmt.Sprintf("has to follow node %d, the new primary", e.Node)
+			changed = append(changed, n)
+			actions = append(actions, Action{Kind: LogDetached, Node: n.ID, Reason: n.Reason})
+		}
+		actions = append(actions, Action{Kind: RunFollow, Node: n.ID})
+	}
+	next := v.with(changed...)
+	next.Epoch = epoch // one change, one step
+	return next, actions
+}
+
+// falsePrimary: two nodes take writes, so one has what the other lacks.
+func falsePrimary(v *View, n Node, e Event) (*View, []Action) {
+	switch {
+	case !v.hasPrimary:
+		return v, refuse(e, ErrNoPrimaryMode)
+	case !n.Status.Live():
+		return v, refuse(e, ErrNotInService)
+	case n.DisallowToFailover:
+		return v, refuse(e, ErrDisallowed)
+	case n.ID == v.primary:
+		return v, refuse(e, ErrIsPrimary)
+	case isLast(v):
+		return v, refuse(e, ErrLastNode)
+	}
+	return leave(v, n, e)
 }
 
 // startRound takes every candidate that answers into service, all at once: while

@@ -12,10 +12,13 @@ import (
 	"github.com/pgchorus/pgchorus/internal/config"
 )
 
-// parseView reads "0 up, 1 down, 2 waiting" with the marks "disallow", "held" and
-// "was up". Every node joined in epoch 1, and that is the view's epoch if one is live.
+// parseView reads "0 up, 1 down, 2 waiting" with the marks "disallow", "held",
+// "dismissed" and "was up". Every node joined in epoch 1, and that is the view's epoch
+// if one is live. With "; primary 1" at the end, -1 for none, the mode has a primary,
+// and with "; lost 1" it was lost.
 func parseView(t testing.TB, text string) *View {
 	t.Helper()
+	text, roles, hasRoles := strings.Cut(text, "; ")
 	words := map[string]Status{"unused": Unused, "waiting": Waiting, "up": Up, "down": Down, "quarantine": Quarantine}
 	var nodes []Node
 	for part := range strings.SplitSeq(text, ", ") {
@@ -27,6 +30,7 @@ func parseView(t testing.TB, text string) *View {
 		marks := strings.Join(fields[2:], " ")
 		n.DisallowToFailover = strings.Contains(marks, "disallow")
 		n.held = strings.Contains(marks, "held")
+		n.dismissed = strings.Contains(marks, "dismissed")
 		if strings.Contains(marks, "was up") {
 			n.resume = Up
 		}
@@ -36,7 +40,22 @@ func parseView(t testing.TB, text string) *View {
 	if !v.served {
 		v.Epoch = 0
 	}
+	if hasRoles {
+		giveRoles(t, v, roles)
+	}
 	return v
+}
+
+func giveRoles(t testing.TB, v *View, roles string) {
+	t.Helper()
+	v.hasPrimary = true
+	into := map[string]*config.NodeID{"primary": &v.primary, "lost": &v.lost}
+	for part := range strings.SplitSeq(roles, "; ") {
+		word, number, _ := strings.Cut(part, " ")
+		if _, err := fmt.Sscan(number, into[word]); err != nil {
+			t.Fatalf("roles %q: %v", roles, err)
+		}
+	}
 }
 
 // text is the reverse, with the epoch and without the marks.
@@ -45,7 +64,14 @@ func (v *View) text() string {
 	for _, n := range v.Nodes {
 		parts = append(parts, fmt.Sprintf("%d %s", n.ID, n.Status))
 	}
-	return fmt.Sprintf("%s @%d", strings.Join(parts, ", "), v.Epoch)
+	text := strings.Join(parts, ", ")
+	if v.hasPrimary {
+		text += fmt.Sprintf("; primary %d", v.primary)
+	}
+	if v.lost >= 0 {
+		text += fmt.Sprintf("; lost %d", v.lost)
+	}
+	return fmt.Sprintf("%s @%d", text, v.Epoch)
 }
 
 func actionsText(actions []Action) string {
@@ -53,10 +79,12 @@ func actionsText(actions []Action) string {
 		SaveStatus: "save", LogAttached: "log attached", LogDetached: "log detached", LogLost: "log lost",
 		LogDownAtStart: "log down", LogKept: "log kept", LogNoneAnswers: "log none", LogAddressKept: "log address",
 		RunFailover: "failover", RunFailback: "failback", Refuse: "refuse",
+		LogPrimary: "log primary", LogNoPrimary: "log no primary", RunFollow: "follow",
 	}
 	why := map[error]string{
 		ErrLastNode: "last", ErrDisallowed: "disallowed", ErrNoSuchNode: "unknown",
 		ErrInService: "in service", ErrNotInService: "not in service",
+		ErrNoPrimaryMode: "no such mode", ErrIsPrimary: "is the primary", ErrDismissed: "dismissed",
 	}
 	parts := make([]string, 0, len(actions))
 	for _, a := range actions {
@@ -130,6 +158,31 @@ func TestTransition(t *testing.T) {
 		{"start, only a node that was down answers", "0 down was up, 1 down held", Event{Kind: StartRound, Answers: answers(dead, nil)}, "0 down, 1 down @0", "log none"},
 		{"a start round that comes late", "0 up, 1 down", Event{Kind: StartRound, Answers: answers(nil, nil)}, "0 up, 1 down @1", ""},
 
+		{"the primary does not answer", "0 up, 1 up; primary 0", Event{Kind: NotAnswering, Node: 0, Seen: 1}, "0 down, 1 up; primary -1; lost 0 @2", "save, log lost 0, failover 0"},
+		{"a standby does not answer", "0 up, 1 up; primary 0", Event{Kind: NotAnswering, Node: 1, Seen: 1}, "0 up, 1 down; primary 0 @2", "save, log lost 1, failover 1"},
+		{"the primary is the last node and does not answer", "0 up, 1 down; primary 0", Event{Kind: NotAnswering, Node: 0, Seen: 1}, "0 up, 1 down; primary 0 @1", "log kept 0: last"},
+		{"detach of the primary", "0 up, 1 up; primary 1", Event{Kind: Detached, Node: 1}, "0 up, 1 down; primary -1; lost 1 @2", "save, log detached 1, failover 1"},
+		{"another node is lost before there is a primary", "0 down, 1 up, 2 up; primary -1; lost 0", Event{Kind: NotAnswering, Node: 2, Seen: 1}, "0 down, 1 up, 2 down; primary -1; lost 0 @2", "save, log lost 2, failover 2"},
+		{"the first primary", "0 up, 1 up; primary -1", Event{Kind: PrimaryFound, Node: 1, Follow: true}, "0 up, 1 up; primary 1 @2", "log primary 1"},
+		{"the same primary again", "0 up, 1 up; primary 1", Event{Kind: PrimaryFound, Node: 1, Follow: true}, "0 up, 1 up; primary 1 @1", ""},
+		{"a new primary", "0 down, 1 up, 2 up; primary -1; lost 0", Event{Kind: PrimaryFound, Node: 1}, "0 down, 1 up, 2 up; primary 1 @2", "log primary 1"},
+		{"a new primary that the others are made to follow", "0 down, 1 up, 2 up; primary -1; lost 0", Event{Kind: PrimaryFound, Node: 1, Follow: true}, "0 down, 1 up, 2 down; primary 1 @2", "log primary 1, save, follow 0, log detached 2, follow 2"},
+		{"the lost primary is found again", "0 up, 1 up; primary -1; lost 0", Event{Kind: PrimaryFound, Node: 0, Follow: true}, "0 up, 1 up; primary 0 @2", "log primary 0"},
+		{"somebody else has made another primary", "0 up, 1 up; primary 0", Event{Kind: PrimaryFound, Node: 1, Follow: true}, "0 up, 1 up; primary 1 @2", "log primary 1"},
+		{"no primary any more", "0 up, 1 up; primary 0", Event{Kind: PrimaryFound, Node: -1}, "0 up, 1 up; primary -1 @2", "log no primary 0"},
+		{"still no primary", "0 up, 1 up; primary -1", Event{Kind: PrimaryFound, Node: -1}, "0 up, 1 up; primary -1 @1", ""},
+		{"a primary that is out of service", "0 up, 1 down; primary 0", Event{Kind: PrimaryFound, Node: 1}, "0 up, 1 down; primary 0 @1", "refuse 1: not in service"},
+		{"a primary in a mode without", "0 up, 1 up", Event{Kind: PrimaryFound, Node: 1}, "0 up, 1 up @1", "refuse 1: no such mode"},
+		{"a false primary", "0 up, 1 up; primary 0", Event{Kind: FalsePrimary, Node: 1}, "0 up, 1 down; primary 0 @2", "save, log lost 1, failover 1"},
+		{"the primary is no false one", "0 up, 1 up; primary 1", Event{Kind: FalsePrimary, Node: 1}, "0 up, 1 up; primary 1 @1", "refuse 1: is the primary"},
+		{"a false primary that must not fail over", "0 up, 1 up disallow; primary 0", Event{Kind: FalsePrimary, Node: 1}, "0 up, 1 up; primary 0 @1", "refuse 1: disallowed"},
+		{"a false primary in a mode without", "0 up, 1 up", Event{Kind: FalsePrimary, Node: 1}, "0 up, 1 up @1", "refuse 1: no such mode"},
+		{"a standby returns", "0 up, 1 down; primary 0", Event{Kind: Returned, Node: 1}, "0 up, 1 waiting; primary 0 @2", "save, log attached 1, failback 1"},
+		{"a standby returns that the status file held", "0 up, 1 down held; primary 0", Event{Kind: Returned, Node: 1}, "0 up, 1 waiting; primary 0 @2", "save, log attached 1, failback 1"},
+		{"a standby that an operator detached", "0 up, 1 down dismissed; primary 0", Event{Kind: Returned, Node: 1}, "0 up, 1 down; primary 0 @1", "refuse 1: dismissed"},
+		{"a standby returns that is there", "0 up, 1 up; primary 0", Event{Kind: Returned, Node: 1}, "0 up, 1 up; primary 0 @1", "refuse 1: in service"},
+		{"a node returns in a mode without", "0 up, 1 down", Event{Kind: Returned, Node: 1}, "0 up, 1 down @1", "refuse 1: no such mode"},
+
 		{"reload with a new node", "0 up", Event{Kind: Reloaded, Nodes: []NodeConfig{{ID: 0}, {ID: 1}}}, "0 up, 1 unused @1", ""},
 		{"reload with another address", "0 up, 1 up", Event{Kind: Reloaded, Nodes: []NodeConfig{{ID: 0}, {ID: 1, Host: "b"}}}, "0 up, 1 up @1", "log address 1"},
 		{"reload without a node", "0 up, 1 up", Event{Kind: Reloaded, Nodes: []NodeConfig{{ID: 0}}}, "0 up, 1 up @1", ""},
@@ -166,6 +219,18 @@ func TestTransitionKeepsTimeAndReasonOfAChange(t *testing.T) {
 	}
 }
 
+func TestOperatorBringsBackWhatAnOperatorDetached(t *testing.T) {
+	v, _ := transition(parseView(t, "0 up, 1 up; primary 0"), Event{Kind: Detached, Node: 1})
+	if same, _ := transition(v, Event{Kind: Returned, Node: 1}); same != v {
+		t.Errorf("it came back by itself: %q", same.text())
+	}
+	v, _ = transition(v, Event{Kind: Attached, Node: 1})
+	v, _ = transition(v, Event{Kind: NotAnswering, Node: 1, Seen: v.Epoch})
+	if v, _ = transition(v, Event{Kind: Returned, Node: 1}); !v.Up(1) {
+		t.Errorf("it does not come back by itself after an operator has attached it: %q", v.text())
+	}
+}
+
 func TestReloadTakesOverWeightAndFlag(t *testing.T) {
 	v, _ := transition(parseView(t, "0 up"), Event{Kind: Reloaded, Nodes: []NodeConfig{{ID: 0, Weight: 3, DisallowToFailover: true}}})
 	if n, _ := v.Node(0); n.Weight != 3 || !n.DisallowToFailover {
@@ -181,11 +246,36 @@ func TestNodeAddedByReloadDoesNotComeUpByItself(t *testing.T) {
 	}
 }
 
+// TestPrimaryIsAlwaysLive plays any events in a mode with a primary.
+func TestPrimaryIsAlwaysLive(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		v := firstView(Config{HasPrimary: true, Nodes: []NodeConfig{{ID: 0}, {ID: 1}, {ID: 2}}}, nil, time.Time{})
+		v, _ = transition(v, Event{Kind: StartRound, Answers: map[config.NodeID]error{0: nil, 1: nil, 2: errors.New("dead")}})
+		for range rapid.IntRange(1, 40).Draw(t, "events") {
+			e := Event{
+				Kind:   EventKind(rapid.IntRange(int(StartRound), int(Returned)).Draw(t, "kind")),
+				Node:   config.NodeID(rapid.IntRange(-1, 3).Draw(t, "node")),
+				Seen:   rapid.Uint64Range(0, v.Epoch).Draw(t, "seen"),
+				Follow: rapid.Bool().Draw(t, "follow"),
+			}
+			next, _ := transition(v, e)
+			main, ok := next.Main()
+			if len(next.Live()) == 0 || ok != (main >= 0) || ok && (!next.Up(main) || next.Role(main) != "primary") || !next.HasPrimary() {
+				t.Fatalf("%+v: %q to %q", e, v.text(), next.text())
+			}
+			if changed := v.live != next.live || v.primary != next.primary; changed != (next.Epoch == v.Epoch+1) || next.Epoch > v.Epoch+1 {
+				t.Fatalf("%+v: %q to %q", e, v.text(), next.text())
+			}
+			v = next
+		}
+	})
+}
+
 // TestTransitionNeverLosesTheLastNode plays any events and checks what must hold
 // after each.
 func TestTransitionNeverLosesTheLastNode(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		v := firstView([]NodeConfig{{ID: 0}, {ID: 1, DisallowToFailover: true}, {ID: 2}}, nil, time.Time{})
+		v := firstView(Config{Nodes: []NodeConfig{{ID: 0}, {ID: 1, DisallowToFailover: true}, {ID: 2}}}, nil, time.Time{})
 		v, _ = transition(v, Event{Kind: StartRound, Answers: map[config.NodeID]error{0: nil, 1: nil, 2: errors.New("dead")}})
 		for range rapid.IntRange(1, 40).Draw(t, "events") {
 			e := Event{

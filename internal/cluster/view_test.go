@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/pgchorus/pgchorus/internal/config"
@@ -51,6 +52,28 @@ func TestViewFindsNodesByIDAlsoWithGaps(t *testing.T) {
 	for _, id := range []config.NodeID{-1, 1, 2, 6, 128} {
 		if n, ok := v.Node(id); ok {
 			t.Errorf("Node(%d) = %+v, want none", id, n)
+		}
+	}
+}
+
+func TestRoles(t *testing.T) {
+	nodes := []Node{{ID: 0, Status: Up}, {ID: 1, Status: Waiting}, {ID: 2, Status: Down}}
+	tests := []struct {
+		name  string
+		view  *View
+		main  config.NodeID
+		roles string
+	}{
+		{"no primary in this mode", NewView(1, nodes), 0, "main replica replica"},
+		{"the primary is not the lowest", NewPrimaryView(1, nodes, 1), 1, "standby primary standby"},
+		{"the primary is not known", NewPrimaryView(1, nodes, -1), -1, "standby standby standby"},
+		{"the primary is not live", NewPrimaryView(1, nodes, 2), -1, "standby standby standby"},
+	}
+	for _, tt := range tests {
+		main, ok := tt.view.Main()
+		roles := strings.Join([]string{tt.view.Role(0), tt.view.Role(1), tt.view.Role(2)}, " ")
+		if main != tt.main || ok != (main >= 0) || roles != tt.roles {
+			t.Errorf("%s: main %d, %t, roles %s", tt.name, main, ok, roles)
 		}
 	}
 }

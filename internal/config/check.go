@@ -34,10 +34,37 @@ func reportMeaning(w io.Writer, c *Config) {
 		fmt.Fprintf(w, " (%d of them reserved: refused, not queued)", l.ReservedConnections)
 	}
 	fmt.Fprintf(w, ", %d kept connections to each node\n", l.NumInitChildren*c.Pool.MaxPool)
+	fmt.Fprintf(w, "  writes: %s\n", c.writesText())
 	fmt.Fprintf(w, "  reads: %s\n", c.readsText())
 }
 
+func (c *Config) writesText() string {
+	switch {
+	case c.ClusteringMode.Replicates():
+		return "run on all nodes"
+	case !c.ClusteringMode.HasPrimary():
+		return "sent to the main node"
+	}
+	for _, b := range c.Backends {
+		if b.Flag.AlwaysPrimary {
+			return fmt.Sprintf("sent to node %d (ALWAYS_PRIMARY)", b.ID)
+		}
+	}
+	return "sent to the primary, which the nodes are asked for"
+}
+
+// firstNode is what the node is called that takes what is not balanced.
+func (c *Config) firstNode() string {
+	if c.ClusteringMode.HasPrimary() {
+		return "primary"
+	}
+	return "main node"
+}
+
 func (c *Config) shareText(id NodeID) string {
+	if c.ClusteringMode == Raw {
+		return "no balanced reads"
+	}
 	return fmt.Sprintf("%.0f%% of balanced reads", c.share(id)*100)
 }
 
@@ -62,10 +89,12 @@ func (l Listen) places() []string {
 
 func (c *Config) readsText() string {
 	switch {
+	case c.ClusteringMode == Raw:
+		return "sent to the main node"
 	case c.ClusteringMode.Replicates() && c.Replication.ReplicateSelect:
 		return "sent to all nodes (replicate_select)"
 	case !c.LoadBalance.LoadBalanceMode:
-		return "sent to the main node (load_balance_mode is off)"
+		return "sent to the " + c.firstNode() + " (load_balance_mode is off)"
 	case c.LoadBalance.StatementLevelLoadBalance:
 		return "balanced, node chosen by statement"
 	}
@@ -122,8 +151,8 @@ func clusterDangers(c *Config) []string {
 			list = append(list, fmt.Sprintf("backend_flag%d = DISALLOW_TO_FAILOVER: node %d is never detached; while it is dead every write fails", b.ID, b.ID))
 		}
 	}
-	if c.LoadBalance.LoadBalanceMode && c.totalWeight() == 0 && len(c.Backends) > 0 {
-		list = append(list, "every backend_weight is 0: all reads go to the main node")
+	if c.LoadBalance.LoadBalanceMode && c.ClusteringMode != Raw && c.totalWeight() == 0 {
+		list = append(list, "every backend_weight is 0: all reads go to the "+c.firstNode())
 	}
 	if c.Replication.ReplicationSafety == SafetyCompat {
 		list = append(list, "replication_safety = compat: what Pgpool-II lets diverge is found, not prevented")
@@ -151,27 +180,31 @@ func (c *Config) totalWeight() (sum float64) {
 	return sum
 }
 
-// working are the clustering modes that are built.
-var working = map[ClusteringMode]bool{NativeReplication: true, Raw: true}
-
 // WithoutEffect lists what the file sets to something else than the default and
-// that changes nothing yet, with the reason.
+// that changes nothing, or nothing in this clustering mode, with the reason.
 func WithoutEffect(c *Config) []string {
 	var list []string
-	if !working[c.ClusteringMode] {
-		list = append(list, fmt.Sprintf("backend_clustering_mode = %s: not built yet; native_replication and raw are", c.ClusteringMode))
-	}
 	if slices.Contains(c.Log.LogDestination, "syslog") {
-		list = append(list, "log_destination = syslog: "+noSyslog)
+		v := c.lookup(key{"log_destination", noIndex})
+		list = append(list, place(v.file, v.line)+"log_destination = syslog: "+noSyslog)
 	}
 	for _, k := range sortedKeys(c.values) {
 		p, v := byName[k.name], c.values[k]
-		if p.NoEffect == "" || p.Name == replicationMode || same(v, convertDefault(p)) {
+		reason := p.withoutEffect(c.ClusteringMode)
+		if reason == "" || p.Name == replicationMode || same(v, convertDefault(p)) {
 			continue
 		}
-		list = append(list, fmt.Sprintf("%s = %s: %s", k, p.showText(v, k.index), p.NoEffect))
+		list = append(list, fmt.Sprintf("%s%s = %s: %s", place(v.file, v.line), k, p.showText(v, k.index), reason))
 	}
 	return list
+}
+
+// withoutEffect says why p changes nothing in mode m; empty if it does.
+func (p *Param) withoutEffect(m ClusteringMode) string {
+	if p.NoEffect == "" && !p.Scope.Covers(m) {
+		return fmt.Sprintf("has an effect in %s only", p.Scope)
+	}
+	return p.NoEffect
 }
 
 func warningTexts(warnings []Warning) []string {

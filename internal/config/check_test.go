@@ -51,6 +51,32 @@ func TestReport(t *testing.T) {
 	}
 }
 
+// TestFilesOfOldReleases loads a file for each release since 3.7, with the names
+// that were current then, and compares what is said about it.
+func TestFilesOfOldReleases(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/versions/*.conf")
+	if err != nil || len(files) < 10 {
+		t.Fatalf("%d files, error %v", len(files), err)
+	}
+	for _, name := range files {
+		src, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg, warnings, err := Parse(filepath.Base(name), src, noIncludes)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		var out strings.Builder
+		if err := Report(&out, cfg, warnings); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, strings.TrimSuffix(name, ".conf")+".report", out.String())
+	}
+}
+
 func TestReportNamesTrust(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

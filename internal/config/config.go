@@ -226,7 +226,6 @@ type Replication struct {
 	ParallelDispatch      string // auto, on, off
 	AutocommitFast        bool
 	VerifyDigest          string // auto, on, off
-	ReadConsistency       string // session, strict
 	SequenceStrategy      string // auto, lease, capture, lock
 	SequenceLeaseSize     int
 	InsertLockMode        string // auto, literal
@@ -260,6 +259,10 @@ type LoadBalance struct {
 	TrackTableMutationColdStart    time.Duration // track_table_mutation_cold_start_duration
 	TrackTableMutationTableBuckets int
 	TrackTableMutationTableSize    int
+
+	// Our own parameters.
+	ReadConsistency        Consistency
+	ReadConsistencyTimeout time.Duration // a read waits that long for a standby; 0: not at all
 }
 
 // StreamingCheck says how the primary and the lag of standbys are found.

@@ -17,6 +17,23 @@ func (m ClusteringMode) Replicates() bool {
 	return m == NativeReplication || m == SnapshotIsolation
 }
 
+// HasPrimary reports whether one node takes the writes and the others follow it by
+// PostgreSQL's own replication.
+func (m ClusteringMode) HasPrimary() bool {
+	return m == StreamingReplication || m == LogicalReplication
+}
+
+// Consistency is read_consistency: what a read on another node than the primary
+// must have seen.
+type Consistency string
+
+// The consistencies.
+const (
+	ConsistencyEventual Consistency = "eventual" // whatever the node has
+	ConsistencySession  Consistency = "session"  // what the session itself has written
+	ConsistencyStrict   Consistency = "strict"   // every commit that was acknowledged before the read
+)
+
 // WriteRule is disable_load_balance_on_write: where reads go after a write.
 type WriteRule string
 

@@ -20,7 +20,8 @@ type Param struct {
 	Ours        bool // not one of Pgpool-II's
 	Description string
 	Example     string // stands in the sample file where the default is "not set"
-	NoEffect    string // why it has no effect yet; empty when it works
+	Scope       Scope  // the clustering modes in which it has an effect
+	NoEffect    string // why it has no effect; empty when it works
 	AliasOf     string // the name that replaced this one
 
 	grammar grammar                    // for values that are more than their Type says
@@ -73,6 +74,35 @@ const (
 	Heartbeats
 )
 
+// Scope says in which clustering modes a parameter has an effect.
+type Scope int
+
+// The scopes.
+const (
+	EveryMode     Scope = iota
+	Replicating         // native_replication and snapshot_isolation
+	WithPrimary         // streaming_replication and logical_replication
+	StreamingOnly       // streaming_replication
+)
+
+// Covers reports whether m is one of the modes.
+func (s Scope) Covers(m ClusteringMode) bool {
+	switch s {
+	case Replicating:
+		return m.Replicates()
+	case WithPrimary:
+		return m.HasPrimary()
+	case StreamingOnly:
+		return m == StreamingReplication
+	}
+	return true
+}
+
+var scopeNames = [...]string{"every clustering mode", "native_replication and snapshot_isolation",
+	"streaming_replication and logical_replication", "streaming_replication"}
+
+func (s Scope) String() string { return scopeNames[s] }
+
 // limit is the number of entries that an index may have (Pgpool-II's
 // MAX_NUM_BACKENDS, MAX_WATCHDOG_NUM and WD_MAX_IF_NUM).
 func (x Index) limit() int {
@@ -83,14 +113,16 @@ func (x Index) limit() int {
 	return MaxNodes
 }
 
-// Why a parameter has no effect yet.
+// Why a parameter has no effect, or none yet.
 const (
 	notYet        = "not built yet"
 	parserKnows   = "the real parser finds the statement wherever it begins"
 	noPassword    = "a server that asks for a password is alive: none is needed"
 	noPCP         = "PCP over TCP is not served yet"
 	noWatchdog    = "agreement between several proxies is not built yet"
-	noStreaming   = "streaming replication mode is not built yet"
+	noLobjLock    = "no lock is needed: lo_creat gives the main node's number on every node"
+	noBuckets     = "the table is a Go map; it has no buckets to set"
+	noTarget      = "a fact is asked once for all sessions, so there is no load to move"
 	noCache       = "the query cache is not built yet"
 	noSyslog      = "the log goes to stderr only"
 	noCollector   = "the log goes to stderr only; let the service manager keep it"
@@ -99,6 +131,12 @@ const (
 	noCipherOrder = "Go's TLS chooses the order of ciphers itself"
 	noDHE         = "Go's TLS has no DHE, only ECDHE"
 )
+
+// NotYet reports whether p is to get an effect; without one for good are parameters
+// of what is not needed here.
+func (p Param) NotYet() bool {
+	return slices.Contains([]string{notYet, noPCP, noWatchdog, noCache, noSyslog}, p.NoEffect)
+}
 
 // section is one topic of the table, under its heading in the sample file.
 type section struct {

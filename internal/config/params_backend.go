@@ -13,7 +13,7 @@ func backendParams() []Param {
 			Description: "Data directory of the node, handed to scripts.", at: func(c *Config, i int) any { return &c.node(i).DataDirectory }},
 		{Name: "backend_flag", Type: String, Default: "ALLOW_TO_FAILOVER", Context: OnReload, Index: Nodes, grammar: parseFlag,
 			Description: "Flags of the node, separated by |.", at: func(c *Config, i int) any { return &c.node(i).Flag }},
-		{Name: "backend_application_name", Type: String, Default: "", Context: OnReload, Index: Nodes,
-			Description: "application_name of the node's WAL receiver.", NoEffect: notYet, at: func(c *Config, i int) any { return &c.node(i).ApplicationName }},
+		{Name: "backend_application_name", Type: String, Default: "", Context: OnReload, Index: Nodes, Scope: WithPrimary,
+			Description: "application_name of the node's WAL receiver.", at: func(c *Config, i int) any { return &c.node(i).ApplicationName }},
 	}
 }

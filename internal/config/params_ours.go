@@ -4,12 +4,22 @@ import "math"
 
 // ourParams is the part of the table that Pgpool-II does not have.
 func ourParams() []Param {
-	params := append(authQueryParams(), safetyParams()...)
+	params := append(authQueryParams(), consistencyParams()...)
+	params = append(params, safetyParams()...)
 	params = append(params, writeParams()...)
 	for i := range params {
 		params[i].Ours = true
 	}
 	return params
+}
+
+func consistencyParams() []Param {
+	return []Param{
+		{Name: "read_consistency", Type: Enum, Default: "session", Words: []string{"eventual", "session", "strict"}, Context: OnReload, Scope: WithPrimary,
+			Description: "What a standby must have replayed for a read: nothing, own writes, all.", at: func(c *Config, _ int) any { return &c.LoadBalance.ReadConsistency }},
+		{Name: "read_consistency_timeout", Type: Duration, Unit: Millisecond, Default: "10", Max: 60000, Context: OnReload, Scope: WithPrimary,
+			Description: "How long a read waits for that before it goes to the primary.", at: func(c *Config, _ int) any { return &c.LoadBalance.ReadConsistencyTimeout }},
+	}
 }
 
 func authQueryParams() []Param {
@@ -63,8 +73,6 @@ func writeParams() []Param {
 			Description: "Send point writes to all nodes at once.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.Replication.ParallelDispatch }},
 		{Name: "autocommit_fast", Type: Bool, Default: "off", Context: OnReload,
 			Description: "Send point writes outside transactions as they are.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.Replication.AutocommitFast }},
-		{Name: "read_consistency", Type: Enum, Default: "session", Words: []string{"session", "strict"}, Context: OnReload,
-			Description: "What a read must have seen: its session's writes, or all.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.Replication.ReadConsistency }},
 		{Name: "sequence_strategy", Type: Enum, Default: "auto", Words: []string{"auto", "lease", "capture", "lock"}, Context: OnReload,
 			Description: "How sequence values are kept equal.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.Replication.SequenceStrategy }},
 		{Name: "sequence_lease_size", Type: Int, Default: "32", Min: 1, Max: math.MaxInt32, Context: OnReload,

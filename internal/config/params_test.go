@@ -94,6 +94,47 @@ func plainDefault(text string) string {
 	return strings.Trim(strings.TrimSuffix(text, " (unset)"), "'")
 }
 
+// TestDocumentedDefaultsAreTheDefaults loads a file that sets everything to what
+// Pgpool-II documents as its default. It must mean the same as a file that leaves
+// all of it out.
+func TestDocumentedDefaultsAreTheDefaults(t *testing.T) {
+	t.Parallel()
+	var lines []string
+	for _, row := range documented(t) {
+		p := byName[row[0]]
+		switch {
+		case p == nil || p.AliasOf != "" || p.Name == replicationMode || p.Name == "backend_hostname" || p.Name == "backend_port":
+			continue
+		case p.Default == "0" && p.Min > 0: // a port that is not set
+			continue
+		}
+		name := p.Name
+		if p.Index != NoIndex && !p.IndexFree {
+			name += "0"
+		}
+		lines = append(lines, name+" = '"+plainDefault(row[3])+"'")
+	}
+	const node = "\nbackend_hostname0 = 'a' backend_port0 = 5432"
+	all, _, err := Parse("pgpool.conf", []byte(strings.Join(lines, "\n")+node), noIncludes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	none, _, err := Parse("pgpool.conf", []byte("hostname0 = 'localhost' heartbeat_hostname0 = ''"+node), noIncludes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(lines) < 180 || len(WithoutEffect(all)) > 0 {
+		t.Errorf("%d lines, without effect %q", len(lines), WithoutEffect(all))
+	}
+	for _, change := range changes(none, all) {
+		t.Errorf("%s is %q by default, %q is documented", change.Name, change.Old, change.New)
+	}
+	all.values, none.values, all.warnings, none.warnings = nil, nil, nil, nil
+	if !reflect.DeepEqual(all, none) {
+		t.Errorf("fields differ:\n%+v\n%+v", all, none)
+	}
+}
+
 func TestDefaultsReachTheirFields(t *testing.T) {
 	t.Parallel()
 	cfg := mustParse(t, "heartbeat_port1 = 9694\nwd_port1 = 9000")

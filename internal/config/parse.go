@@ -37,6 +37,7 @@ func Load(path string) (*Config, []Warning, error) {
 func Parse(name string, src []byte, open func(path string) ([]byte, error)) (*Config, []Warning, error) {
 	p := newParser(open)
 	p.file(name, src, 0)
+	p.settleClusteringMode()
 	cfg := p.finish(name)
 	if len(p.problems) > 0 {
 		return nil, p.warnings, p.problems
@@ -62,7 +63,7 @@ func readFile(path string) ([]byte, error) {
 type parser struct {
 	open     func(path string) ([]byte, error)
 	values   valueSet
-	old      map[string]value // master_slave_mode and relatives, which become a clustering mode
+	old      map[string]value // the switches that become a clustering mode
 	files    int
 	problems Problems
 	warnings []Warning
@@ -74,12 +75,15 @@ func newParser(open func(path string) ([]byte, error)) *parser {
 
 // finish makes a Config of what was read and checks it as a whole.
 func (p *parser) finish(name string) *Config {
-	p.settleClusteringMode()
 	p.warnAboutRounding()
 	cfg := build(name, p.values)
 	p.warnAboutLostNodes(cfg)
-	for _, problem := range validate(cfg) {
+	problems, warnings := validate(cfg)
+	for _, problem := range problems {
 		p.refuse(problem)
+	}
+	for _, w := range warnings {
+		p.warn(w.File, w.Line, w.Name, w.Text)
 	}
 	cfg.warnings = p.warnings
 	return cfg
@@ -150,7 +154,7 @@ func (p *parser) set(file string, set setting) {
 	}
 	v.file, v.line = file, set.line
 	if before, twice := p.values[k]; twice {
-		p.warn(file, set.line, k.String(), fmt.Sprintf("given twice; this replaces %s", strings.TrimSuffix(place(before.file, before.line), ": ")))
+		p.warn(file, set.line, k.String(), "given twice; this replaces "+at(before))
 	}
 	p.values[k] = v
 }

@@ -101,7 +101,6 @@ func TestRefusedLines(t *testing.T) {
 		{"text behind a float", "backend_weight0 = '1 x'", `pgpool.conf:1: backend_weight0 = "1 x": expected a number from 0 to 100000000`},
 		{"float out of range", "track_table_mutation_ttl_factor = 0.5", `pgpool.conf:1: track_table_mutation_ttl_factor = "0.5": outside the valid range 1 to 100`},
 		{"word of no enum", "memqcache_method = redis", `pgpool.conf:1: memqcache_method = "redis": expected one of shmem, memcached`},
-		{"mode that is gone", "backend_clustering_mode = slony", `pgpool.conf:1: backend_clustering_mode = "slony": expected one of streaming_replication, native_replication, logical_replication, raw, snapshot_isolation`},
 		{"path without quotes", "work_dir = /tmp", `pgpool.conf:1: work_dir = "/tmp": the value needs single quotes`},
 		{"address without quotes", "hostname0 = 192.168.1.1", `pgpool.conf:1: hostname0 = "192.168.1.1": the value needs single quotes`},
 		{"unit behind a blank", "child_life_time = 5 min", "pgpool.conf:1: min: expected a value"},
@@ -370,6 +369,16 @@ func TestValuesHaveToAgree(t *testing.T) {
 	}{
 		{"two nodes at one address", "backend_port2 = 5432 backend_hostname2 = '10.0.0.1'",
 			`pgpool.conf:1: backend_port2 = "5432": node 2 is at the same host and port as node 0`},
+		{"node without a port", "backend_hostname2 = '10.0.0.3'",
+			`pgpool.conf:1: backend_hostname2 = "10.0.0.3": node 2 has no port; set backend_port2, or remove the node's lines`},
+		{"node that is the proxy", "backend_port2 = 9999 backend_hostname2 = '127.0.0.1'",
+			`pgpool.conf:1: backend_port2 = "9999": node 2 is where frontends connect to: the proxy would talk to itself; change port or this`},
+		{"node that is the proxy's socket", "backend_port2 = 9999 backend_hostname2 = '/tmp/'",
+			`pgpool.conf:1: backend_port2 = "9999": node 2 is where frontends connect to: the proxy would talk to itself; change port or this`},
+		{"redirect to a node that does not exist", "user_redirect_preference_list = 'a:1,b:2'",
+			`pgpool.conf:1: user_redirect_preference_list = "a:1,b:2": node 2 does not exist; the nodes are 0, 1`},
+		{"memcached nowhere", "memory_cache_enabled = on memqcache_method = memcached memqcache_memcached_host = ''",
+			"pgpool.conf:1: memqcache_memcached_host: is empty, but memqcache_method is memcached; name its host, or a socket by its path"},
 		{"nowhere to connect to", "listen_addresses = '' unix_socket_directories = ''",
 			"pgpool.conf:1: listen_addresses: both this and unix_socket_directories are empty, so no frontend could connect"},
 		{"all connections reserved", "num_init_children = 5 reserved_connections = 5",
@@ -398,6 +407,63 @@ func TestValuesHaveToAgree(t *testing.T) {
 				t.Errorf("got  %q\nwant %q", got, tt.want)
 			}
 		})
+	}
+}
+
+// TestOddCombinationsAreWarnedOf has the mode in front, since twoNodes' is native.
+func TestOddCombinationsAreWarnedOf(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, mode, lines string
+		want              []string
+	}{
+		{"both function lists", "native_replication", "write_function_list = 'f'\nread_only_function_list = 'g'",
+			[]string{"pgpool.conf:1: write_function_list: is not asked, since read_only_function_list is given, too; keep one of them"}},
+		{"primary where there is none", "native_replication", "backend_flag0 = ALWAYS_PRIMARY",
+			[]string{"pgpool.conf:1: backend_flag0: ALWAYS_PRIMARY has an effect in streaming_replication and logical_replication only"}},
+		{"no role to find the primary", "streaming_replication", "",
+			[]string{"pgpool.conf: sr_check_user: is empty: without a role that may log in to the nodes no primary is found, and writes wait for one; name a role with pg_monitor"}},
+		{"no role to find the publisher", "logical_replication", "\nsr_check_user = ''",
+			[]string{"pgpool.conf:2: sr_check_user: is empty: without a role that may log in to the nodes no primary is found, and writes wait for one; name a role with pg_monitor"}},
+		{"a role is not needed for a fixed primary", "streaming_replication", "backend_flag1 = ALWAYS_PRIMARY", nil},
+		{"lag that is not measured", "streaming_replication", "sr_check_user = u\nsr_check_period = 0\ndelay_threshold = 1000",
+			[]string{"pgpool.conf:3: delay_threshold: changes nothing, since no lag is measured with sr_check_period = 0; set sr_check_period"}},
+		{"lag that a command measures", "streaming_replication", "sr_check_user = u\nsr_check_period = 0\ndelay_threshold_by_time = 1s replication_delay_source_cmd = 'x'", nil},
+		{"failback of an unknown standby", "streaming_replication", "sr_check_user = u\nauto_failback = on\nbackend_application_name0 = a",
+			[]string{"pgpool.conf:2: auto_failback: does not know node 1 among the standbys that stream; set backend_application_name1"}},
+		{"two thresholds", "streaming_replication", "sr_check_user = u\ndelay_threshold = 1000 delay_threshold_by_time = 1s",
+			[]string{"pgpool.conf:2: delay_threshold: is not asked, since delay_threshold_by_time is given, too"}},
+		{"nothing to prefer", "streaming_replication", "sr_check_user = u\nprefer_lower_delay_standby = on",
+			[]string{"pgpool.conf:2: prefer_lower_delay_standby: changes nothing without delay_threshold_by_time or delay_threshold"}},
+		{"times against bytes", "streaming_replication", "sr_check_user = u\ndelay_threshold = 1000\nreplication_delay_source_cmd = 'x'",
+			[]string{"pgpool.conf:3: replication_delay_source_cmd: gives times, which delay_threshold does not compare; set delay_threshold_by_time"}},
+		{"adaptive without lag", "native_replication", "disable_load_balance_on_write = dml_adaptive",
+			[]string{"pgpool.conf:1: disable_load_balance_on_write: dml_adaptive is off in native_replication, whose nodes all have the write"}},
+		{"relationships of nothing", "streaming_replication", "sr_check_user = u\ndml_adaptive_object_relationship_list = 'a:b'",
+			[]string{"pgpool.conf:2: dml_adaptive_object_relationship_list: changes nothing, since disable_load_balance_on_write is transaction"}},
+		{"redirect of nothing", "streaming_replication", "sr_check_user = u\nload_balance_mode = off user_redirect_preference_list = 'a:primary'",
+			[]string{"pgpool.conf:2: user_redirect_preference_list: changes nothing, since load_balance_mode is off"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, warnings, err := parseOld(tt.lines + "\nbackend_clustering_mode = " + tt.mode)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := warningLines(warnings); !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("got  %q\nwant %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestTwoPrimariesAreRefused(t *testing.T) {
+	t.Parallel()
+	_, _, err := parseOld("backend_flag0 = 'ALWAYS_PRIMARY'\nbackend_flag1 = 'ALWAYS_PRIMARY'")
+	want := []string{`pgpool.conf:2: backend_flag1 = "ALWAYS_PRIMARY": node 0 is ALWAYS_PRIMARY, too; only one node may be`}
+	if got := errorLines(err); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -56,7 +56,7 @@ func (p *parser) keepWhatIsFixed(old *Config) []string {
 		if !fixed(old, k) {
 			continue
 		}
-		if !same(old.lookup(k), p.values[k]) {
+		if !same(old.lookup(k), p.values[k]) && k.name != replicationMode { // backend_clustering_mode speaks for it
 			names = append(names, k.String())
 		}
 		delete(p.values, k)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -100,5 +101,107 @@ func TestReloadReadsTheFileAgain(t *testing.T) {
 	}
 	if _, _, _, err := Reload(cfg, path); err == nil {
 		t.Error("a missing file was reloaded")
+	}
+}
+
+// otherValues are values that differ from the default, for parameters whose type
+// does not say one. Empty: the parameter is left out, with the reason.
+var otherValues = map[string]string{
+	"log_destination":                       "syslog",
+	"user_redirect_preference_list":         "a:primary",
+	"database_redirect_preference_list":     "a:primary",
+	"app_name_redirect_preference_list":     "a:primary",
+	"dml_adaptive_object_relationship_list": "a:b",
+	"function_policy":                       "time:warn",
+	"backend_clustering_mode":               "raw",
+	"backend_flag":                          "DISALLOW_TO_FAILOVER",
+	"auth_query":                            "SELECT $1",
+	"process_management_mode":               "", // other values have to agree with it
+	"reserved_connections":                  "31",
+	"backend_port":                          "5433",
+	"auth_query_user":                       "",
+	"use_watchdog":                          "", // needs other settings
+	"recovery_1st_stage_command":            "",
+	"recovery_2nd_stage_command":            "",
+}
+
+// otherValue is a value of p that is allowed and not its default.
+func otherValue(p *Param) string {
+	if text, ok := otherValues[p.Name]; ok {
+		return text
+	}
+	switch p.Type {
+	case Bool:
+		return boolText(1 - convertDefault(p).number)
+	case Enum:
+		for _, word := range p.Words[1:] {
+			if v, _ := convert(p, word); !same(v, convertDefault(p)) {
+				return word
+			}
+		}
+		return p.Words[0]
+	case Int, Duration:
+		if n := convertDefault(p).number + 1; n >= p.Min && n <= p.Max {
+			return fmt.Sprint(n)
+		}
+		return fmt.Sprint(p.Min)
+	case Float:
+		return fmt.Sprint(p.Min + 2)
+	}
+	return "x"
+}
+
+// TestEveryParameterIsReloadedAsTheTableSays changes one parameter at a time: it
+// either takes effect, or is named as one that needs a restart.
+func TestEveryParameterIsReloadedAsTheTableSays(t *testing.T) {
+	t.Parallel()
+	const nodes = twoNodes + "hostname1 = 'p' heartbeat_hostname1 = 'p' auth_query_user = 'u'\n"
+	old, _, err := Parse("pgpool.conf", []byte(nodes), noIncludes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range table {
+		p := &table[i]
+		text := otherValue(p)
+		if text == "" || p.AliasOf != "" || p.Name == replicationMode {
+			continue
+		}
+		k := key{p.Name, noIndex}
+		if p.Index != NoIndex {
+			k.index = 1
+		}
+		t.Run(p.Name, func(t *testing.T) {
+			cfg, changed, needRestart, err := reload(old, "pgpool.conf", []byte(nodes+k.String()+" = '"+text+"'"), noIncludes)
+			if err != nil {
+				t.Fatal(err)
+			}
+			restart := fixed(old, k)
+			if restart != (len(needRestart) == 1 && needRestart[0] == k.String()) || restart == (len(changed) == 1 && changed[0].Name == k.String()) {
+				t.Errorf("changed %v, restart %v, restart wanted: %v", changed, needRestart, restart)
+			}
+			if took := !same(cfg.lookup(k), old.lookup(k)); took == restart {
+				t.Errorf("value is %q, was %q", cfg.lookup(k).text, old.lookup(k).text)
+			}
+		})
+	}
+}
+
+func TestReloadRefusesImpossibleCombinations(t *testing.T) {
+	t.Parallel()
+	old := mustParse(t, "")
+	for _, lines := range []string{
+		"user_redirect_preference_list = 'a:7'",
+		"backend_hostname4 = 'x'",
+		"master_slave_mode = on", // beside twoNodes' mode
+		"backend_clustering_mode = slony",
+		"read_consistency = maybe",
+		"read_consistency_timeout = 2min",
+		"disable_load_balance_on_write = never",
+		"write_function_list = '('",
+	} {
+		cfg, changed, _, err := reload(old, "pgpool.conf", []byte(twoNodes+lines), noIncludes)
+		if err == nil || cfg != nil || changed != nil {
+			t.Errorf("%q: %v, %v", lines, changed, err)
+		}
 	}
 }

@@ -16,6 +16,7 @@ var renamed = map[string]string{
 	"follow_master_command":                       "follow_primary_command",
 	"socket_dir":                                  "unix_socket_directories",
 	"ifconfig_path":                               "if_cmd_path",
+	"load_balance_enabled":                        "load_balance_mode",
 	"enable_multiple_failover_requests_from_node": "allow_multiple_failover_requests_from_node",
 }
 
@@ -31,7 +32,6 @@ var removed = map[string]string{
 	"heartbeat_destination":      "use heartbeat_hostnameN, where N is the proxy's number",
 	"heartbeat_destination_port": "use heartbeat_portN, where N is the proxy's number",
 	"enable_query_cache":         "the query cache is switched on by memory_cache_enabled",
-	"parallel_mode":              "parallel mode is gone",
 	"pgpool2_hostname":           "parallel mode is gone",
 	"system_db_hostname":         "parallel mode is gone",
 	"system_db_port":             "parallel mode is gone",
@@ -47,26 +47,15 @@ var removed = map[string]string{
 	"allow_inet_domain_socket":   "use listen_addresses",
 	"replication_strict":         "there is nothing in its place",
 	"replication_timeout":        "there is nothing in its place",
-	"replication_enabled":        "use backend_clustering_mode",
-	"load_balance_enabled":       "use load_balance_mode",
 }
-
-// The switches that backend_clustering_mode replaced.
-const (
-	replicationMode    = "replication_mode"
-	masterSlaveMode    = "master_slave_mode"
-	masterSlaveSubMode = "master_slave_sub_mode"
-)
 
 // rename turns a setting of an older release into today's name and value, with
 // a warning. It returns no name for settings that are dealt with.
 func (p *parser) rename(file string, set setting) (name, text string) {
-	text = p.renameValue(file, set)
-	switch set.name {
-	case replicationMode, masterSlaveMode, masterSlaveSubMode:
-		p.noteOldMode(file, set)
+	if p.oldMode(file, set) {
 		return "", ""
 	}
+	text = p.renameValue(file, set)
 	if hint, ok := removed[baseOf(set.name)]; ok && removedForm(set.name) {
 		p.warn(file, set.line, set.name, "no longer used and skipped; "+hint)
 		return "", ""
@@ -104,71 +93,6 @@ func (p *parser) renameValue(file string, set setting) string {
 		return strings.ReplaceAll(set.text, "ALWAYS_MASTER", "ALWAYS_PRIMARY")
 	}
 	return set.text
-}
-
-// noteOldMode keeps one of the three old switches for settleClusteringMode.
-func (p *parser) noteOldMode(file string, set setting) {
-	v := value{text: set.text, file: file, line: set.line}
-	if set.name != masterSlaveSubMode {
-		on, err := parseBool(&Param{Type: Bool}, set.text)
-		if err != nil {
-			p.refuse(&Problem{File: file, Line: set.line, Name: set.name, Value: set.text, Text: err.Error()})
-			return
-		}
-		v.number, v.typed = on, on == 1
-	}
-	if set.name == replicationMode { // still a name that SHOW knows
-		p.values[key{set.name, noIndex}] = v
-	}
-	p.old[set.name] = v
-	p.warn(file, set.line, set.name, "old name; use backend_clustering_mode")
-}
-
-// settleClusteringMode turns the old switches into backend_clustering_mode,
-// unless the file sets that, too. Both switches off means raw, not the default.
-// replication_mode = off alone says nothing, since today's files may have it.
-func (p *parser) settleClusteringMode() {
-	k := key{"backend_clustering_mode", noIndex}
-	if _, given := p.values[k]; given || len(p.old) == 0 {
-		return
-	}
-	replication, old := p.old[replicationMode], p.old[masterSlaveMode]
-	from := cmp.Or(old, replication)
-	word, text := oldMode(replication.number == 1, old, p.old[masterSlaveSubMode].text)
-	switch {
-	case text != "":
-		p.refuse(&Problem{File: from.file, Line: from.line, Name: masterSlaveMode, Text: text})
-	case word != "":
-		v, _ := convert(byName[k.name], string(word))
-		v.file, v.line = from.file, from.line
-		p.values[k] = v
-		p.warn(v.file, v.line, k.name, "taken from the old names: "+string(word))
-	}
-	if q, given := p.values[key{"failover_when_quorum_exists", noIndex}]; given && q.number == 1 && replication.number == 1 {
-		p.refuse(&Problem{File: q.file, Line: q.line, Name: "failover_when_quorum_exists", Value: q.text,
-			Text: "not allowed in native replication mode"})
-	}
-}
-
-// oldMode gives the clustering mode, no mode, or what is wrong.
-func oldMode(replication bool, masterSlave value, sub string) (mode ClusteringMode, problem string) {
-	switch given := masterSlave.line > 0; {
-	case replication && masterSlave.number == 1:
-		return "", "replication_mode and master_slave_mode exclude each other"
-	case replication:
-		return NativeReplication, ""
-	case !given:
-		return "", ""
-	case masterSlave.number == 0:
-		return Raw, ""
-	}
-	switch strings.ToLower(sub) {
-	case "", "stream":
-		return StreamingReplication, ""
-	case "logical":
-		return LogicalReplication, ""
-	}
-	return "", "master_slave_sub_mode " + sub + " is gone; there is nothing in its place"
 }
 
 // nearest is the known name that resembles an unknown one most, or nothing.

@@ -7,49 +7,6 @@ import (
 	"testing"
 )
 
-// parseOld reads lines without twoNodes' clustering mode.
-func parseOld(lines string) (*Config, []Warning, error) {
-	nodes := strings.Replace(twoNodes, "backend_clustering_mode = native_replication", "", 1)
-	return Parse("pgpool.conf", []byte(lines+"\n"+nodes), noIncludes)
-}
-
-func TestOldModesBecomeAClusteringMode(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		name, lines, want string
-	}{
-		{"nothing", "", "streaming_replication"},
-		{"replication", "replication_mode = on master_slave_mode = off", "native_replication"},
-		{"replication alone", "replication_mode = on", "native_replication"},
-		{"streaming", "replication_mode = off master_slave_mode = on master_slave_sub_mode = 'stream'", "streaming_replication"},
-		{"streaming by default", "master_slave_mode = on", "streaming_replication"},
-		{"logical", "master_slave_mode = on master_slave_sub_mode = 'logical'", "logical_replication"},
-		{"both off", "replication_mode = off master_slave_mode = off", "raw"},
-		{"a leftover says nothing", "replication_mode = off", "streaming_replication"},
-		{"the new name wins", "replication_mode = on backend_clustering_mode = raw", "raw"},
-		{"both on", "replication_mode = on master_slave_mode = on",
-			"pgpool.conf:1: master_slave_mode: replication_mode and master_slave_mode exclude each other"},
-		{"slony", "master_slave_mode = on master_slave_sub_mode = 'slony'",
-			"pgpool.conf:1: master_slave_mode: master_slave_sub_mode slony is gone; there is nothing in its place"},
-		{"no boolean", "master_slave_mode = maybe", `pgpool.conf:1: master_slave_mode = "maybe": expected on or off`},
-		{"with quorum", "replication_mode = on failover_when_quorum_exists = on",
-			`pgpool.conf:1: failover_when_quorum_exists = "on": not allowed in native replication mode`},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			cfg, _, err := parseOld(tt.lines)
-			got := strings.Join(errorLines(err), "\n")
-			if err == nil {
-				got = string(cfg.ClusteringMode)
-			}
-			if got != tt.want {
-				t.Errorf("got %q, want %q", got, tt.want)
-			}
-		})
-	}
-}
-
 func TestOldNamesSetTheNewOnes(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ line, name, want string }{
@@ -64,6 +21,7 @@ func TestOldNamesSetTheNewOnes(t *testing.T) {
 		{"follow_master_command = 'c'", "follow_primary_command", "c"},
 		{"socket_dir = '/run'", "unix_socket_directories", "/run"},
 		{"ifconfig_path = '/usr/sbin'", "if_cmd_path", "/usr/sbin"},
+		{"load_balance_enabled = off", "load_balance_mode", "off"},
 		{"enable_multiple_failover_requests_from_node = on", "allow_multiple_failover_requests_from_node", "on"},
 	}
 	for _, tt := range tests {
@@ -90,7 +48,7 @@ func TestOldNamesSetTheNewOnes(t *testing.T) {
 
 func TestOldWordsBecomeNewOnes(t *testing.T) {
 	t.Parallel()
-	cfg, warnings, err := parse("relcache_query_target = master\nbackend_flag0 = 'DISALLOW_TO_FAILOVER|ALWAYS_MASTER'\ncheck_temp_table = on")
+	cfg, warnings, err := parseOld("relcache_query_target = master\nbackend_flag0 = 'DISALLOW_TO_FAILOVER|ALWAYS_MASTER'\ncheck_temp_table = on")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,8 +32,24 @@ const sampleHead = `# pgpool.conf of pgchorus, with every parameter at its defau
 # "pgchorus check FILE" on yours.
 `
 
-// sampleComment describes p in one line.
+// sampleComment describes p in one line, with where it has no effect.
 func (p *Param) sampleComment() string {
+	parts := []string{p.comment()}
+	if p.Scope != EveryMode {
+		parts = append(parts, "Only in "+p.Scope.String()+".")
+	}
+	switch {
+	case p.NotYet():
+		parts = append(parts, "No effect yet: "+p.NoEffect+".")
+	case p.NoEffect != "":
+		parts = append(parts, "No effect: "+p.NoEffect+".")
+	}
+	return strings.Join(parts, " ")
+}
+
+// comment is the description, with the words or the unit, and whether a new value
+// needs a restart.
+func (p *Param) comment() string {
 	parts := []string{p.Description}
 	switch {
 	case p.Type == Enum:
@@ -43,9 +59,6 @@ func (p *Param) sampleComment() string {
 	}
 	if p.Context == AtStart {
 		parts = append(parts, "Restart.")
-	}
-	if p.NoEffect != "" {
-		parts = append(parts, "No effect yet: "+p.NoEffect+".")
 	}
 	return strings.Join(parts, " ")
 }
@@ -59,6 +72,11 @@ func (p *Param) sampleSetting() string {
 	if p.Example != "" {
 		text = p.Example
 	}
+	return p.line(name, text)
+}
+
+// line is a setting as it stands in a sample, numbers in their largest unit.
+func (p *Param) line(name, text string) string {
 	switch p.Type {
 	case Int, Duration:
 		if !p.Octal {

@@ -9,22 +9,33 @@ import (
 // mask stands for a secret.
 const mask = "*****"
 
-// validate checks what values have to agree with each other.
-func validate(c *Config) []*Problem {
+// validate checks what values have to agree with each other, and gives what is
+// refused and what is odd.
+func validate(c *Config) ([]*Problem, []Warning) {
 	v := &validator{c: c}
 	v.nodes()
+	v.portless()
+	v.itself()
+	v.flags()
 	v.listen()
 	v.workers()
 	v.recovery()
 	v.watchdog()
 	v.cache()
 	v.authQuery()
-	return v.problems
+	v.redirects()
+	v.functionLists()
+	v.writeRule()
+	v.streamingCheck()
+	v.lag()
+	v.failback()
+	return v.problems, v.warnings
 }
 
 type validator struct {
 	c        *Config
 	problems []*Problem
+	warnings []Warning
 }
 
 // refuse blames the setting called name, where the files have it.
@@ -35,6 +46,16 @@ func (v *validator) refuse(name string, index int, format string, args ...any) {
 		p.File, p.Line, p.Value = set.file, set.line, masked(name, set.text)
 	}
 	v.problems = append(v.problems, p)
+}
+
+// warn speaks of the setting called name, where the files have it.
+func (v *validator) warn(name string, index int, format string, args ...any) {
+	k := key{name, index}
+	w := Warning{File: v.c.Files.ConfigFile, Name: k.String(), Text: fmt.Sprintf(format, args...)}
+	if set, ok := v.c.values[k]; ok {
+		w.File, w.Line = set.file, set.line
+	}
+	v.warnings = append(v.warnings, w)
 }
 
 func (v *validator) nodes() {
@@ -58,6 +79,37 @@ func (v *validator) nodes() {
 		}
 		seen[a] = b.ID
 	}
+}
+
+// portless refuses nodes that have a host and no port: a node that was meant is
+// not there.
+func (v *validator) portless() {
+	for _, k := range sortedKeys(v.c.values) {
+		if k.name == "backend_hostname" && !v.c.has(Nodes, k.index) {
+			v.refuse(k.name, k.index, "node %d has no port; set backend_port%d, or remove the node's lines", k.index, k.index)
+		}
+	}
+}
+
+// itself refuses a node that is the proxy.
+func (v *validator) itself() {
+	l := v.c.Listen
+	for _, b := range v.c.Backends {
+		places := l.ListenAddresses
+		host := b.Hostname
+		if dir, ok := b.SocketDir(); ok {
+			places, host = l.UnixSocketDirectories, dir
+		}
+		if b.Port == l.Port && (slices.Contains(places, host) || local(host) && slices.ContainsFunc(places, local)) {
+			v.refuse("backend_port", int(b.ID), "node %d is where frontends connect to: the proxy would talk to itself; change port or this", b.ID)
+		}
+	}
+}
+
+// local reports whether an address to listen at or to connect to means this
+// machine, whatever it is called.
+func local(host string) bool {
+	return slices.Contains([]string{"localhost", "127.0.0.1", "::1", "*"}, strings.ToLower(host))
 }
 
 func (v *validator) listen() {
@@ -127,7 +179,13 @@ func (v *validator) watchdog() {
 
 func (v *validator) cache() {
 	c := v.c.Cache
-	if !c.MemoryCacheEnabled || c.MemqcacheMethod != "shmem" {
+	switch {
+	case !c.MemoryCacheEnabled:
+		return
+	case c.MemqcacheMethod == "memcached":
+		if c.MemqcacheMemcachedHost == "" {
+			v.refuse("memqcache_memcached_host", noIndex, "is empty, but memqcache_method is memcached; name its host, or a socket by its path")
+		}
 		return
 	}
 	if c.MemqcacheMaxcache > c.MemqcacheCacheBlockSize {

@@ -18,6 +18,8 @@ const (
 	ActiveSQLTransaction Code = "25001"
 	// NoActiveSQLTransaction: allowed inside a transaction block only.
 	NoActiveSQLTransaction Code = "25P01"
+	// ReadOnlySQLTransaction: a standby, or a transaction that must not write.
+	ReadOnlySQLTransaction Code = "25006"
 	// InFailedSQLTransaction: the block is aborted and waits for its end.
 	InFailedSQLTransaction Code = "25P02"
 	// IdleSessionTimeout: client_idle_limit was reached.
@@ -30,6 +32,8 @@ const (
 	InvalidPassword Code = "28P01"
 	// InvalidTransactionTermination: COMMIT where it is not possible.
 	InvalidTransactionTermination Code = "2D000"
+	// InvalidSchemaName: no such schema.
+	InvalidSchemaName Code = "3F000"
 	// InvalidCursorName: no such portal.
 	InvalidCursorName Code = "34000"
 	// SerializationFailure: retry the transaction.
@@ -40,6 +44,12 @@ const (
 	SyntaxError Code = "42601"
 	// DuplicatePreparedStatement: the name is taken.
 	DuplicatePreparedStatement Code = "42P05"
+	// UndefinedColumn: no such column.
+	UndefinedColumn Code = "42703"
+	// UndefinedFunction: no such function.
+	UndefinedFunction Code = "42883"
+	// UndefinedTable: no such relation.
+	UndefinedTable Code = "42P01"
 	// UndefinedObject: no such parameter.
 	UndefinedObject Code = "42704"
 	// InvalidParameterValue: a setting was given a value it cannot have.

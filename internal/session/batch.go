@@ -6,6 +6,7 @@ import (
 
 	"github.com/pgchorus/pgchorus/internal/pgerr"
 	"github.com/pgchorus/pgchorus/internal/wire"
+	"github.com/pgchorus/pgchorus/lb"
 	"github.com/pgchorus/pgchorus/parser"
 )
 
@@ -148,7 +149,8 @@ func (s *Session) sync(ctx context.Context) error {
 	return s.settleAt(ctx, ok, keepTag)
 }
 
-// syncLinks sends Sync where messages were sent without one.
+// syncLinks sends Sync where messages were sent without one. What a standby says then, such
+// as that a setting has changed, the primary has said before.
 func (s *Session) syncLinks(ctx context.Context) {
 	s.work = syncWork{}
 	for _, l := range s.links {
@@ -156,9 +158,10 @@ func (s *Session) syncLinks(ctx context.Context) {
 			continue
 		}
 		l.unsynced = true
-		err := l.Start(true)
+		visible := !s.hasPrimary() || l == s.main()
+		err := l.Start(visible)
 		if err == nil {
-			_, err = l.Finish(true)
+			_, err = l.Finish(visible)
 		}
 		if err != nil {
 			s.lost(ctx, l, err)
@@ -189,10 +192,7 @@ func (s *Session) runCall(ctx context.Context, call wire.Frame) (ok bool, err er
 		return s.refused(errFailedTransaction())
 	}
 	s.work = &callWork{frame: call}
-	if where := s.route(false); !where.all {
-		return s.executeOne(ctx, where)
-	}
-	return s.executeAll(ctx, allOptions{})
+	return s.executeWrite(ctx, s.routeAnd(lb.Traits{}))
 }
 
 // step is one message of a batch with what it means.
@@ -240,7 +240,7 @@ func (s *Session) planParse(frame wire.Frame) (step, error) {
 		return step{}, malformed(err)
 	}
 	script := s.memo.Script(s.Scripts, []byte(m.Query))
-	p, err := newPrepared(m, script)
+	p, err := newPrepared(m, script, s.replicates())
 	if err != nil {
 		return step{}, err
 	}
@@ -280,7 +280,7 @@ func (s *Session) planDuplicate(frame wire.Frame, p *prepared) (step, error) {
 
 // routePrepared is where the execution of p goes.
 func (s *Session) routePrepared(p *prepared) target {
-	return s.route(s.readsOnly(p.stmt))
+	return s.route(s.traits(p.stmt, p.text))
 }
 
 func (s *Session) mainTarget() target {
@@ -311,7 +311,7 @@ func (s *Session) planBind(frame wire.Frame) (step, error) {
 		st.local = s.replyLocal(wire.KindBindComplete)
 		return st, nil
 	}
-	bound.target = s.routePrepared(p)
+	bound.target = s.routeAnd(s.traits(p.stmt, p.text))
 	st.where = bound.target
 	return st, nil
 }
@@ -368,7 +368,7 @@ func (s *Session) portalNamed(name string) (*portal, error) {
 }
 
 // cursorTarget: DECLARE has run on all nodes, and so has to what moves the cursor.
-func (s *Session) cursorTarget() target { return s.route(false) }
+func (s *Session) cursorTarget() target { return s.route(lb.Traits{}) }
 
 func (s *Session) planExecute(frame wire.Frame) (step, error) {
 	name, _, err := wire.DecodeExecute(frame.Body())

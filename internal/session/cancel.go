@@ -20,6 +20,23 @@ type running struct {
 	links []*link
 	// cancelled: a cancel was delivered to the statement that runs.
 	cancelled bool
+	// waiting ends a wait of ours, in which the statement runs nowhere; nil if there
+	// is none.
+	waiting context.CancelFunc
+}
+
+// await returns a context that a cancel ends. stop ends the wait.
+func (r *running) await(ctx context.Context) (_ context.Context, stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	r.mu.Lock()
+	r.waiting = cancel
+	r.mu.Unlock()
+	return ctx, func() {
+		r.mu.Lock()
+		r.waiting = nil
+		r.mu.Unlock()
+		cancel()
+	}
 }
 
 func (r *running) add(l *link) {
@@ -63,6 +80,10 @@ func (s *Session) Cancel(ctx context.Context) {
 	defer stop()
 	s.running.mu.Lock()
 	defer s.running.mu.Unlock()
+	if s.running.waiting != nil {
+		s.running.cancelled = true
+		s.running.waiting()
+	}
 	if len(s.running.links) == 0 {
 		return
 	}

@@ -1,8 +1,9 @@
 package session
 
 import (
+	"cmp"
 	"context"
-	"errors"
+	"slices"
 	"strings"
 
 	"go.uber.org/zap"
@@ -28,13 +29,17 @@ func (s *Session) executeAll(ctx context.Context, opt allOptions) (ok bool, err 
 		return false, err
 	}
 	if !opt.bare && s.tx.kind == txNone {
-		s.tx.open(txImplicit, plainBegin, s.settings.isolation)
+		s.openBlock(txImplicit, plainBegin, nil)
 		s.tx.inside = true
 	}
 	first := !s.tx.wrote && !opt.bare
+	s.ranOn = noNode
 	s.tx.wrote = true
 	mark := s.front.Mark()
 	for repeats := 0; ; repeats++ {
+		if err := s.writeSnapshot(ctx); err != nil {
+			return s.refuseOrEnd(err)
+		}
 		copied := false
 		out := replicator.Execute(s.all(), replicator.Options{
 			Repeatable: func() bool { return s.takeBack(mark) },
@@ -155,7 +160,7 @@ func (s *Session) judge(ctx context.Context, out *replicator.Outcome, mark wire.
 	case len(out.Differ) > 0 && bare:
 		ok, err = s.fenceDifferent(ctx, out)
 		return ok, nil, err
-	case len(out.Differ) > 0:
+	case len(out.Differ) > 0 && !s.settleMismatch(ctx, out):
 		s.takeBack(mark)
 		s.replyError(s.disagreement(out))
 		return false, nil, nil
@@ -211,6 +216,18 @@ func (s *Session) disagreement(out *replicator.Outcome) error {
 	return pgerr.New(code, message).WithDetail("%s", detail).WithHint("%s", hint)
 }
 
+// settleMismatch applies replication_stop_on_mismatch and
+// failover_if_affected_tuples_mismatch. It reports whether the nodes that stay agree with
+// main, so that the transaction goes on.
+func (s *Session) settleMismatch(ctx context.Context, out *replicator.Outcome) bool {
+	cfg := s.Config().Replication
+	verdict := out.Judge(replicator.Policy{StopOnMismatch: cfg.ReplicationStopOnMismatch, FailoverOnTuples: cfg.FailoverIfAffectedTuplesMismatch})
+	for _, fenced := range verdict.Fence {
+		s.fence(ctx, fenced.Node, fenced.Reason)
+	}
+	return !verdict.RollBack
+}
+
 // fenceDifferent removes the nodes that did not do what main did, where main's work
 // cannot be rolled back.
 func (s *Session) fenceDifferent(ctx context.Context, out *replicator.Outcome) (ok bool, err error) {
@@ -236,7 +253,7 @@ func (s *Session) enterBarrier(ctx context.Context) error {
 	if err := s.complete(ctx); err != nil {
 		return err
 	}
-	if s.main() == nil {
+	if s.first() == nil {
 		return s.reconnect(ctx)
 	}
 	return nil
@@ -261,13 +278,20 @@ func (s *Session) commitMode() replicator.CommitMode {
 // it was not committed; the frontend has been told why. The tag is the caller's.
 func (s *Session) commit(ctx context.Context) (ok bool, err error) {
 	s.ending = true
-	defer s.endTransaction()
+	defer func() {
+		s.tx.committed = ok
+		s.endTransaction()
+	}()
 	nodes := s.begun()
+	if s.tx.writer != noNode && s.link(s.tx.writer) == nil {
+		s.rollbackNodes(ctx, nodes)
+		return s.refused(lostTransaction(s.tx.writer, errLeft))
+	}
 	if len(nodes) == 0 {
 		return true, nil
 	}
 	if !s.tx.wrote {
-		return s.commitRead(ctx, nodes)
+		return s.commitSingle(ctx, nodes)
 	}
 	if s.tx.kind == txExplicit {
 		if nodes = s.stillConnected(ctx, nodes); s.terminated != nil {
@@ -280,7 +304,14 @@ func (s *Session) commit(ctx context.Context) (ok bool, err error) {
 		return s.refused(pgerr.Newf(pgerr.SerializationFailure, "node %d lacks a part of the transaction, which is rolled back", missing).
 			WithHint("The transaction might succeed if retried."))
 	}
-	return s.decide(ctx, replicator.Commit(nodes, s.commitMode(), s.Gate))
+	waiting, stop := s.running.await(ctx)
+	d, err := replicator.CommitWithin(waiting, nodes, replicator.CommitOptions{Mode: s.commitMode(), Gate: s.Gate, Window: s.Window})
+	stop()
+	if err != nil {
+		s.rollbackNodes(ctx, nodes)
+		return s.refuseOrEnd(s.interrupted(ctx))
+	}
+	return s.decide(ctx, d)
 }
 
 // stillConnected are the nodes whose connection is alive before COMMIT is sent. One
@@ -320,31 +351,53 @@ func (s *Session) covers(nodes []replicator.Node) (missing int, whole bool) {
 	return 0, true
 }
 
-// commitRead ends a transaction that has read only. Losing a node loses nothing.
-func (s *Session) commitRead(ctx context.Context, nodes []replicator.Node) (ok bool, err error) {
-	for _, node := range nodes {
-		l := node.(*link)
-		if err := l.StartEnd(true); err == nil {
-			var answer *wire.Answer
-			answer, err = l.Finish(true)
-			if err == nil && answer.Failed() {
-				s.replyRaw(answer.Err)
-				return false, nil
+// commitSingle ends a transaction that one node has written to at most, whose word is
+// the transaction's. Losing a node that was only read loses nothing.
+func (s *Session) commitSingle(ctx context.Context, nodes []replicator.Node) (ok bool, err error) {
+	for _, l := range s.decidingFirst(nodes) {
+		decides := s.tx.writer == noNode || s.tx.writer == l.ID()
+		answer, err := s.end(l, decides)
+		switch {
+		case err != nil:
+			s.lost(ctx, l, err)
+			if s.tx.writer == l.ID() {
+				s.rollbackNodes(ctx, s.begun())
+				return s.refused(pgerr.Newf(pgerr.TransactionResolutionUnknown, "node %d was lost during COMMIT", l.ID()).
+					WithDetail("Whether the transaction took effect is not known."))
 			}
-			if err == nil {
-				continue
-			}
-		}
-		s.lost(ctx, l, errLostAtEnd)
-		if s.tx.alone {
-			return false, pgerr.Fatalf(pgerr.TransactionResolutionUnknown, "node %d was lost during COMMIT", l.ID()).
-				WithDetail("Whether the transaction took effect is not known.")
+		case decides && answer.Failed():
+			s.replyRaw(answer.Err)
+			s.rollbackNodes(ctx, s.begun())
+			return false, nil
 		}
 	}
 	return true, nil
 }
 
-var errLostAtEnd = errors.New("connection lost at the end of a transaction")
+// end sends COMMIT to one node.
+func (s *Session) end(l *link, visible bool) (*wire.Answer, error) {
+	if err := l.StartEnd(true); err != nil {
+		return nil, err
+	}
+	return l.Finish(visible)
+}
+
+// decidingFirst are the links with the one in front that the transaction was written to.
+func (s *Session) decidingFirst(nodes []replicator.Node) []*link {
+	links := make([]*link, 0, len(nodes))
+	for _, node := range nodes {
+		links = append(links, node.(*link))
+	}
+	slices.SortStableFunc(links, func(a, b *link) int { return cmp.Compare(s.turn(a), s.turn(b)) })
+	return links
+}
+
+func (s *Session) turn(l *link) int {
+	if l.ID() == s.tx.writer {
+		return 0
+	}
+	return 1
+}
 
 // decide acts on what became of a COMMIT.
 func (s *Session) decide(ctx context.Context, d replicator.Decision) (ok bool, err error) {
@@ -392,6 +445,12 @@ func (s *Session) endTransaction() {
 	if s.tx.roles {
 		s.Pool.CloseIdle()
 	}
-	s.tx = transaction{readNode: noNode}
+	if s.hasPrimary() {
+		s.endOnPrimary()
+	}
+	if s.tx.ddl {
+		s.Catalog.Database(s.login.Database).Forget()
+	}
+	s.tx = noTransaction()
 	clear(s.st.portals)
 }

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 	"github.com/pgchorus/pgchorus/internal/config"
 	"github.com/pgchorus/pgchorus/internal/pgerr"
 	"github.com/pgchorus/pgchorus/internal/wire"
+	"github.com/pgchorus/pgchorus/lb"
 	"github.com/pgchorus/pgchorus/parser"
 )
 
@@ -163,7 +165,7 @@ func (s *Session) beginBlock(ctx context.Context, stmt *parser.Statement, sql st
 	case s.tx.kind == txImplicit && (s.tx.wrote || len(s.begun()) > 0):
 		s.tx.kind = txExplicit
 	default:
-		s.tx.open(txExplicit, strings.TrimRight(sql, "; \t\r\n"), stmt.Isolation)
+		s.openBlock(txExplicit, strings.TrimRight(sql, "; \t\r\n"), stmt)
 	}
 	s.replyTag(beginTag(sql))
 	return true, nil
@@ -173,11 +175,20 @@ func (s *Session) beginBlock(ctx context.Context, stmt *parser.Statement, sql st
 // names. The nodes do both.
 func (s *Session) beginAgain(ctx context.Context, stmt *parser.Statement, sql string) (ok bool, err error) {
 	s.work = &queryWork{sql: sql, kind: stmt.Kind}
-	ok, err = s.executeAll(ctx, allOptions{})
-	if ok && stmt.Isolation != "" {
-		s.tx.isolation = stmt.Isolation
+	ok, err = s.executeWrite(ctx, s.route(lb.Traits{}))
+	if ok {
+		s.tx.isolation = cmp.Or(stmt.Isolation, s.tx.isolation)
+		s.tx.pinned = true
 	}
 	return ok, err
+}
+
+// executeWrite runs the session's work where the route of a write leads.
+func (s *Session) executeWrite(ctx context.Context, where target) (ok bool, err error) {
+	if where.all {
+		return s.executeAll(ctx, allOptions{})
+	}
+	return s.executeOne(ctx, where)
 }
 
 func hasOptions(stmt *parser.Statement) bool {
@@ -270,6 +281,7 @@ func (s *Session) rollbackBlock(ctx context.Context, stmt *parser.Statement) (ok
 func (s *Session) chain(stmt *parser.Statement, before transaction) {
 	if stmt.Chain {
 		s.tx.open(txExplicit, before.begin, before.isolation)
+		s.tx.readOnly = before.readOnly
 	}
 }
 
@@ -290,6 +302,9 @@ func (s *Session) ask(ctx context.Context, kind hereKind, stmt *parser.Statement
 
 // pgpool runs PGPOOL SHOW, PGPOOL SET and PGPOOL RESET.
 func (s *Session) pgpool(sql string) (Table, string, error) {
+	if statement, ok := routeFor(sql); ok {
+		return s.showRoute(statement)
+	}
 	words := strings.Fields(strings.TrimRight(strings.TrimSpace(sql), "; \t\r\n"))
 	command := strings.ToUpper(words[1])
 	switch {
@@ -302,7 +317,7 @@ func (s *Session) pgpool(sql string) (Table, string, error) {
 		return s.pgpoolReset(strings.ToLower(words[2]))
 	}
 	return Table{}, "", pgerr.Newf(pgerr.SyntaxError, "syntax error at or near %q", words[len(words)-1]).
-		WithHint("PGPOOL SHOW name | PGPOOL SHOW ALL | PGPOOL SET name TO value | PGPOOL RESET name | PGPOOL RESET ALL")
+		WithHint("PGPOOL SHOW name | PGPOOL SHOW ALL | PGPOOL SHOW ROUTE FOR statement | PGPOOL SET name TO value | PGPOOL RESET name | PGPOOL RESET ALL")
 }
 
 // cutSetting splits "name TO value", "name = value" and "name=value".

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 
 	"github.com/pgchorus/pgchorus/internal/config"
 	"github.com/pgchorus/pgchorus/internal/pgerr"
@@ -9,37 +10,101 @@ import (
 )
 
 // executeOne runs the session's work on one node. When the node is lost before the
-// frontend was sent anything, the work is done by another. ok is false when the
-// frontend was answered with an error; err ends the session.
+// frontend was sent anything, the work is done by another; what a standby refuses
+// because it is one, or lags, is done by the primary. ok is false when the frontend
+// was answered with an error; err ends the session.
 func (s *Session) executeOne(ctx context.Context, where target) (ok bool, err error) {
-	mark := s.front.Mark()
-	id := where.node
-	for {
-		l, err := s.reader(ctx, id)
-		if err != nil {
-			return false, err
-		}
-		s.tx.readNode = l.ID()
-		s.tx.alone = s.tx.alone || where.once
-		answer, err := s.runOn(ctx, l)
-		if err == nil {
-			return !answer.Failed(), s.gone
-		}
-		if wire.IsFrontendGone(err) {
-			return false, err
-		}
-		lost := l.ID()
-		alive := s.lost(ctx, l, err)
-		if s.terminated != nil {
-			return false, errTerminatedByNode
-		}
-		if reason := s.cannotRepeat(lost, where, alive, mark, err); reason != nil {
-			s.takeBack(mark)
-			return s.refused(reason)
-		}
-		s.front.Rewind(mark)
-		id = noNode
+	if reason := s.torn(); reason != nil {
+		return s.refused(reason)
 	}
+	mark := s.front.Mark()
+	for {
+		l, err := s.nodeFor(ctx, where)
+		if err != nil {
+			return s.refuseOrEnd(err)
+		}
+		if err := s.readSnapshot(ctx, l); err != nil {
+			return s.refuseOrEnd(err)
+		}
+		if s.link(l.ID()) != l {
+			continue // lost while the snapshot was taken
+		}
+		s.noteUse(l, where)
+		answer, err := s.runOn(ctx, l)
+		switch {
+		case err == nil && s.belongsToPrimary(l, where, answer) && s.takeBack(mark):
+			s.endPart(ctx, l)
+			where = target{node: s.mainID(), primary: true, once: true}
+		case err == nil:
+			s.noteRun(where, !answer.Failed())
+			return !answer.Failed(), s.gone
+		case wire.IsFrontendGone(err):
+			return false, err
+		default:
+			if reason := s.repeatAfterLoss(ctx, l, where, mark, err); reason != nil {
+				s.takeBack(mark)
+				return s.refuseUnlessEnded(reason)
+			}
+			s.front.Rewind(mark)
+			where.node = noNode
+		}
+	}
+}
+
+// noteUse keeps which node has what of the transaction.
+func (s *Session) noteUse(l *link, where target) {
+	s.ranOn = l.ID()
+	if s.tx.kind == txNone {
+		return
+	}
+	if where.once && !s.replicates() {
+		s.tx.writer = l.ID()
+	} else {
+		s.tx.readNode = l.ID()
+	}
+}
+
+// noteRun follows what a statement outside of a transaction has written.
+func (s *Session) noteRun(where target, ok bool) {
+	if s.tx.kind == txNone && where.once && s.hasPrimary() {
+		s.noteWritten()
+		s.track.End(s.policy(), s.login.Database, ok, s.Mutations)
+	}
+}
+
+// repeatAfterLoss reports a lost node, and says why its work is not done by another;
+// nil if it is.
+func (s *Session) repeatAfterLoss(ctx context.Context, l *link, where target, mark wire.Mark, cause error) error {
+	lost := l.ID()
+	alive := s.lost(ctx, l, cause)
+	if s.terminated != nil {
+		return errTerminatedByNode
+	}
+	return s.cannotRepeat(lost, where, alive, mark, cause)
+}
+
+// refuseUnlessEnded answers with an error of ours, but for the one that says that the
+// session was ended by an operator.
+func (s *Session) refuseUnlessEnded(err error) (ok bool, _ error) {
+	if errors.Is(err, errTerminatedByNode) {
+		return false, err
+	}
+	return s.refused(err)
+}
+
+// errAnswered: the frontend has been given a node's own error.
+var errAnswered = errors.New("answered with a node's error")
+
+// refuseOrEnd answers with an error of ours; a fatal one ends the session.
+func (s *Session) refuseOrEnd(err error) (ok bool, _ error) {
+	if errors.Is(err, errAnswered) {
+		return false, nil
+	}
+	var shown *pgerr.Error
+	if errors.As(err, &shown) && shown.Severity == pgerr.SeverityError {
+		return s.refused(err)
+	}
+	return false, err
 }
 
 // cannotRepeat says why work that was lost with its node is not done by another; nil
@@ -50,7 +115,7 @@ func (s *Session) cannotRepeat(id config.NodeID, where target, alive bool, mark 
 		return lostWhileAnswering(id, cause)
 	case where.once:
 		return pgerr.Newf(pgerr.ConnectionFailure, "node %d was lost, whether the statement took effect is not known", id).Wrap(cause)
-	case s.tx.alone:
+	case s.tx.writer == id:
 		return lostTransaction(id, cause)
 	case alive && s.tx.wrote:
 		return lostTransaction(id, cause)
@@ -59,6 +124,22 @@ func (s *Session) cannotRepeat(id config.NodeID, where target, alive bool, mark 
 	}
 	return nil
 }
+
+// torn is why the transaction cannot go on: a node has left, between two of its
+// statements, with a part of it that no other has.
+func (s *Session) torn() error {
+	switch {
+	case s.tx.kind == txNone:
+		return nil
+	case s.tx.writer != noNode && s.link(s.tx.writer) == nil:
+		return lostTransaction(s.tx.writer, errLeft)
+	case s.oneSnapshot() && s.tx.readNode != noNode && len(s.begun()) == 0:
+		return lostTransaction(s.tx.readNode, errLeft)
+	}
+	return nil
+}
+
+var errLeft = errors.New("node has left")
 
 // lostTransaction is told when a node took a part of the transaction with it that no
 // other node has.
@@ -83,14 +164,22 @@ func (s *Session) runOn(ctx context.Context, l *link) (*wire.Answer, error) {
 	return answer, err
 }
 
+// nodeFor is the link for work of one node.
+func (s *Session) nodeFor(ctx context.Context, where target) (*link, error) {
+	if where.primary {
+		return s.primary(ctx)
+	}
+	return s.reader(ctx, where.node)
+}
+
 // reader is the link to read from: the one that was chosen, or any other when the
 // session has none to that node.
 func (s *Session) reader(ctx context.Context, id config.NodeID) (*link, error) {
 	if l := s.link(id); l != nil {
 		return l, nil
 	}
-	if id != noNode && s.view.Up(id) && s.tx.kind == txNone {
-		if err := s.join(ctx, id); err != nil && s.main() == nil {
+	if id != noNode && s.view.Up(id) && (s.tx.kind == txNone || s.hasPrimary()) {
+		if err := s.join(ctx, id); err != nil && !s.readElsewhere(id) && s.first() == nil {
 			return nil, err
 		}
 	}
@@ -103,16 +192,16 @@ func (s *Session) reader(ctx context.Context, id config.NodeID) (*link, error) {
 	return s.anyLink(ctx)
 }
 
-// anyLink is main's link; with none left, new connections are made, for as long as
+// anyLink is the first link; with none left, new connections are made, for as long as
 // search_primary_node_timeout allows.
 func (s *Session) anyLink(ctx context.Context) (*link, error) {
-	if l := s.main(); l != nil {
+	if l := s.first(); l != nil {
 		return l, nil
 	}
 	if err := s.reconnect(ctx); err != nil {
 		return nil, err
 	}
-	return s.main(), nil
+	return s.first(), nil
 }
 
 func lostWhileAnswering(id config.NodeID, cause error) error {

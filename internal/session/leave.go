@@ -16,7 +16,7 @@ const resetTimeout = 10 * time.Second
 // Pgpool-II keeps none to the databases that others want to copy or drop.
 func (s *Session) keepsConnections() bool {
 	cfg := s.Config().Pool
-	if !cfg.ConnectionCache || s.main() == nil || s.terminated != nil {
+	if !cfg.ConnectionCache || s.first() == nil || s.terminated != nil {
 		return false
 	}
 	if cfg.ChildMaxConnections > 0 && s.set.Uses >= cfg.ChildMaxConnections {

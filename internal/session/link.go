@@ -15,6 +15,10 @@ type link struct {
 
 	// begun: the transaction's block is open there.
 	begun bool
+	// listens: it was told of every LISTEN.
+	listens bool
+	// snapshot: the transaction's snapshot was taken there.
+	snapshot bool
 	// unsynced: messages of an extended query were sent and no Sync.
 	unsynced bool
 	// prepared are the statements that the node has, by name.
@@ -111,6 +115,7 @@ func (l *link) note() {
 	switch {
 	case l.answer.Status != 0:
 		l.begun = l.answer.Status != wire.TxIdle
+		l.snapshot = l.snapshot && l.begun
 		l.unsynced = false
 	case l.answer.CopyIn:
 		l.unsynced = true // the server ignores the Sync that was sent along

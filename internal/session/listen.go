@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -17,7 +18,10 @@ func (s *Session) awaitFrontend(ctx context.Context) error {
 		s.front.SetReadDeadline(time.Now().Add(limit))
 		defer s.clearDeadline(ctx)
 	}
-	for s.settings.listening && s.tx.status() == wire.TxIdle && s.main() != nil {
+	for len(s.settings.channels) > 0 && s.tx.status() == wire.TxIdle && s.main() != nil {
+		if !s.listenOn(ctx, s.main()) {
+			break
+		}
 		woken, err := s.waitForEither(ctx, s.main())
 		if err != nil || !woken {
 			return err
@@ -32,6 +36,25 @@ func (s *Session) awaitFrontend(ctx context.Context) error {
 	}
 	return nil
 }
+
+// listenOn has the main node listen, which was another one when LISTEN was run. Where
+// writes are replicated, all nodes listen from the first. false: the node was lost.
+func (s *Session) listenOn(ctx context.Context, main *link) bool {
+	if main.listens || !s.hasPrimary() {
+		return true
+	}
+	for channel := range s.settings.channels {
+		if _, err := main.ask("LISTEN " + quoteName(channel)); err != nil {
+			s.lost(ctx, main, err)
+			return false
+		}
+	}
+	main.listens = true
+	return true
+}
+
+// quoteName writes a name as SQL.
+func quoteName(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
 // peekError leaves errors to the read that follows and has them again, but for a
 // time-out, which is over once the deadline is cleared.

@@ -51,8 +51,25 @@ func (s *Session) link(id config.NodeID) *link {
 	return s.links[id]
 }
 
-// main is the main node's link: that of the live node with the lowest number.
+// mainID is the main node, noNode while a primary is sought.
+func (s *Session) mainID() config.NodeID {
+	if id, known := s.view.Main(); known {
+		return id
+	}
+	return noNode
+}
+
+// main is the main node's link. Where writes are replicated each node can stand in for a
+// lost one, so it is that with the lowest number; a primary cannot be stood in for.
 func (s *Session) main() *link {
+	if s.hasPrimary() {
+		return s.link(s.mainID())
+	}
+	return s.first()
+}
+
+// first is the link to the node with the lowest number, nil if there is none.
+func (s *Session) first() *link {
 	for _, l := range s.links {
 		if l != nil {
 			return l
@@ -83,12 +100,33 @@ func (s *Session) begun() []replicator.Node {
 	return nodes
 }
 
-// complete sees to it that the session has a connection to every live node, with
+// wanted are the nodes that the session is to be connected to: all where writes are
+// replicated, else the main node and that which its reads go to. The first one decides
+// what the frontend is asked at log-in.
+func (s *Session) wanted() []config.NodeID {
+	if s.replicates() {
+		return s.view.Live()
+	}
+	var ids []config.NodeID
+	main, known := s.view.Main()
+	if known {
+		ids = append(ids, main)
+	}
+	if s.hasPrimary() && s.lb != main && s.view.Up(s.lb) {
+		ids = append(ids, s.lb)
+	}
+	if len(ids) == 0 {
+		return s.view.Live()
+	}
+	return ids
+}
+
+// complete sees to it that the session has a connection to every node that it wants, with
 // the session's state on it. A node that cannot be reached is reported to the
 // cluster; one that is alive and does not let us in is an error, since a write
 // must not leave it out.
 func (s *Session) complete(ctx context.Context) error {
-	for _, id := range s.view.Live() {
+	for _, id := range s.wanted() {
 		if s.link(id) != nil {
 			continue
 		}
@@ -106,7 +144,7 @@ func (s *Session) join(ctx context.Context, id config.NodeID) error {
 		return s.notReached(ctx, id, err)
 	}
 	l := newLink(s, conn)
-	if from := s.main(); from != nil {
+	if from := s.knowing(); from != nil {
 		if err := s.copyState(from, l); err != nil {
 			s.Pool.Close(conn)
 			return err
@@ -114,6 +152,15 @@ func (s *Session) join(ctx context.Context, id config.NodeID) error {
 	}
 	s.setLink(l)
 	return nil
+}
+
+// knowing is a link whose node has the session's state: the main node's, if there is
+// one.
+func (s *Session) knowing() *link {
+	if l := s.main(); l != nil {
+		return l
+	}
+	return s.first()
 }
 
 // setLink takes a connection over. What its backend was shown is good for the others.

@@ -27,14 +27,15 @@ type prepared struct {
 	bySQL bool
 }
 
-// newPrepared makes a prepared statement of a Parse message.
-func newPrepared(m wire.ParseMessage, script *parser.Script) (*prepared, error) {
+// newPrepared makes a prepared statement of a Parse message. replicates: nodes shall
+// not compute the time for themselves.
+func newPrepared(m wire.ParseMessage, script *parser.Script, replicates bool) (*prepared, error) {
 	p := &prepared{name: m.Name, text: m.Query, sent: m.Query, types: m.Types}
 	if len(script.Statements) > 1 {
 		return nil, pgerr.New(pgerr.SyntaxError, "cannot insert multiple commands into a prepared statement")
 	}
 	p.stmt = &script.Statements[0]
-	if spliceable(p.stmt.TimeCalls) && p.stmt.Kind != parser.Prepare {
+	if replicates && spliceable(p.stmt.TimeCalls) && p.stmt.Kind != parser.Prepare {
 		p.params = max(p.stmt.MaxParam, len(m.Types))
 		p.timeParam = p.params + 1
 		splice := func(sql string, calls []parser.TimeCall) string { return parser.ParamTime(sql, calls, p.timeParam) }

@@ -1,7 +1,9 @@
 package session
 
 import (
+	"math/rand/v2"
 	"strconv"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -10,48 +12,130 @@ import (
 	"github.com/pgchorus/pgchorus/parser"
 )
 
-// target is where a statement goes: one node, or all of them.
+// target is where a statement goes: one node, or all of the session's.
 type target struct {
 	all  bool
 	node config.NodeID
-	// once: on that one node it may write (raw mode), so it is not repeated.
+	// once: on that one node it may write, so it is not repeated.
 	once bool
+	// primary: it is the primary that is meant, whichever node that is by then.
+	primary bool
 }
 
-// route gathers what lb.Route looks at and asks it. readOnly is the statement's, or
-// that of the prepared statement that it executes.
-func (s *Session) route(readOnly bool) target {
-	cfg := s.config()
-	if cfg.LoadBalance.StatementLevelLoadBalance && s.tx.kind == txNone {
-		s.lb = s.pickLoadBalanceNode()
+// route asks lb.Route where a statement goes.
+func (s *Session) route(traits lb.Traits) target {
+	in := s.routeInput(traits)
+	decision := lb.Route(in)
+	if s.lags(decision, &in) {
+		in.Stale = true
+		decision = lb.Route(in)
 	}
-	main, _ := s.view.Main()
-	isolation := s.isolation()
-	decision := lb.Route(lb.Input{
-		ReadOnly:        readOnly,
-		Mode:            clusteringMode(cfg.ClusteringMode),
-		LoadBalanceMode: cfg.LoadBalance.LoadBalanceMode,
-		ReplicateSelect: cfg.Replication.ReplicateSelect,
-		Txn: lb.Txn{
-			Open:           s.tx.kind != txNone,
-			Wrote:          s.tx.wrote,
-			RepeatableRead: isolation == "repeatable read",
-			Serializable:   isolation == "serializable",
-			ReadNode:       s.tx.readNode,
-		},
-		View:            s.view,
-		Main:            main,
-		LoadBalanceNode: s.lb,
-	})
+	if decision.Reason == lb.LowerDelay {
+		s.lb = decision.Node
+	}
 	if ce := s.log.Check(zap.DebugLevel, "routed"); ce != nil {
 		ce.Write(zap.Stringer("decision", decision))
 	}
-	return target{all: decision.Target == lb.AllNodes, node: decision.Node, once: !readOnly && decision.Target == lb.OneNode}
+	return s.targetOf(decision, traits)
+}
+
+func (s *Session) targetOf(d lb.Decision, traits lb.Traits) target {
+	switch d.Target {
+	case lb.AllNodes, lb.SessionNodes:
+		return target{all: true}
+	case lb.NoPrimary:
+		return target{node: noNode, primary: true, once: traits.Class != lb.Read}
+	}
+	return target{node: d.Node, primary: s.hasPrimary() && d.Node == s.mainID(), once: traits.Class != lb.Read}
+}
+
+// routeInput gathers what lb.Route looks at.
+func (s *Session) routeInput(traits lb.Traits) lb.Input {
+	policy := s.policy()
+	if policy.StatementLevel && s.tx.kind == txNone {
+		s.lb = s.pickLoadBalanceNode()
+	}
+	isolation := s.isolation()
+	return lb.Input{
+		Traits: traits,
+		Policy: policy,
+		Txn: lb.Txn{
+			Open:           s.tx.kind != txNone,
+			Explicit:       s.tx.kind == txExplicit,
+			Wrote:          s.tx.wrote || s.tx.changed,
+			Pinned:         s.tx.pinned,
+			ReadOnly:       s.tx.readOnly,
+			RepeatableRead: isolation == repeatableRead,
+			Serializable:   isolation == "serializable",
+			ReadNode:       s.tx.readNode,
+		},
+		Past:            s.track.Past(),
+		Touched:         s.track.Touched(policy, s.login.Database, &traits, s.Mutations),
+		View:            s.view,
+		Main:            s.mainID(),
+		LoadBalanceNode: s.lb,
+		Lags:            s.Standbys,
+		Random:          rand.Uint64(),
+	}
+}
+
+// policy is what the configuration in force for the session says about routing.
+func (s *Session) policy() *lb.Policy {
+	if s.settings.own == nil {
+		return s.Policy()
+	}
+	if s.settings.policy == nil {
+		s.settings.policy = lb.PolicyOf(s.settings.own)
+	}
+	return s.settings.policy
+}
+
+// Standbys tells how far standbys are behind.
+type Standbys interface {
+	lb.Lags
+	// Caught reports whether the standby has replayed everything that was committed
+	// before since. It waits for that, but no longer than for wait.
+	Caught(id config.NodeID, since time.Time, wait time.Duration) bool
+}
+
+// lags reports whether the standby that was chosen has not replayed what the read must
+// see (read_consistency).
+func (s *Session) lags(d lb.Decision, in *lb.Input) bool {
+	if d.Target != lb.OneNode || !s.hasPrimary() || d.Node == in.Main || in.Traits.Class != lb.Read {
+		return false
+	}
+	cfg := s.config().LoadBalance
+	since := s.wroteAt
+	switch cfg.ReadConsistency {
+	case config.ConsistencyEventual:
+		return false
+	case config.ConsistencyStrict:
+		since = time.Now()
+	}
+	return !since.IsZero() && !s.Standbys.Caught(d.Node, since, cfg.ReadConsistencyTimeout)
+}
+
+// routeAnd routes a statement that is about to be executed, and notes what it writes.
+func (s *Session) routeAnd(traits lb.Traits) target {
+	s.track.Note(s.policy(), &traits, s.tx.kind == txExplicit)
+	where := s.route(traits)
+	if s.tx.kind != txNone {
+		s.tx.changed = s.tx.changed || traits.Class == lb.Write
+		s.tx.pinned = s.tx.pinned || traits.Pins
+	}
+	return where
+}
+
+// noteWritten remembers when the primary had what the session has written.
+func (s *Session) noteWritten() {
+	if s.hasPrimary() {
+		s.wroteAt = time.Now()
+	}
 }
 
 // routeStatement routes one statement of a query string. What belongs to one node goes
 // there: the rows of a portal that was bound there, a backend process.
-func (s *Session) routeStatement(stmt *parser.Statement) target {
+func (s *Session) routeStatement(stmt *parser.Statement, sql string) target {
 	switch stmt.Kind {
 	case parser.Fetch, parser.ClosePortal:
 		if p := s.st.portals[stmt.Name]; p != nil && !p.target.all {
@@ -65,7 +149,7 @@ func (s *Session) routeStatement(stmt *parser.Statement) target {
 			return target{node: s.mainTarget().node, once: true}
 		}
 	}
-	return s.route(s.readsOnly(stmt))
+	return s.routeAnd(s.traits(stmt, sql))
 }
 
 // signalledPID is the process that pg_terminate_backend or pg_cancel_backend is called
@@ -87,23 +171,6 @@ func (s *Session) isolation() string {
 		return s.tx.isolation
 	}
 	return s.settings.isolation
-}
-
-func clusteringMode(mode config.ClusteringMode) lb.ClusteringMode {
-	if mode == config.Raw {
-		return lb.Raw
-	}
-	return lb.NativeReplication
-}
-
-// readsOnly reports whether the statement may run on one node alone: EXECUTE may if
-// what was prepared under its name may.
-func (s *Session) readsOnly(stmt *parser.Statement) bool {
-	if stmt.Kind == parser.Execute {
-		p := s.st.prepared[stmt.Name]
-		return p != nil && p.effective().ReadOnly
-	}
-	return stmt.ReadOnly
 }
 
 // effective is the statement that an EXECUTE of p runs.

@@ -83,14 +83,41 @@ func (g *segment) run(ctx context.Context, end batchEnd) (ok bool, err error) {
 	s := g.s
 	g.end = end
 	s.work = g
-	if g.where.all {
+	g.openImplicit()
+	switch {
+	case g.where.all && s.replicates():
 		ok, err = g.runAll(ctx)
-	} else {
+	case g.where.all:
+		ok, err = s.executeSession(ctx)
+	default:
 		ok, err = s.executeOne(ctx, g.where)
+		g.movePortals()
 	}
 	g.conclude(ok)
 	g.steps, g.bare = nil, false
 	return ok, err
+}
+
+// openImplicit opens a block of ours, where writes are not replicated, if the extended query
+// goes on behind a segment that may change something: its end is ours to know, since other
+// nodes may have a part in it. Up to Sync, a server's own implicit transaction will do.
+func (g *segment) openImplicit() {
+	s := g.s
+	changes := g.where.once || g.where.all
+	if s.tx.kind == txNone && changes && g.end != endSync && !s.replicates() && g.block() == parser.BlockAny {
+		s.openBlock(txImplicit, plainBegin, nil)
+		s.tx.changed, s.tx.pinned = true, true // it was routed before there was a block
+	}
+}
+
+// movePortals follows a segment that was run elsewhere than planned: what it has bound
+// is there.
+func (g *segment) movePortals() {
+	for _, st := range g.steps {
+		if st.kind == wire.KindBind {
+			st.portal.target.node = g.s.ranOn
+		}
+	}
 }
 
 // runAll runs the segment on all nodes, in the way that its statement's relation to
@@ -195,7 +222,7 @@ func (g *segment) appendTo(l *link) {
 	g.countExecutes(l)
 	l.unsynced = true
 	switch {
-	case g.end == endSync, g.where.all:
+	case g.end == endSync, g.where.all && g.s.replicates():
 		l.appendSync()
 	default:
 		l.append(wire.Expect{}, wire.AppendFlush)
@@ -205,6 +232,12 @@ func (g *segment) appendTo(l *link) {
 func (g *segment) drawsSequence() bool {
 	return slices.ContainsFunc(g.steps, func(st step) bool {
 		return st.kind == wire.KindExecute && st.prepared != nil && drawsSequence(st.prepared.stmt)
+	})
+}
+
+func (g *segment) takesSnapshot() bool {
+	return slices.ContainsFunc(g.steps, func(st step) bool {
+		return st.prepared != nil && takesSnapshot(st.prepared.stmt.Kind)
 	})
 }
 

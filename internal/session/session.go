@@ -13,6 +13,7 @@ import (
 
 	"github.com/pgchorus/pgchorus/internal/auth"
 	"github.com/pgchorus/pgchorus/internal/backend"
+	"github.com/pgchorus/pgchorus/internal/catalog"
 	"github.com/pgchorus/pgchorus/internal/cluster"
 	"github.com/pgchorus/pgchorus/internal/config"
 	"github.com/pgchorus/pgchorus/internal/pgerr"
@@ -31,15 +32,22 @@ type Env struct {
 	FrontendTLS func() *tls.Config // nil result: TLS is off
 	Address     func(config.NodeID) backend.Address
 
-	Cluster  *cluster.Manager
-	Pool     *pool.Pool
-	Scripts  *parser.Cache
-	Gate     *replicator.Gate
-	Order    *replicator.Order
-	Barrier  *replicator.Barrier
-	Registry *Registry
-	Counters *Counters
-	Show     Shower
+	Cluster *cluster.Manager
+	Pool    *pool.Pool
+	Scripts *parser.Cache
+	Gate    *replicator.Gate
+	Order   *replicator.Order
+	Barrier *replicator.Barrier
+	Window  *replicator.Window
+	Catalog *catalog.Cache
+	// Policy is what the configuration says about routing.
+	Policy func() *lb.Policy
+	// Standbys and Mutations mean something in the modes with a primary only.
+	Standbys  Standbys
+	Mutations *lb.Mutations
+	Registry  *Registry
+	Counters  *Counters
+	Show      Shower
 	// Admit waits for a place among the sessions that may run, or refuses.
 	Admit func(ctx context.Context) (leave func(), err error)
 	Log   *zap.Logger
@@ -81,7 +89,11 @@ type Session struct {
 	links []*link // by node number; nil where there is none
 	view  *cluster.View
 	lb    config.NodeID // load balance node
-	work  work
+	ranOn config.NodeID // the node that work was last done by; noNode for all of them
+	// track is what the session has written; wroteAt is when the primary had the last of it.
+	track   lb.Track
+	wroteAt time.Time
+	work    work
 
 	memo     parser.Memo
 	tx       transaction
@@ -100,13 +112,15 @@ type Session struct {
 type sessionSettings struct {
 	// isolation is default_transaction_isolation, if the session has set it.
 	isolation string
-	// listening: LISTEN was run, so messages may come while nobody asks.
-	listening bool
+	// channels are those of LISTEN: messages may come while nobody asks. nil for none.
+	channels map[string]bool
 	// custom are the names of settings that the session has made up ("my.own"), which
 	// no catalogue lists.
 	custom map[string]bool
 	// own are parameters changed by PGPOOL SET; nil for none.
 	own *config.Config
+	// policy is what own says about routing; nil until it is asked for.
+	policy *lb.Policy
 }
 
 // New makes a session for an accepted connection.
@@ -117,6 +131,7 @@ func New(env Env, nc net.Conn) *Session {
 		front:   wire.NewConn(nc, wire.Frontend),
 		started: time.Now(),
 		lb:      noNode,
+		tx:      noTransaction(),
 		st:      newStatements(),
 	}
 }
@@ -308,6 +323,11 @@ func (s *Session) dropLinks() {
 	}
 }
 
+// pickLoadBalanceNode chooses the node that reads go to, by weight and redirect lists.
 func (s *Session) pickLoadBalanceNode() config.NodeID {
-	return lb.PickFrom(s.view, rand.Uint64())
+	return lb.Choose(lb.ChooseInput{
+		Policy: s.policy(), View: s.view, Main: s.mainID(),
+		User: s.login.User, Database: s.login.Database, Application: s.params["application_name"],
+		Lags: s.Standbys, Random: rand.Uint64(),
+	}).Node
 }

@@ -46,9 +46,23 @@ func (s *Session) runString(ctx context.Context, text string) (ok bool, err erro
 	case len(script.Statements) == 1:
 		return s.runStatement(ctx, &script.Statements[0], text, 0, false)
 	case script.ReadOnly && !script.TransactionControl && s.tx.kind == txNone && !anyHere(script, text):
-		return s.runReadOnlyString(ctx, text)
+		if where, same := s.routeString(script, text); same {
+			return s.runReadOnlyString(ctx, text, where)
+		}
 	}
 	return s.runStatements(ctx, script, text)
+}
+
+// routeString routes a string of reads; same is false unless all go to one node.
+func (s *Session) routeString(script *parser.Script, text string) (where target, same bool) {
+	for i := range script.Statements {
+		next := s.route(s.traits(&script.Statements[i], text))
+		if next.all || next.once || i > 0 && next != where {
+			return target{}, false
+		}
+		where = next
+	}
+	return where, true
 }
 
 func anyHere(script *parser.Script, text string) bool {
@@ -56,12 +70,8 @@ func anyHere(script *parser.Script, text string) bool {
 }
 
 // runReadOnlyString lets one node run a string of reads as it is.
-func (s *Session) runReadOnlyString(ctx context.Context, text string) (ok bool, err error) {
-	where := s.route(true)
+func (s *Session) runReadOnlyString(ctx context.Context, text string, where target) (ok bool, err error) {
 	s.work = &queryWork{sql: text, kind: parser.Select}
-	if where.all {
-		return s.executeAll(ctx, allOptions{})
-	}
 	return s.executeOne(ctx, where)
 }
 
@@ -71,7 +81,7 @@ func (s *Session) runStatements(ctx context.Context, script *parser.Script, text
 	for i := range script.Statements {
 		stmt := &script.Statements[i]
 		if s.tx.kind == txNone && isHere(stmt, text) == notHere {
-			s.tx.open(txImplicit, plainBegin, s.settings.isolation)
+			s.openBlock(txImplicit, plainBegin, nil)
 		}
 		sql := stmt.Text(text)
 		base := utf8.RuneCountInString(text[:stmt.Start])
@@ -100,13 +110,17 @@ func (s *Session) runStatement(ctx context.Context, stmt *parser.Statement, sql 
 	if err != nil {
 		return s.refused(err)
 	}
-	where := s.routeStatement(stmt)
-	if !where.all {
-		s.work = &queryWork{sql: sql, kind: stmt.Kind, base: base, needs: needs}
-		ok, err = s.executeOne(ctx, where)
+	where := s.routeStatement(stmt, sql)
+	if where.all && s.replicates() {
+		ok, err = s.replicate(ctx, stmt, sql, base, several, needs)
 		return s.noteResult(stmt, sql, ok), err
 	}
-	ok, err = s.replicate(ctx, stmt, sql, base, several, needs)
+	s.work = &queryWork{sql: sql, kind: stmt.Kind, base: base, needs: needs}
+	if where.all {
+		ok, err = s.executeSession(ctx)
+	} else {
+		ok, err = s.executeOne(ctx, where)
+	}
 	return s.noteResult(stmt, sql, ok), err
 }
 
@@ -219,15 +233,15 @@ func (s *Session) noteStatement(stmt *parser.Statement, sql string) {
 	if changesRoles(stmt) {
 		s.tx.roles = true
 	}
+	if changesCatalogue(stmt.Kind) {
+		s.forgetCatalogue()
+	}
+	if s.hasPrimary() {
+		s.noteOnPrimary(stmt)
+	}
 	switch stmt.Kind {
 	case parser.Prepare:
-		p := &prepared{name: stmt.Name, text: sql, stmt: stmt, bySQL: true}
-		s.st.prepared[stmt.Name] = p
-		for _, l := range s.links {
-			if l != nil {
-				l.prepared[stmt.Name] = p
-			}
-		}
+		s.notePrepared(&prepared{name: stmt.Name, text: sql, stmt: stmt, bySQL: true})
 	case parser.Deallocate:
 		s.forgetPrepared(stmt)
 	case parser.Discard:
@@ -235,13 +249,44 @@ func (s *Session) noteStatement(stmt *parser.Statement, sql string) {
 	case parser.RollbackTo:
 		s.tx.failed = false
 	case parser.Listen:
-		s.settings.listening = true
+		s.noteListen(stmt.Name)
 	case parser.Unlisten:
-		s.settings.listening = s.settings.listening && !stmt.All
+		s.noteUnlisten(stmt)
 	default:
 		s.noteSetting(stmt)
 	}
 }
+
+func (s *Session) noteListen(channel string) {
+	if s.settings.channels == nil {
+		s.settings.channels = map[string]bool{}
+	}
+	s.settings.channels[channel] = true
+	if main := s.main(); main != nil {
+		main.listens = true
+	}
+}
+
+func (s *Session) noteUnlisten(stmt *parser.Statement) {
+	delete(s.settings.channels, stmt.Name)
+	if stmt.All {
+		s.settings.channels = nil
+	}
+}
+
+// notePrepared keeps the statement of a PREPARE, which has run on the nodes that the
+// work was done by. The others are given it when they need it.
+func (s *Session) notePrepared(p *prepared) {
+	s.st.prepared[p.name] = p
+	for _, l := range s.links {
+		if l != nil && s.ran(l) {
+			l.prepared[p.name] = p
+		}
+	}
+}
+
+// ran reports whether the work was done by that node, too.
+func (s *Session) ran(l *link) bool { return s.ranOn == noNode || s.ranOn == l.ID() }
 
 func (s *Session) forgetPrepared(stmt *parser.Statement) {
 	for _, l := range s.links {
@@ -249,8 +294,10 @@ func (s *Session) forgetPrepared(stmt *parser.Statement) {
 		case l == nil:
 		case stmt.All:
 			clear(l.prepared)
-		default:
+		case s.ran(l):
 			delete(l.prepared, stmt.Name)
+		case l.prepared[stmt.Name] != nil:
+			l.forgotten = append(l.forgotten, closing{what: 'S', name: stmt.Name})
 		}
 	}
 	if stmt.All {
@@ -262,6 +309,9 @@ func (s *Session) forgetPrepared(stmt *parser.Statement) {
 
 // forgetDiscarded follows DISCARD ALL; the other kinds change nothing that we know.
 func (s *Session) forgetDiscarded(stmt *parser.Statement) {
+	if stmt.All || stmt.Name == "temp" {
+		s.track.Discard()
+	}
 	if stmt.All {
 		s.forgetPrepared(stmt)
 		s.settings = sessionSettings{isolation: s.set.Isolation}
@@ -309,13 +359,16 @@ func (s *Session) noteSetting(stmt *parser.Statement) {
 // noteEndedByStatement notices a block that a statement has ended on the nodes:
 // PREPARE TRANSACTION, or something that the parser does not know.
 func (s *Session) noteEndedByStatement() {
-	if s.tx.kind == txNone || !s.tx.wrote {
+	if s.tx.kind == txNone || !s.tx.wrote && s.tx.writer == noNode {
 		return
 	}
 	for _, l := range s.links {
-		if l != nil && l.begun {
+		if l != nil && l.begun && (s.tx.wrote || l.ID() == s.tx.writer) {
 			return
 		}
+	}
+	if len(s.begun()) > 0 {
+		s.dropBegun() // they have read only
 	}
 	s.endTransaction()
 }

@@ -252,16 +252,17 @@ func (s *Session) mainOf(set *pool.Set) *backend.Conn {
 	return main
 }
 
-// connectAll connects to every live node: to main first, which decides what the
-// frontend is asked (enable_pool_hba = off), then to the others at the same time.
+// connectAll connects to the nodes that the session wants: to the first one, which
+// decides what the frontend is asked (enable_pool_hba = off), then to the others at the
+// same time.
 func (s *Session) connectAll(ctx context.Context) error {
 	for {
-		main, ok := s.view.Main()
-		if !ok {
+		wanted := s.wanted()
+		if len(wanted) == 0 {
 			return errNoNodes()
 		}
-		if s.link(main) == nil {
-			if err := s.join(ctx, main); err != nil {
+		if s.link(wanted[0]) == nil {
+			if err := s.join(ctx, wanted[0]); err != nil {
 				return err
 			}
 		}
@@ -269,7 +270,7 @@ func (s *Session) connectAll(ctx context.Context) error {
 			return err
 		}
 		s.refreshView()
-		if s.main() != nil {
+		if s.first() != nil {
 			return nil
 		}
 	}
@@ -283,7 +284,7 @@ func (s *Session) connectOthers(ctx context.Context) error {
 		err  error
 	}
 	var results []*result
-	for _, id := range s.view.Live() {
+	for _, id := range s.wanted() {
 		if s.link(id) != nil {
 			continue
 		}
@@ -296,7 +297,7 @@ func (s *Session) connectOthers(ctx context.Context) error {
 	for _, r := range results {
 		if r.err == nil {
 			s.setLink(newLink(s, r.conn))
-		} else if err := s.notReached(ctx, r.id, r.err); err != nil {
+		} else if err := s.notReached(ctx, r.id, r.err); err != nil && !s.readElsewhere(r.id) {
 			failed = err
 		}
 	}
@@ -307,7 +308,7 @@ func (s *Session) connectOthers(ctx context.Context) error {
 // postgresql.conf, the role, the database or the start-up packet may have set it.
 func (s *Session) learnIsolation() error {
 	if s.set.Isolation == "" {
-		rows, err := s.main().ask("SELECT pg_catalog.current_setting('default_transaction_isolation')")
+		rows, err := s.knowing().ask("SELECT pg_catalog.current_setting('default_transaction_isolation')")
 		if err != nil || len(rows) != 1 {
 			return pgerr.Fatal(pgerr.ConnectionFailure, "the session's settings cannot be read").Wrap(err)
 		}
@@ -323,8 +324,7 @@ func (s *Session) welcome() {
 	s.log = s.log.With(zap.Uint32(logkey.Session, s.id))
 	s.introduce()
 	s.reply(func(b []byte) []byte { return wire.AppendMessage(b, wire.KindAuthentication, []byte{0, 0, 0, 0}) })
-	main := s.main()
-	for name, value := range main.conn.Params() {
+	for name, value := range s.knowing().conn.Params() {
 		s.reply(func(b []byte) []byte { return wire.AppendParameterStatus(b, name, value) })
 	}
 	s.reply(func(b []byte) []byte { return wire.AppendKeyData(b, s.id, s.secret) })

@@ -168,8 +168,8 @@ func (s *Session) reconnect(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		s.refreshView()
-		if err := s.complete(ctx); err == nil && s.main() != nil {
-			s.log.Info("session has a node again", zap.Int(logkey.Node, int(s.main().ID())))
+		if err := s.complete(ctx); err == nil && s.first() != nil {
+			s.log.Info("session has a node again", zap.Int(logkey.Node, int(s.first().ID())))
 			return nil
 		}
 		select {

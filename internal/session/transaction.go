@@ -27,7 +27,23 @@ type transaction struct {
 	isolation string
 	failed    bool // aborted: only its end is awaited
 	wrote     bool // something was sent to all nodes
-	alone     bool // something that may write was sent to one node (raw mode)
+	// writer is the one node that has the transaction's writes, in the modes that do not
+	// replicate; noNode while there are none.
+	writer config.NodeID
+	// changed: a statement of it may have changed something.
+	changed bool
+	// pinned: the main node alone has what later statements may rely on, such as a
+	// savepoint or what SET LOCAL has set.
+	pinned bool
+	// settings: SET was run in it on the main node alone.
+	settings  bool
+	committed bool // it has ended so
+	// ddl: it has changed what the catalogue says.
+	ddl bool
+	// single: it was opened for one read of one node.
+	single bool
+	// readOnly: BEGIN READ ONLY opened it.
+	readOnly bool
 	// roles: it has changed roles, so kept connections may be to somebody who may no
 	// longer come in.
 	roles    bool
@@ -39,8 +55,12 @@ type transaction struct {
 const plainBegin = "BEGIN"
 
 func (tx *transaction) open(kind txKind, begin, isolation string) {
-	*tx = transaction{kind: kind, begin: begin, isolation: isolation, readNode: noNode}
+	*tx = noTransaction()
+	tx.kind, tx.begin, tx.isolation = kind, begin, isolation
 }
+
+// noTransaction is the state outside of any.
+func noTransaction() transaction { return transaction{readNode: noNode, writer: noNode} }
 
 // now is the transaction's time, the same for all of its statements.
 func (tx *transaction) now() time.Time {

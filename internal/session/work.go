@@ -15,6 +15,8 @@ type work interface {
 	appendTo(l *link)
 	// drawsSequence reports whether it may draw values from a sequence.
 	drawsSequence() bool
+	// takesSnapshot reports whether it looks at data.
+	takesSnapshot() bool
 }
 
 // drawsSequence: an INSERT may by a column's default, a function by itself, COPY FROM
@@ -54,6 +56,8 @@ type queryWork struct {
 }
 
 func (w *queryWork) drawsSequence() bool { return w.draws }
+
+func (w *queryWork) takesSnapshot() bool { return takesSnapshot(w.kind) }
 
 func (w *queryWork) appendTo(l *link) {
 	l.s.Counters.sent(l.ID(), w.kind)
@@ -112,6 +116,8 @@ type callWork struct {
 
 func (w *callWork) drawsSequence() bool { return true }
 
+func (w *callWork) takesSnapshot() bool { return true }
+
 func (w *callWork) appendTo(l *link) {
 	l.s.Counters.sent(l.ID(), parser.Utility)
 	l.appendSync()
@@ -142,3 +148,5 @@ type syncWork struct{}
 func (syncWork) appendTo(l *link) { l.appendSync() }
 
 func (syncWork) drawsSequence() bool { return false }
+
+func (syncWork) takesSnapshot() bool { return false }

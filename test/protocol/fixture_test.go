@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/pgchorus/pgchorus/internal/config"
 	"github.com/pgchorus/pgchorus/internal/pgtest"
 	"github.com/pgchorus/pgchorus/test/proxy"
 )
@@ -14,8 +15,12 @@ import (
 // pooled (Pgpool-II keeps them closed as well), and the pool is part of what is tested.
 const database = "app"
 
+// clusterings are the modes in which one server and a cluster have to be alike.
+var clusterings = []config.ClusteringMode{config.NativeReplication, config.SnapshotIsolation, config.StreamingReplication, config.Raw}
+
 // fixture is a proxy over three nodes and one PostgreSQL that stands alone.
 type fixture struct {
+	mode  config.ClusteringMode
 	nodes []*pgtest.Node
 	bare  *pgtest.Node
 	proxy *proxy.Proxy
@@ -34,8 +39,24 @@ const content = `TRUNCATE t, wide; INSERT INTO t SELECT i, 'row ' || i FROM gene
 
 func newFixture(t testing.TB, lines ...string) *fixture {
 	t.Helper()
-	nodes := pgtest.Start(t, 4)
-	f := &fixture{nodes: nodes[:3], bare: nodes[3]}
+	return newFixtureIn(t, config.NativeReplication, lines...)
+}
+
+// newFixtureIn has the nodes that a clustering mode is about. With streaming replication
+// the standbys have all reads.
+func newFixtureIn(t testing.TB, mode config.ClusteringMode, lines ...string) *fixture {
+	t.Helper()
+	f := &fixture{mode: mode}
+	lines = append(lines, "backend_clustering_mode = "+string(mode))
+	if mode == config.StreamingReplication {
+		f.nodes, f.bare = pgtest.StartStreaming(t, 3), pgtest.Start(t, 1)[0]
+		lines = append(lines, "backend_weight0 = 0", "sr_check_user = "+f.nodes[0].Superuser,
+			// Each sequence is another session, and reads what the one before has written.
+			"read_consistency = strict", "read_consistency_timeout = 10000")
+	} else {
+		nodes := pgtest.Start(t, 4)
+		f.nodes, f.bare = nodes[:3], nodes[3]
+	}
 	f.proxy = proxy.Start(t, f.nodes, proxy.WithConfig(lines...))
 	for _, addr := range []string{f.proxyAddr(), f.bareAddr()} {
 		admin := logIn(t, addr, "postgres")
@@ -69,6 +90,20 @@ func (f *fixture) wantQuiet(t testing.TB) {
 	}
 }
 
+// holders are the nodes that are to hold what was written: in raw mode only the first.
+// Standbys are waited for.
+func (f *fixture) holders() []*pgtest.Node {
+	switch f.mode {
+	case config.Raw:
+		return f.nodes[:1:1]
+	case config.StreamingReplication:
+		for _, standby := range f.nodes[1:] {
+			standby.WaitCaughtUp(f.nodes[0])
+		}
+	}
+	return f.nodes[:3:3]
+}
+
 // evict ends what a failed test has left on the nodes, so that the next one does not
 // wait for its locks.
 func (f *fixture) evict(t testing.TB) {
@@ -81,14 +116,14 @@ func (f *fixture) evict(t testing.TB) {
 // wantEqual fails the test unless the nodes hold the same.
 func (f *fixture) wantEqual(t testing.TB) {
 	t.Helper()
-	pgtest.WantEqual(t, f.nodes...)
+	pgtest.WantEqual(t, f.holders()...)
 }
 
 // wantEqualToBare fails the test unless the nodes and the one that stands alone hold the
 // same.
 func (f *fixture) wantEqualToBare(t testing.TB) {
 	t.Helper()
-	pgtest.WantEqual(t, append(f.nodes[:3:3], f.bare)...)
+	pgtest.WantEqual(t, append(f.holders(), f.bare)...)
 }
 
 // wantServing fails the test unless the server lives and serves a new frontend.

@@ -22,7 +22,12 @@ const (
 // compares as TestDifferential does. A sequence that is answered differently is cut
 // down to the fewest messages that still are.
 func TestRandomSequences(t *testing.T) {
-	f := newFixture(t)
+	for _, mode := range clusterings {
+		t.Run(string(mode), func(t *testing.T) { testRandomSequences(t, newFixtureIn(t, mode)) })
+	}
+}
+
+func testRandomSequences(t *testing.T, f *fixture) {
 	r := newRandomPlay(t, f)
 	deadline := time.Now().Add(randomTime)
 	found := 0
@@ -64,7 +69,7 @@ func newRandomPlay(t *testing.T, f *fixture) *randomPlay {
 		r.filling = append(r.filling, logIn(t, addr, database))
 	}
 	r.looking = append(r.looking, logIn(t, f.bareAddr(), database))
-	for _, node := range f.nodes {
+	for _, node := range f.holders() {
 		r.looking = append(r.looking, logIn(t, nodeAddr(node), database))
 	}
 	return r
@@ -89,6 +94,7 @@ func (r *randomPlay) same(t *testing.T, steps []step) bool {
 // compareContent compares table t of the bare server with that of each node.
 func (r *randomPlay) compareContent(t *testing.T, loud bool) bool {
 	t.Helper()
+	r.f.holders() // standbys catch up
 	var first string
 	for i, c := range r.looking {
 		held := fmt.Sprint(c.must(t, "SELECT id, v FROM t ORDER BY id"))

@@ -1,0 +1,130 @@
+package session
+
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"go.uber.org/zap"
+
+	"github.com/pgchorus/pgchorus/internal/catalog"
+	"github.com/pgchorus/pgchorus/internal/wire"
+	"github.com/pgchorus/pgchorus/lb"
+	"github.com/pgchorus/pgchorus/parser"
+)
+
+// facts are what the catalogue says: what all sessions know, and what this one has just
+// been told.
+type facts struct {
+	known *catalog.Database
+	told  catalog.Answer
+}
+
+// Function implements lb.Catalog.
+func (f facts) Function(n catalog.Name) (catalog.Function, bool) {
+	if fact, ok := f.told.Function(n); ok {
+		return fact, true
+	}
+	return f.known.Function(n)
+}
+
+// Relation implements lb.Catalog.
+func (f facts) Relation(n catalog.Name) (catalog.Relation, bool) {
+	if fact, ok := f.told.Relation(n); ok {
+		return fact, true
+	}
+	return f.known.Relation(n)
+}
+
+// traits are what routing asks of a statement. What has to be known of the catalogue and
+// is not, is asked for once and kept for all sessions.
+func (s *Session) traits(stmt *parser.Statement, text string) lb.Traits {
+	if stmt.Kind == parser.Execute {
+		if p := s.st.prepared[stmt.Name]; p != nil {
+			stmt, text = p.effective(), p.text
+		}
+	}
+	known := s.Catalog.Database(s.login.Database)
+	traits, missing := lb.Examine(stmt, text, s.policy(), known)
+	if missing == nil {
+		return traits
+	}
+	told, ok := s.askCatalogue(known, *missing)
+	if !ok {
+		return traits
+	}
+	traits, _ = lb.Examine(stmt, text, s.policy(), facts{known, told})
+	return traits
+}
+
+// askCatalogue asks a node of the session's own. Nothing comes of it while no node can
+// be asked: the traits are then those of a statement that may do anything.
+func (s *Session) askCatalogue(known *catalog.Database, q catalog.Question) (catalog.Answer, bool) {
+	l := s.askable()
+	if l == nil || !isPlain(q) && l.conn.Params()["client_encoding"] != "UTF8" {
+		return catalog.Answer{}, false
+	}
+	generation := known.Generation()
+	rows, err := l.ask(q.SQL())
+	if err != nil {
+		s.log.Warn("catalogue not read", zap.Error(err))
+		return catalog.Answer{}, false
+	}
+	answer, err := q.Decode(rows)
+	if err != nil {
+		s.log.Error("catalogue not understood", zap.Error(err))
+		return catalog.Answer{}, false
+	}
+	if !l.begun || !s.tx.ddl && !keepsSnapshot(s.isolation()) {
+		known.Keep(answer, generation) // not what the transaction alone can see
+	}
+	return answer, true
+}
+
+// isPlain reports whether the names asked for are the same bytes in every encoding. What is
+// kept for all sessions is in UTF-8.
+func isPlain(q catalog.Question) bool {
+	other := func(n catalog.Name) bool { return !isASCII(n.Schema) || !isASCII(n.Name) }
+	return !slices.ContainsFunc(q.Functions, other) && !slices.ContainsFunc(q.Relations, other)
+}
+
+func isASCII(text string) bool {
+	return strings.IndexFunc(text, func(r rune) bool { return r >= utf8.RuneSelf }) < 0
+}
+
+// askable is a node that can be asked a question of ours in between: not one that waits
+// for Sync, which would end what the frontend has begun, nor one whose transaction has
+// failed or has yet to take its snapshot. The main node is asked first.
+func (s *Session) askable() *link {
+	if l := s.main(); l != nil && s.canAsk(l) {
+		return l
+	}
+	for _, l := range s.links {
+		if l != nil && s.canAsk(l) {
+			return l
+		}
+	}
+	return nil
+}
+
+func (s *Session) canAsk(l *link) bool {
+	if l.unsynced || l.conn.Skipping || l.conn.Status == wire.TxFailed {
+		return false
+	}
+	return !l.begun || l.snapshot || !s.isolates() && !keepsSnapshot(s.isolation())
+}
+
+// changesCatalogue reports whether a statement may change what the catalogue says.
+func changesCatalogue(kind parser.Kind) bool {
+	switch kind {
+	case parser.DDL, parser.CreateTableAs, parser.SelectInto, parser.Do, parser.Unknown:
+		return true
+	}
+	return false
+}
+
+// forgetCatalogue has all sessions ask again, now and once the transaction has ended.
+func (s *Session) forgetCatalogue() {
+	s.Catalog.Database(s.login.Database).Forget()
+	s.tx.ddl = s.tx.kind != txNone
+}

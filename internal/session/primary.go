@@ -1,0 +1,213 @@
+package session
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/pgchorus/pgchorus/internal/config"
+	"github.com/pgchorus/pgchorus/internal/logkey"
+	"github.com/pgchorus/pgchorus/internal/pgerr"
+	"github.com/pgchorus/pgchorus/internal/wire"
+	"github.com/pgchorus/pgchorus/parser"
+	"github.com/pgchorus/pgchorus/replicator"
+)
+
+// What is special where PostgreSQL itself replicates (streaming_replication and
+// logical_replication): one node, the primary, takes the writes and is the main node;
+// the others read. The session connects to the primary and to its load balance node,
+// and to others when it needs them. What it sets goes to all nodes that it is connected to.
+
+// hasPrimary reports whether the clustering mode has a primary.
+func (s *Session) hasPrimary() bool { return s.view.HasPrimary() }
+
+// replicates reports whether writes run on all nodes.
+func (s *Session) replicates() bool { return s.Config().ClusteringMode.Replicates() }
+
+// primary is the link to the primary. While none is known the session waits for one:
+// a write never goes elsewhere.
+func (s *Session) primary(ctx context.Context) (*link, error) {
+	for {
+		id, known := s.view.Main()
+		if !known {
+			if err := s.awaitPrimary(ctx); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if l := s.link(id); l != nil {
+			return l, nil
+		}
+		if err := s.join(ctx, id); err != nil {
+			return nil, err
+		}
+		s.refreshView()
+	}
+}
+
+// awaitPrimary waits until the cluster has a primary, for as long as
+// search_primary_node_timeout allows, or until the frontend cancels.
+func (s *Session) awaitPrimary(ctx context.Context) error {
+	ctx, stop := s.running.await(ctx)
+	defer stop()
+	if limit := s.Config().Failover.SearchPrimaryNodeTimeout; limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
+	s.log.Info("session waits for a primary")
+	since := time.Now()
+	for {
+		changed := s.Cluster.Changed()
+		s.refreshView()
+		if id, known := s.view.Main(); known {
+			s.log.Info("session has a primary again", zap.Int(logkey.Node, int(id)), zap.Duration("after", time.Since(since)))
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return s.noPrimary()
+		}
+	}
+}
+
+// noPrimary is what a frontend is told whose statement has waited in vain.
+func (s *Session) noPrimary() error {
+	if s.running.wasCancelled() {
+		return pgerr.New(pgerr.QueryCanceled, "canceling statement due to user request")
+	}
+	return pgerr.New(pgerr.CannotConnectNow, "no primary is known").
+		WithDetail("The statement needs the primary: it may write, or has to see what was written.").
+		WithHint("Promote a standby. Reads that may run on a standby go on meanwhile.")
+}
+
+// readElsewhere has the session's reads done by the primary when a standby does not let
+// it in: it may not have heard yet of the role or the database. false: the nodes are
+// alike, or it was the primary.
+func (s *Session) readElsewhere(id config.NodeID) bool {
+	if !s.hasPrimary() || id == s.mainID() {
+		return false
+	}
+	if s.lb == id {
+		s.lb = s.mainID()
+	}
+	return true
+}
+
+// belongsToPrimary reports whether what l has refused is done by the primary instead: a
+// standby may not do it, has to give it up for what it replays, or has not yet heard of
+// what it is about.
+func (s *Session) belongsToPrimary(l *link, where target, answer *wire.Answer) bool {
+	if !answer.Failed() || where.once || where.primary || !s.hasPrimary() || s.oneSnapshot() {
+		return false
+	}
+	if main, known := s.view.Main(); !known || main == l.ID() {
+		return false
+	}
+	switch pgerr.Code(answer.Code()) {
+	case pgerr.ReadOnlySQLTransaction, pgerr.SerializationFailure, pgerr.UndefinedTable, pgerr.UndefinedFunction,
+		pgerr.UndefinedColumn, pgerr.UndefinedObject, pgerr.InvalidSchemaName:
+		return !s.running.wasCancelled()
+	}
+	return false
+}
+
+// endPart ends a node's part of the transaction, which has read only: the others go on.
+func (s *Session) endPart(ctx context.Context, l *link) {
+	if !l.begun && !l.unsynced {
+		return
+	}
+	for _, loss := range replicator.Rollback([]replicator.Node{l}, false) {
+		s.lost(ctx, loss.Node.(*link), loss.Err)
+	}
+}
+
+// executeSession runs work that sets something of the session on all nodes that it is
+// connected to, the main node first. A node that will not have it is let go: it is
+// given the session's state when it is needed again.
+func (s *Session) executeSession(ctx context.Context) (ok bool, err error) {
+	ok, err = s.executeOne(ctx, target{node: s.mainID()})
+	if !ok || err != nil {
+		return ok, err
+	}
+	first := s.ranOn
+	s.ranOn = noNode
+	for _, l := range s.links {
+		if l == nil || l.ID() == first {
+			continue
+		}
+		err := l.Start(false)
+		if err == nil {
+			_, err = l.Finish(false)
+		}
+		switch {
+		case err != nil:
+			s.lost(ctx, l, err)
+		case l.answer.Failed():
+			s.dropLink(l)
+		}
+	}
+	return true, s.gone
+}
+
+// endOnPrimary follows the end of a transaction.
+func (s *Session) endOnPrimary() {
+	s.track.End(s.policy(), s.login.Database, s.tx.committed, s.Mutations)
+	if s.tx.writer != noNode {
+		s.noteWritten()
+	}
+	if s.tx.settings {
+		s.forgetOthers()
+	}
+}
+
+// noteOnPrimary follows the statements whose effect only the primary has: what comes later
+// in the transaction has to be there, and the other nodes must not be used with another
+// idea of the session when it has ended.
+func (s *Session) noteOnPrimary(stmt *parser.Statement) {
+	switch inside := s.tx.kind != txNone; {
+	case stmt.Kind == parser.RollbackTo:
+		s.dropBegun()
+	case !setsSession(stmt):
+	case inside:
+		s.tx.settings = true
+	case s.ranOn != noNode:
+		s.forgetOthers()
+	}
+}
+
+// setsSession reports whether a statement sets what outlasts a transaction.
+func setsSession(stmt *parser.Statement) bool {
+	return stmt.Kind == parser.Set || stmt.Kind == parser.Reset || stmt.Kind == parser.Discard || callsSetConfig(stmt)
+}
+
+func callsSetConfig(stmt *parser.Statement) bool {
+	return slices.ContainsFunc(stmt.Functions, func(f parser.Function) bool { return f.Name == "set_config" })
+}
+
+// dropBegun lets go of the nodes that have read in the transaction, but not of the main
+// node.
+func (s *Session) dropBegun() {
+	for _, l := range s.links {
+		if l != nil && l != s.main() && l.begun {
+			s.dropLink(l)
+		}
+	}
+}
+
+// forgetOthers lets go of all nodes but the main one, which alone has heard of what
+// the session has set.
+func (s *Session) forgetOthers() {
+	main := s.main()
+	if main == nil {
+		return
+	}
+	for _, l := range s.links {
+		if l != nil && l != main {
+			s.dropLink(l)
+		}
+	}
+}
