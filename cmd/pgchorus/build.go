@@ -125,6 +125,10 @@ func (p *program) serveFrontend(ctx context.Context, nc net.Conn) error {
 
 // viewChanged cuts the connections to the nodes that went out of service.
 func (p *program) viewChanged(old, next *cluster.View) {
+	before, _ := old.Main()
+	if main, known := next.Main(); known && main != before {
+		p.env.Mutations.StartCold()
+	}
 	for _, node := range next.Nodes {
 		if old.Up(node.ID) && !next.Up(node.ID) {
 			p.pool.CutNode(node.ID)
@@ -162,6 +166,9 @@ func (p *program) sweep(ctx context.Context) error {
 			return nil
 		case now := <-tick.C:
 			p.pool.Sweep(now, idleLifetime(p.cfg.Load().Pool))
+			if delay, known := p.monitor.MaxDelay(); known {
+				p.env.Mutations.ObserveDelay(p.policy.Load(), delay)
+			}
 		}
 	}
 }
@@ -249,5 +256,6 @@ func (p *program) reload(ctx context.Context) {
 	for _, name := range needRestart {
 		p.log.Warn("parameter needs a restart to change", zap.String("parameter", name))
 	}
+	p.monitor.Recheck()
 	p.log.Info(fmt.Sprintf("configuration reloaded: %d parameters changed", len(changed)))
 }

@@ -48,7 +48,7 @@ func newRootCommand() *cobra.Command {
 	root.Flags().BoolVarP(&flags.discardStatus, "discard-status", "D", false, "forget which nodes were down")
 	root.Flags().BoolVarP(&flags.foreground, "dont-detach", "n", true, "stay in the foreground (pgchorus always does)")
 	root.Flags().BoolVarP(&flags.debug, "debug", "d", false, "log at level debug")
-	root.AddCommand(newCheckCommand(), newReloadCommand(&flags), newStopCommand(&flags), newNodeCommand(&flags), newDemoCommand())
+	root.AddCommand(newCheckCommand(), newReloadCommand(&flags), newStopCommand(&flags), newNodeCommand(&flags), newDemoCommand(), newSetupCommand())
 	return root
 }
 

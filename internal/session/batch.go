@@ -41,6 +41,9 @@ type batch struct {
 	copied bool
 	// executed: something was executed since the last Sync.
 	executed bool
+	// pinned: what was executed since the last Sync is in the primary's own implicit
+	// transaction.
+	pinned bool
 	// skipping: a message failed, what follows is ignored up to Sync.
 	skipping bool
 }
@@ -142,7 +145,7 @@ func (s *Session) noteStep(st step) {
 func (s *Session) sync(ctx context.Context) error {
 	s.syncLinks(ctx)
 	ok := !s.batch.skipping
-	s.batch.skipping, s.batch.executed = false, false
+	s.batch.skipping, s.batch.executed, s.batch.pinned = false, false, false
 	if s.tx.kind != txExplicit {
 		clear(s.st.portals)
 	}

@@ -60,25 +60,30 @@ func (s *Session) traits(stmt *parser.Statement, text string) lb.Traits {
 // askCatalogue asks a node of the session's own. Nothing comes of it while no node can
 // be asked: the traits are then those of a statement that may do anything.
 func (s *Session) askCatalogue(known *catalog.Database, q catalog.Question) (catalog.Answer, bool) {
-	l := s.askable()
-	if l == nil || !isPlain(q) && l.conn.Params()["client_encoding"] != "UTF8" {
-		return catalog.Answer{}, false
+	for l := s.askable(); l != nil; l = s.askable() {
+		if !isPlain(q) && l.conn.Params()["client_encoding"] != "UTF8" {
+			break
+		}
+		generation := known.Generation()
+		rows, err := l.ask(q.SQL())
+		if err != nil && !l.answer.Failed() {
+			s.dropLink(l) // the connection broke; who needs the node finds out why
+			continue
+		}
+		var answer catalog.Answer
+		if err == nil {
+			answer, err = q.Decode(rows)
+		}
+		if err != nil {
+			s.log.Warn("catalogue not read", zap.Error(err))
+			break
+		}
+		if !l.begun || !s.tx.ddl && !keepsSnapshot(s.isolation()) {
+			known.Keep(answer, generation) // not what the transaction alone can see
+		}
+		return answer, true
 	}
-	generation := known.Generation()
-	rows, err := l.ask(q.SQL())
-	if err != nil {
-		s.log.Warn("catalogue not read", zap.Error(err))
-		return catalog.Answer{}, false
-	}
-	answer, err := q.Decode(rows)
-	if err != nil {
-		s.log.Error("catalogue not understood", zap.Error(err))
-		return catalog.Answer{}, false
-	}
-	if !l.begun || !s.tx.ddl && !keepsSnapshot(s.isolation()) {
-		known.Keep(answer, generation) // not what the transaction alone can see
-	}
-	return answer, true
+	return catalog.Answer{}, false
 }
 
 // isPlain reports whether the names asked for are the same bytes in every encoding. What is

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -101,8 +102,8 @@ func (s *Session) begun() []replicator.Node {
 }
 
 // wanted are the nodes that the session is to be connected to: all where writes are
-// replicated, else the main node and that which its reads go to. The first one decides
-// what the frontend is asked at log-in.
+// replicated, else the main node and that which its reads go to, or another standby. The
+// first one decides what the frontend is asked at log-in.
 func (s *Session) wanted() []config.NodeID {
 	if s.replicates() {
 		return s.view.Live()
@@ -112,11 +113,16 @@ func (s *Session) wanted() []config.NodeID {
 	if known {
 		ids = append(ids, main)
 	}
-	if s.hasPrimary() && s.lb != main && s.view.Up(s.lb) {
+	if !s.hasPrimary() {
+		return ids
+	}
+	if s.lb != main && s.view.Up(s.lb) {
 		ids = append(ids, s.lb)
 	}
-	if len(ids) == 0 {
-		return s.view.Live()
+	for _, id := range s.view.Live() {
+		if len(ids) < 2 && !slices.Contains(ids, id) {
+			ids = append(ids, id) // knows the session's state, should the other one die
+		}
 	}
 	return ids
 }
@@ -144,14 +150,25 @@ func (s *Session) join(ctx context.Context, id config.NodeID) error {
 		return s.notReached(ctx, id, err)
 	}
 	l := newLink(s, conn)
-	if from := s.knowing(); from != nil {
-		if err := s.copyState(from, l); err != nil {
-			s.Pool.Close(conn)
-			return err
-		}
+	if err := s.giveState(l); err != nil {
+		s.Pool.Close(conn)
+		return err
 	}
 	s.setLink(l)
 	return nil
+}
+
+// giveState gives a node the session's state. What only lost nodes knew is lost with them:
+// then the session cannot go on as if nothing had been.
+func (s *Session) giveState(l *link) error {
+	if from := s.knowing(); from != nil {
+		return s.copyState(from, l)
+	}
+	if s.settings.set {
+		return pgerr.Fatal(pgerr.ConnectionFailure, "every node that knew the session's settings was lost").
+			WithHint("Connect again.")
+	}
+	return s.copyPrepared(l)
 }
 
 // knowing is a link whose node has the session's state: the main node's, if there is

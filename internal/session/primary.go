@@ -210,4 +210,16 @@ func (s *Session) forgetOthers() {
 			s.dropLink(l)
 		}
 	}
+	s.alone = true
+}
+
+// rejoinOthers gives the session its other nodes again, which are told what it has set.
+func (s *Session) rejoinOthers(ctx context.Context) {
+	if !s.alone {
+		return
+	}
+	s.alone = false
+	if err := s.complete(ctx); err != nil {
+		s.log.Warn("session goes on with the primary alone", zap.Error(err))
+	}
 }

@@ -60,10 +60,10 @@ func (s *Session) routeInput(traits lb.Traits) lb.Input {
 		Traits: traits,
 		Policy: policy,
 		Txn: lb.Txn{
-			Open:           s.tx.kind != txNone,
+			Open:           s.tx.kind != txNone || s.batch.pinned,
 			Explicit:       s.tx.kind == txExplicit,
 			Wrote:          s.tx.wrote || s.tx.changed,
-			Pinned:         s.tx.pinned,
+			Pinned:         s.tx.pinned || s.batch.pinned,
 			ReadOnly:       s.tx.readOnly,
 			RepeatableRead: isolation == repeatableRead,
 			Serializable:   isolation == "serializable",

@@ -104,7 +104,11 @@ func (g *segment) run(ctx context.Context, end batchEnd) (ok bool, err error) {
 func (g *segment) openImplicit() {
 	s := g.s
 	changes := g.where.once || g.where.all
-	if s.tx.kind == txNone && changes && g.end != endSync && !s.replicates() && g.block() == parser.BlockAny {
+	switch {
+	case s.tx.kind != txNone || !changes || g.end == endSync || s.replicates():
+	case g.block() != parser.BlockAny:
+		s.batch.pinned = true
+	default:
 		s.openBlock(txImplicit, plainBegin, nil)
 		s.tx.changed, s.tx.pinned = true, true // it was routed before there was a block
 	}

@@ -89,6 +89,7 @@ type Session struct {
 	links []*link // by node number; nil where there is none
 	view  *cluster.View
 	lb    config.NodeID // load balance node
+	alone bool          // the primary alone knows what it has set
 	ranOn config.NodeID // the node that work was last done by; noNode for all of them
 	// track is what the session has written; wroteAt is when the primary had the last of it.
 	track   lb.Track
@@ -112,6 +113,8 @@ type Session struct {
 type sessionSettings struct {
 	// isolation is default_transaction_isolation, if the session has set it.
 	isolation string
+	// set: SET was run, or something like it.
+	set bool
 	// channels are those of LISTEN: messages may come while nobody asks. nil for none.
 	channels map[string]bool
 	// custom are the names of settings that the session has made up ("my.own"), which

@@ -26,6 +26,7 @@ func (s *Session) settleAt(ctx context.Context, ok bool, tag tagRule) error {
 	if err := s.settleTransaction(ctx, ok, tag); err != nil {
 		return err
 	}
+	s.rejoinOthers(ctx)
 	s.reply(func(b []byte) []byte { return wire.AppendReady(b, s.tx.status()) })
 	if !s.front.HasFrame() {
 		s.flush()

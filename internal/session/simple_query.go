@@ -236,6 +236,7 @@ func (s *Session) noteStatement(stmt *parser.Statement, sql string) {
 	if changesCatalogue(stmt.Kind) {
 		s.forgetCatalogue()
 	}
+	s.settings.set = s.settings.set || setsSession(stmt) || createsTemporary(stmt)
 	if s.hasPrimary() {
 		s.noteOnPrimary(stmt)
 	}
@@ -272,6 +273,11 @@ func (s *Session) noteUnlisten(stmt *parser.Statement) {
 	if stmt.All {
 		s.settings.channels = nil
 	}
+}
+
+// createsTemporary reports whether a statement makes a temporary table.
+func createsTemporary(stmt *parser.Statement) bool {
+	return slices.ContainsFunc(stmt.Writes, func(r parser.Relation) bool { return r.Temporary })
 }
 
 // notePrepared keeps the statement of a PREPARE, which has run on the nodes that the

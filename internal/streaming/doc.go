@@ -27,6 +27,9 @@
 // itself may miss its own writes for as long as the WAL writer takes, which is three
 // times wal_writer_delay.
 //
+// Nothing is written on the servers but a message that nobody reads, on the primary,
+// when a standby could not be judged otherwise; flush.go says why.
+//
 // # Goroutines
 //
 // Each node has a link, which owns the one connection to it and puts questions that

@@ -69,21 +69,21 @@ func (m *Monitor) settle(ctx context.Context, s Settings, found []finding) {
 		present = -1
 	}
 	c := choose(s.Logical, present, found, sameHost(ctx))
-	m.sayDoubt(c)
+	news := m.sayDoubt(c)
 	if c.primary >= 0 {
 		// First, so that no session finds the new primary in the view while the
 		// standbys are still compared with the old one.
 		m.follows(c.primary)
 	}
 	if c.primary == present {
-		m.detachFalse(ctx, s, c)
+		m.detachFalse(ctx, s, c, news)
 		return
 	}
 	if _, err := m.cluster.SetPrimary(ctx, c.primary, c.reason); err != nil {
 		m.log.Warn("primary node is not taken over", nodeField(c.primary), zap.Error(err))
 		return
 	}
-	m.detachFalse(ctx, s, c)
+	m.detachFalse(ctx, s, c, news)
 }
 
 // said remembers what was logged, so that a state that lasts is logged once.
@@ -92,29 +92,31 @@ type said struct {
 	primary config.NodeID
 }
 
-func (m *Monitor) sayDoubt(c choice) {
+// sayDoubt returns whether there was something new to say.
+func (m *Monitor) sayDoubt(c choice) bool {
 	now := said{c.others, c.primary}
 	if slices.Equal(m.said.others, now.others) && (m.said.primary == now.primary || len(now.others) == 0) {
-		return
+		return false
 	}
 	m.said = now
 	if len(c.others) == 0 {
 		m.log.Info("only one node takes writes again", nodeField(c.primary))
-		return
+		return true
 	}
 	m.log.Warn("more than one node is not in recovery", nodeField(c.primary), zap.String("false_primaries", names(c.others)),
 		zap.String(logkey.Reason, c.reason), zap.Bool("proven", c.proven))
+	return true
 }
 
 // detachFalse takes the other nodes that take writes out of service, if a standby
-// proves that they are the false ones.
-func (m *Monitor) detachFalse(ctx context.Context, s Settings, c choice) {
+// proves that they are the false ones. A refusal that lasts is logged once.
+func (m *Monitor) detachFalse(ctx context.Context, s Settings, c choice, news bool) {
 	if !s.DetachFalsePrimary || !c.proven {
 		return
 	}
 	for _, id := range c.others {
 		reason := "the standbys follow node " + c.primary.String()
-		if err := m.cluster.DetachFalsePrimary(ctx, id, reason); err != nil {
+		if err := m.cluster.DetachFalsePrimary(ctx, id, reason); err != nil && news {
 			m.log.Warn("false primary stays in service", nodeField(id), zap.Error(err))
 		}
 	}

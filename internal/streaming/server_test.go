@@ -366,6 +366,7 @@ func TestLogical(t *testing.T) {
 	}
 	w.until(t, "all is known", func() bool { d := w.Delay(1); return d.Known && d.State == "streaming" })
 
+	t.Run("an open transaction that has written much", func(t *testing.T) { testOpenTransaction(t, w) })
 	nodes[1].Exec("ALTER SUBSCRIPTION node1 DISABLE")
 	nodes[0].Exec("INSERT INTO t VALUES (1)")
 	since := time.Now()
