@@ -57,10 +57,11 @@ func (s *Session) noteUse(l *link, where target) {
 	if s.tx.kind == txNone {
 		return
 	}
-	if where.once && !s.replicates() {
+	switch {
+	case where.once && !s.replicates():
 		s.tx.writer = l.ID()
-	} else {
-		s.tx.readNode = l.ID()
+	case !where.primary || s.oneSnapshot():
+		s.tx.readNode = l.ID() // not where a single read had to go
 	}
 }
 

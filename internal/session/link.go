@@ -154,6 +154,16 @@ func (l *link) appendSync() {
 	}
 }
 
+// beginText opens the block there. A standby has no serializable transactions, and none
+// that are said to write.
+func (l *link) beginText() string {
+	tx := &l.s.tx
+	if l.s.hasPrimary() && l != l.s.main() && (!tx.readOnly || tx.isolation == "serializable") {
+		return plainBegin
+	}
+	return tx.begin
+}
+
 // needsBegin reports whether the block has to be opened in front of the work.
 func (l *link) needsBegin() bool { return l.s.tx.kind != txNone && !l.begun }
 
@@ -164,7 +174,7 @@ const beginStatement = "pgchorus_begin"
 // block at this point, so that the unnamed portal is free.
 func (l *link) appendBegin() {
 	hidden := func(what wire.ExpectKind) wire.Expect { return wire.Expect{What: what, Hide: true} }
-	l.append(hidden(wire.ExpectParse), func(b []byte) []byte { return wire.AppendParse(b, beginStatement, l.s.tx.begin, nil) })
+	l.append(hidden(wire.ExpectParse), func(b []byte) []byte { return wire.AppendParse(b, beginStatement, l.beginText(), nil) })
 	l.append(hidden(wire.ExpectBind), func(b []byte) []byte { return wire.AppendBindPlain(b, "", beginStatement) })
 	l.append(hidden(wire.ExpectExecute), func(b []byte) []byte { return wire.AppendExecute(b, "") })
 	l.append(hidden(wire.ExpectClose), func(b []byte) []byte { return wire.AppendClose(b, 'S', beginStatement) })

@@ -109,7 +109,7 @@ func (s *Session) belongsToPrimary(l *link, where target, answer *wire.Answer) b
 	}
 	switch pgerr.Code(answer.Code()) {
 	case pgerr.ReadOnlySQLTransaction, pgerr.SerializationFailure, pgerr.UndefinedTable, pgerr.UndefinedFunction,
-		pgerr.UndefinedColumn, pgerr.UndefinedObject, pgerr.InvalidSchemaName:
+		pgerr.UndefinedColumn, pgerr.UndefinedObject, pgerr.InvalidSchemaName, pgerr.FeatureNotSupported:
 		return !s.running.wasCancelled()
 	}
 	return false

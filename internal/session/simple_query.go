@@ -82,6 +82,7 @@ func (s *Session) runStatements(ctx context.Context, script *parser.Script, text
 		stmt := &script.Statements[i]
 		if s.tx.kind == txNone && isHere(stmt, text) == notHere {
 			s.openBlock(txImplicit, plainBegin, nil)
+			s.tx.pinned = true // some of them writes, and they belong together
 		}
 		sql := stmt.Text(text)
 		base := utf8.RuneCountInString(text[:stmt.Start])

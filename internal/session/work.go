@@ -34,9 +34,10 @@ func callsSequence(stmt *parser.Statement) bool {
 }
 
 // wantsDigest reports whether the rows that a statement returns are compared between
-// the nodes: they tell of values that were stored, or drawn from a sequence.
+// the nodes: they tell of values that were stored, or drawn from a sequence. Those of
+// EXPLAIN tell of times.
 func wantsDigest(stmt *parser.Statement) bool {
-	return (stmt.Returning || callsSequence(stmt)) && !stmt.NodeLocal
+	return stmt.Kind != parser.Explain && (stmt.Returning || callsSequence(stmt)) && !stmt.NodeLocal
 }
 
 // queryWork is one statement by simple query.
@@ -73,13 +74,14 @@ func (w *queryWork) appendTo(l *link) {
 	}
 	if w.kind == parser.Prepare || w.kind == parser.Declare {
 		// The server shows their text in pg_prepared_statements and pg_cursors.
-		l.appendQuery(wire.Expect{What: wire.ExpectQuery, Hide: true}, l.s.tx.begin)
+		l.appendQuery(wire.Expect{What: wire.ExpectQuery, Hide: true}, l.beginText())
 		l.appendQuery(wire.Expect{What: wire.ExpectQuery, Base: w.base, Place: w.place}, w.sql)
 		return
 	}
 	// BEGIN and the statement travel as one Query: the server flushes its answer
 	// once instead of twice.
-	prefix := l.s.tx.begin + beginSeparator(l.s.tx.begin)
+	begin := l.beginText()
+	prefix := begin + beginSeparator(begin)
 	e := wire.Expect{What: wire.ExpectQuery, HideTags: 1, Prefix: utf8.RuneCountInString(prefix), Base: w.base, Place: w.place, Digest: w.digest}
 	l.appendQuery(e, prefix, w.sql)
 }
@@ -122,7 +124,7 @@ func (w *callWork) appendTo(l *link) {
 	l.s.Counters.sent(l.ID(), parser.Utility)
 	l.appendSync()
 	if l.needsBegin() {
-		l.appendQuery(wire.Expect{What: wire.ExpectQuery, Hide: true}, l.s.tx.begin)
+		l.appendQuery(wire.Expect{What: wire.ExpectQuery, Hide: true}, l.beginText())
 	}
 	frame := w.frame
 	if l.answers {
