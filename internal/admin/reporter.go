@@ -19,23 +19,23 @@ type Reporter interface {
 
 // Node is one node with its figures.
 type Node struct {
-	ID       config.NodeID
-	Host     string
-	Port     int
-	Status   string
-	Role     string
+	ID     config.NodeID
+	Host   string
+	Port   int
+	Status string
+	Role   string
 	// ServerRole is what the server says of itself, for pg_role; empty where it has no
 	// role of its own.
 	ServerRole string
 	// Delay, ReplicationState and SyncState are the replication check's; empty where
 	// nothing is known. Delay is "0" where nodes cannot lag.
 	Delay, ReplicationState, SyncState string
-	Weight   float64
-	Since    time.Time
-	Reads    uint64
-	Checked  bool // health_check_period is not 0
-	Commands Commands
-	Health   Health
+	Weight                             float64
+	Since                              time.Time
+	Reads                              uint64
+	Checked                            bool // health_check_period is not 0
+	Commands                           Commands
+	Health                             Health
 }
 
 // Commands count what a node was sent and what it answered badly.

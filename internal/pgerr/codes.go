@@ -6,6 +6,8 @@ type Code string
 // SQLSTATEs used here. All are PostgreSQL's own, so that a driver's rules for
 // retrying hold behind pgchorus as they do before a bare server.
 const (
+	// SuccessfulCompletion: of notices.
+	SuccessfulCompletion Code = "00000"
 	// ConnectionFailure: a node was lost after part of its answer had gone out.
 	ConnectionFailure Code = "08006"
 	// TransactionResolutionUnknown: whether a COMMIT took effect is not known.

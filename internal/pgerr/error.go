@@ -13,6 +13,7 @@ const (
 	SeverityError   Severity = "ERROR"
 	SeverityFatal   Severity = "FATAL"
 	SeverityWarning Severity = "WARNING"
+	SeverityNotice  Severity = "NOTICE"
 )
 
 // Error is an error with the fields of PostgreSQL's ErrorResponse. The frontend

@@ -119,6 +119,9 @@ func (s *Session) runMessage(ctx context.Context, seg *segment, frame wire.Frame
 		}
 	}
 	s.noteStep(step)
+	if step.kind == wire.KindExecute && step.prepared != nil {
+		s.logStatement(step.prepared.text)
+	}
 	if step.local != nil {
 		return step.local(ctx)
 	}

@@ -6,6 +6,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/pgchorus/pgchorus/internal/auth"
+	"github.com/pgchorus/pgchorus/internal/config"
 	"github.com/pgchorus/pgchorus/internal/pgerr"
 	"github.com/pgchorus/pgchorus/internal/wire"
 )
@@ -64,6 +65,9 @@ var errTerminatedByNode = errors.New("backend was terminated by an administrator
 
 // replyWarning sends a NoticeResponse of severity WARNING.
 func (s *Session) replyWarning(code pgerr.Code, message string) {
+	if !s.hears(config.LevelWarning) {
+		return
+	}
 	warning := &pgerr.Error{Severity: pgerr.SeverityWarning, Code: code, Message: message}
 	s.reply(func(b []byte) []byte { return wire.AppendNotice(b, warning) })
 }

@@ -248,7 +248,7 @@ func (g *segment) takesSnapshot() bool {
 func (g *segment) countExecutes(l *link) {
 	for _, st := range g.steps {
 		if st.kind == wire.KindExecute && st.prepared != nil {
-			l.s.Counters.sent(l.ID(), st.prepared.stmt.Kind)
+			l.noteSent(st.prepared.stmt.Kind, st.prepared.text)
 		}
 	}
 }

@@ -169,6 +169,7 @@ func (s *Session) Run(ctx context.Context) error {
 		return err
 	}
 	defer s.Registry.remove(s)
+	defer s.logDisconnection()
 	err = s.serve(ctx)
 	s.leave(ctx, err)
 	if errors.Is(err, errTerminated) {

@@ -39,6 +39,7 @@ func (s *Session) simpleQuery(ctx context.Context, frame wire.Frame) error {
 func (s *Session) runString(ctx context.Context, text string) (ok bool, err error) {
 	s.running.begin()
 	s.refreshView()
+	s.logStatement(text)
 	script := s.memo.Script(s.Scripts, []byte(text))
 	switch {
 	case s.tx.failed && script.Err != nil && !isPgpool(text):

@@ -321,6 +321,7 @@ func (s *Session) learnIsolation() error {
 // welcome tells the frontend that it is in.
 func (s *Session) welcome() {
 	s.Registry.add(s)
+	defer s.logConnection()
 	s.log = s.log.With(zap.Uint32(logkey.Session, s.id))
 	s.introduce()
 	s.reply(func(b []byte) []byte { return wire.AppendMessage(b, wire.KindAuthentication, []byte{0, 0, 0, 0}) })

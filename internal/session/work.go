@@ -61,7 +61,7 @@ func (w *queryWork) drawsSequence() bool { return w.draws }
 func (w *queryWork) takesSnapshot() bool { return takesSnapshot(w.kind) }
 
 func (w *queryWork) appendTo(l *link) {
-	l.s.Counters.sent(l.ID(), w.kind)
+	l.noteSent(w.kind, w.sql)
 	if len(l.forgotten) > 0 {
 		l.appendForgotten()
 		l.unsynced = true
@@ -121,7 +121,7 @@ func (w *callWork) drawsSequence() bool { return true }
 func (w *callWork) takesSnapshot() bool { return true }
 
 func (w *callWork) appendTo(l *link) {
-	l.s.Counters.sent(l.ID(), parser.Utility)
+	l.noteSent(parser.Utility, "function call")
 	l.appendSync()
 	if l.needsBegin() {
 		l.appendQuery(wire.Expect{What: wire.ExpectQuery, Hide: true}, l.beginText())
