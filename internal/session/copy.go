@@ -63,7 +63,7 @@ const (
 // frontend is told so at once; what it still sends is ignored.
 func (s *Session) awaitCopyData(ctx context.Context, links []*link) (copyVerdict, error) {
 	for len(links) > 0 {
-		woken, err := s.waitForEither(ctx, links[0])
+		woken, err := s.waitForNode(ctx, links[0])
 		if err != nil || !woken {
 			return copyGoesOn, err
 		}

@@ -250,6 +250,9 @@ func (s *Session) enterBarrier(ctx context.Context) error {
 		s.tx.inside = true
 	}
 	s.refreshView()
+	if s.first() == nil {
+		return s.reconnect(ctx)
+	}
 	if err := s.complete(ctx); err != nil {
 		return err
 	}
@@ -445,6 +448,7 @@ func (s *Session) endTransaction() {
 	if s.tx.roles {
 		s.Pool.CloseIdle()
 	}
+	s.keepSettings()
 	if s.hasPrimary() {
 		s.endOnPrimary()
 	}

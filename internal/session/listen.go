@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/pgchorus/pgchorus/internal/pgerr"
 	"github.com/pgchorus/pgchorus/internal/wire"
 )
@@ -18,15 +20,10 @@ func (s *Session) awaitFrontend(ctx context.Context) error {
 		s.front.SetReadDeadline(time.Now().Add(limit))
 		defer s.clearDeadline(ctx)
 	}
-	for len(s.settings.channels) > 0 && s.tx.status() == wire.TxIdle && s.main() != nil {
-		if !s.listenOn(ctx, s.main()) {
-			break
-		}
-		woken, err := s.waitForEither(ctx, s.main())
+	for len(s.settings.channels) > 0 && s.tx.status() == wire.TxIdle {
+		s.listenAgain()
+		woken, err := s.waitForNews(ctx)
 		if err != nil || !woken {
-			return err
-		}
-		if err := s.relay(ctx); err != nil {
 			return err
 		}
 	}
@@ -37,20 +34,20 @@ func (s *Session) awaitFrontend(ctx context.Context) error {
 	return nil
 }
 
-// listenOn has the main node listen, which was another one when LISTEN was run. Where
-// writes are replicated, all nodes listen from the first. false: the node was lost.
-func (s *Session) listenOn(ctx context.Context, main *link) bool {
-	if main.listens || !s.hasPrimary() {
-		return true
+// listenAgain has the main node listen, if it was another one when LISTEN was run. Where
+// writes are replicated, all nodes listen from the first.
+func (s *Session) listenAgain() {
+	main := s.main()
+	if main == nil || main.listens || !s.hasPrimary() || s.tx.kind != txNone || main.unsynced {
+		return
 	}
 	for channel := range s.settings.channels {
 		if _, err := main.ask("LISTEN " + quoteName(channel)); err != nil {
-			s.lost(ctx, main, err)
-			return false
+			s.log.Warn("session does not listen on the next primary", zap.Error(err))
+			return
 		}
 	}
 	main.listens = true
-	return true
 }
 
 // quoteName writes a name as SQL.
@@ -73,23 +70,62 @@ func (s *Session) clearDeadline(ctx context.Context) {
 	}
 }
 
-// waitForEither waits until the frontend or a node has something to say; woken means
-// the node. A goroutine watches the node's socket without reading from it; it has ended when
-// this returns.
-func (s *Session) waitForEither(ctx context.Context, node *link) (woken bool, err error) {
+// waitForNews waits for the frontend, and for what the main node says meanwhile, which it
+// passes on. While there is no main node it waits for the next one.
+func (s *Session) waitForNews(ctx context.Context) (woken bool, err error) {
+	if main := s.main(); main != nil {
+		if woken, err = s.waitForNode(ctx, main); err != nil || !woken {
+			return woken, err
+		}
+		return true, s.relay(ctx)
+	}
+	if !s.hasPrimary() {
+		return false, nil
+	}
+	changed := s.Cluster.Changed()
+	if s.refreshView(); s.main() != nil {
+		return true, nil
+	}
+	over := make(chan struct{})
+	woken, err = s.waitForEither(ctx, func() bool {
+		select {
+		case <-changed:
+			return true
+		case <-over:
+			return false
+		}
+	}, func() { close(over) })
+	if s.refreshView(); err == nil && woken && s.mainID() != noNode && s.main() == nil {
+		err = s.join(ctx, s.mainID())
+	}
+	return woken, err
+}
+
+// waitForNode waits until the frontend or a node has something to say; woken means the
+// node. Its socket is watched, not read from.
+func (s *Session) waitForNode(ctx context.Context, node *link) (woken bool, err error) {
+	defer node.conn.SetReadDeadline(time.Time{})
+	return s.waitForEither(ctx,
+		func() bool { return !isTimeout(node.conn.AwaitReadable()) },
+		func() { node.conn.SetReadDeadline(time.Unix(1, 0)) })
+}
+
+// waitForEither waits until the frontend has something to say, or watch has seen
+// something; woken means that. A goroutine watches; it has ended when this returns, since
+// stop makes watch return.
+func (s *Session) waitForEither(ctx context.Context, watch func() bool, stop func()) (woken bool, err error) {
 	var fired atomic.Bool
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		if err := node.conn.AwaitReadable(); !isTimeout(err) {
+		if watch() {
 			fired.Store(true)
 			s.front.SetReadDeadline(time.Unix(1, 0))
 		}
 	}()
 	_, _, err = s.front.Peek()
-	node.conn.SetReadDeadline(time.Unix(1, 0))
+	stop()
 	<-ended
-	node.conn.SetReadDeadline(time.Time{})
 	if !fired.Load() {
 		return false, s.peekError(ctx, err)
 	}

@@ -164,9 +164,14 @@ func (s *Session) giveState(l *link) error {
 	if from := s.knowing(); from != nil {
 		return s.copyState(from, l)
 	}
-	if s.settings.set {
+	if s.settings.kept.lost {
 		return pgerr.Fatal(pgerr.ConnectionFailure, "every node that knew the session's settings was lost").
 			WithHint("Connect again.")
+	}
+	for _, set := range s.settings.kept.list {
+		if _, err := l.ask(set.sql); err != nil {
+			return fmt.Errorf("set again on node %d: %s: %w", l.ID(), set.sql, err)
+		}
 	}
 	return s.copyPrepared(l)
 }

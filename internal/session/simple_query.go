@@ -238,7 +238,7 @@ func (s *Session) noteStatement(stmt *parser.Statement, sql string) {
 	if changesCatalogue(stmt.Kind) {
 		s.forgetCatalogue()
 	}
-	s.settings.set = s.settings.set || setsSession(stmt) || createsTemporary(stmt)
+	s.noteSet(stmt, sql)
 	if s.hasPrimary() {
 		s.noteOnPrimary(stmt)
 	}
@@ -251,6 +251,7 @@ func (s *Session) noteStatement(stmt *parser.Statement, sql string) {
 		s.forgetDiscarded(stmt)
 	case parser.RollbackTo:
 		s.tx.failed = false
+		s.settings.kept.lost = s.settings.kept.lost || len(s.tx.set) > 0 // which of it stays is not followed
 	case parser.Listen:
 		s.noteListen(stmt.Name)
 	case parser.Unlisten:

@@ -38,6 +38,7 @@ type transaction struct {
 	// settings: SET was run in it on the main node alone.
 	settings  bool
 	committed bool // it has ended so
+	set       []setNow
 	// ddl: it has changed what the catalogue says.
 	ddl bool
 	// single: it was opened for one read of one node.

@@ -81,6 +81,7 @@ func TestSessionOutlivesTheLastNodeThatComesBackInTime(t *testing.T) {
 	if rows := read.must(t); len(rows) != 1 || rows[0] != "10" {
 		t.Errorf("read: %q", rows)
 	}
+	s.want(conn, "SHOW work_mem", "6MB")
 }
 
 func TestLastNodeIsNotDetached(t *testing.T) {
