@@ -107,13 +107,24 @@ func (s *Session) belongsToPrimary(l *link, where target, answer *wire.Answer) b
 	if main, known := s.view.Main(); !known || main == l.ID() {
 		return false
 	}
+	return isStandbys(answer) && !s.running.wasCancelled()
+}
+
+// isStandbys reports whether an error may be one of a standby alone.
+func isStandbys(answer *wire.Answer) bool {
 	switch pgerr.Code(answer.Code()) {
 	case pgerr.ReadOnlySQLTransaction, pgerr.SerializationFailure, pgerr.UndefinedTable, pgerr.UndefinedFunction,
-		pgerr.UndefinedColumn, pgerr.UndefinedObject, pgerr.InvalidSchemaName, pgerr.FeatureNotSupported:
-		return !s.running.wasCancelled()
+		pgerr.UndefinedColumn, pgerr.UndefinedObject, pgerr.InvalidSchemaName:
+		return true
+	case pgerr.FeatureNotSupported:
+		return wire.ErrorField(answer.Err, wire.FieldRoutine) == refusesUnlogged
 	}
 	return false
 }
+
+// refusesUnlogged is the routine that finds an unlogged relation in a query during
+// recovery (PostgreSQL, plancat.c). Its SQLSTATE is that of much else.
+const refusesUnlogged = "get_relation_info"
 
 // endPart ends a node's part of the transaction, which has read only: the others go on.
 func (s *Session) endPart(ctx context.Context, l *link) {

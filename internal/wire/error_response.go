@@ -37,6 +37,7 @@ const (
 	FieldMessage  byte = 'M'
 	FieldDetail   byte = 'D'
 	FieldPosition byte = 'P'
+	FieldRoutine  byte = 'R'
 )
 
 // ErrorField returns one field of an ErrorResponse's body; "" when it has none,
