@@ -143,7 +143,13 @@ func withName(names []catalog.Name, name catalog.Name) []catalog.Name {
 // aboutNode keeps questions about the primary itself there. Pgpool-II does so too, since
 // these functions are volatile.
 func (x *examiner) aboutNode(t *Traits) {
-	if !x.stmt.NodeLocal || !x.policy.Mode.HasPrimary() {
+	if !x.policy.Mode.HasPrimary() {
+		return
+	}
+	if x.stmt.Kind == parser.Show && isPrimarysSetting(x.stmt.Name) {
+		t.stay(AsksAboutNode, x.stmt.Name)
+	}
+	if !x.stmt.NodeLocal {
 		return
 	}
 	for i := range x.stmt.Functions {
@@ -152,6 +158,16 @@ func (x *examiner) aboutNode(t *Traits) {
 			return
 		}
 	}
+}
+
+// isPrimarysSetting names settings that a standby has otherwise than the primary: drivers
+// ask for them to find a server that can be written to, or to learn about a transaction.
+func isPrimarysSetting(name string) bool {
+	switch name {
+	case "transaction_read_only", "transaction_isolation", "transaction_deferrable", "in_hot_standby":
+		return true
+	}
+	return false
 }
 
 // isPrimarys names functions that change nothing, and which a standby refuses or

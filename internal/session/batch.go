@@ -175,6 +175,19 @@ func (s *Session) syncLinks(ctx context.Context) {
 	}
 }
 
+// endOpenReads ends, at a simple query, what messages without a Sync have begun on standbys:
+// a server, too, ends its implicit transaction with the query.
+func (s *Session) endOpenReads(ctx context.Context) {
+	if s.tx.kind != txNone || !s.hasPrimary() {
+		return
+	}
+	for _, l := range s.links {
+		if l != nil && l.unsynced && l != s.main() {
+			s.endPart(ctx, l)
+		}
+	}
+}
+
 // functionCall runs a function call message, which may do anything: on all nodes.
 func (s *Session) functionCall(ctx context.Context, frame wire.Frame) error {
 	if s.batch.skipping {
@@ -214,6 +227,9 @@ type step struct {
 	taken *prepared
 	// acts: it binds or executes, which all nodes have to do.
 	acts bool
+	// whole: an Execute without a limit. With one, the rows are the first in the order
+	// that they have on disk, which is each node's own.
+	whole bool
 	// anywhere: it goes along with whatever segment it is in.
 	anywhere bool
 	// local answers the message without a node.
@@ -377,7 +393,7 @@ func (s *Session) portalNamed(name string) (*portal, error) {
 func (s *Session) cursorTarget() target { return s.route(lb.Traits{}) }
 
 func (s *Session) planExecute(frame wire.Frame) (step, error) {
-	name, _, err := wire.DecodeExecute(frame.Body())
+	name, limit, err := wire.DecodeExecute(frame.Body())
 	if err != nil {
 		return step{}, malformed(err)
 	}
@@ -385,7 +401,7 @@ func (s *Session) planExecute(frame wire.Frame) (step, error) {
 	if err != nil {
 		return step{}, err
 	}
-	st := step{kind: wire.KindExecute, frame: frame, portal: p, acts: true, where: p.target}
+	st := step{kind: wire.KindExecute, frame: frame, portal: p, acts: true, whole: limit == 0, where: p.target}
 	if p.prepared == nil {
 		return st, nil
 	}

@@ -1,9 +1,12 @@
 package session
 
 import (
+	"slices"
+
 	"github.com/pgchorus/pgchorus/internal/backend"
 	"github.com/pgchorus/pgchorus/internal/config"
 	"github.com/pgchorus/pgchorus/internal/wire"
+	"github.com/pgchorus/pgchorus/parser"
 	"github.com/pgchorus/pgchorus/replicator"
 )
 
@@ -196,6 +199,22 @@ func (l *link) appendForgotten() {
 func (l *link) appendNeeded(p *prepared) {
 	if l.prepared[p.name] != p {
 		l.appendParse(p, wire.Expect{What: wire.ExpectParse, Hide: true})
+	}
+}
+
+// listsPrepared reports whether a statement reads the list of the session's prepared
+// statements.
+func listsPrepared(stmt *parser.Statement) bool {
+	return slices.ContainsFunc(stmt.Reads, func(r parser.Relation) bool { return r.Name == "pg_prepared_statements" })
+}
+
+// appendAllPrepared gives the node all statements that it lacks.
+func (l *link) appendAllPrepared() {
+	for _, p := range l.s.st.prepared {
+		if p.name != "" && !p.bySQL && !l.s.answersHere(p) && l.prepared[p.name] != p {
+			l.appendNeeded(p)
+			l.unsynced = true
+		}
 	}
 }
 

@@ -182,7 +182,7 @@ func (s *Session) noteOnPrimary(stmt *parser.Statement) {
 	switch inside := s.tx.kind != txNone; {
 	case stmt.Kind == parser.RollbackTo:
 		s.dropBegun()
-	case !setsSession(stmt):
+	case !setsSession(stmt) && stmt.Kind != parser.Prepare:
 	case inside:
 		s.tx.settings = true
 	case s.ranOn != noNode:

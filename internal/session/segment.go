@@ -256,7 +256,7 @@ func (g *segment) countExecutes(l *link) {
 func (g *segment) appendStep(l *link, st step) {
 	e := wire.Expect{What: expectOf(st)}
 	if st.kind == wire.KindExecute && st.prepared != nil {
-		e.Digest = wantsDigest(st.prepared.stmt)
+		e.Digest = st.whole && wantsDigest(st.prepared.stmt)
 	}
 	if st.prepared != nil && st.prepared.timeParam > 0 {
 		e.Params, e.Place = st.prepared.params+1, st.prepared.place
@@ -272,6 +272,9 @@ func (g *segment) appendStep(l *link, st step) {
 		l.appendNeeded(st.prepared)
 		if named := g.s.named(st.prepared.stmt); named != nil {
 			l.appendNeeded(named)
+		}
+		if listsPrepared(st.prepared.stmt) {
+			l.appendAllPrepared()
 		}
 		l.append(e, func(b []byte) []byte { return g.appendBind(b, st) })
 		return

@@ -113,7 +113,7 @@ type Session struct {
 type sessionSettings struct {
 	// isolation is default_transaction_isolation, if the session has set it.
 	isolation string
-	kept settingsKept
+	kept      settingsKept
 	// channels are those of LISTEN: messages may come while nobody asks. nil for none.
 	channels map[string]bool
 	// custom are the names of settings that the session has made up ("my.own"), which

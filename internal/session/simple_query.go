@@ -27,6 +27,7 @@ func (s *Session) simpleQuery(ctx context.Context, frame wire.Frame) error {
 		return err
 	}
 	delete(s.st.prepared, "") // as the server does (protocol chapter 55.2.3)
+	s.endOpenReads(ctx)
 	ok, err := s.runString(ctx, string(text))
 	if err != nil {
 		return err
@@ -117,7 +118,7 @@ func (s *Session) runStatement(ctx context.Context, stmt *parser.Statement, sql 
 		ok, err = s.replicate(ctx, stmt, sql, base, several, needs)
 		return s.noteResult(stmt, sql, ok), err
 	}
-	s.work = &queryWork{sql: sql, kind: stmt.Kind, base: base, needs: needs}
+	s.work = &queryWork{sql: sql, kind: stmt.Kind, base: base, needs: needs, lists: listsPrepared(stmt)}
 	if where.all {
 		ok, err = s.executeSession(ctx)
 	} else {
@@ -130,7 +131,7 @@ func (s *Session) runStatement(ctx context.Context, stmt *parser.Statement, sql 
 // transaction blocks asks for.
 func (s *Session) replicate(ctx context.Context, stmt *parser.Statement, sql string, base int, several bool, needs *prepared) (ok bool, err error) {
 	outside := s.tx.kind == txNone
-	w := &queryWork{sql: sql, kind: stmt.Kind, draws: drawsSequence(stmt), digest: wantsDigest(stmt), base: base, needs: needs}
+	w := &queryWork{sql: sql, kind: stmt.Kind, draws: drawsSequence(stmt), digest: wantsDigest(stmt), base: base, needs: needs, lists: listsPrepared(stmt)}
 	s.makeSame(w, stmt, several)
 	s.work = w
 	switch {

@@ -45,6 +45,9 @@ SELECT 'a cursor WITH HOLD' WHERE EXISTS (SELECT 1 FROM pg_catalog.pg_cursors WH
 UNION ALL
 SELECT 'an advisory lock' WHERE EXISTS (SELECT 1 FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND pid = pg_catalog.pg_backend_pid())`
 
+// setSerializable is a row of stateQuery.
+const setSerializable = "SET SESSION default_transaction_isolation = 'serializable'"
+
 // copyState gives a node that joins the state that the session has on another.
 func (s *Session) copyState(from, to *link) error {
 	obstacles, err := from.ask(obstacleQuery)
@@ -61,6 +64,9 @@ func (s *Session) copyState(from, to *link) error {
 		return fmt.Errorf("read the session's state on node %d: %w", from.ID(), err)
 	}
 	for _, statement := range settings {
+		if statement == setSerializable && s.hasPrimary() && to.ID() != s.mainID() {
+			continue // a standby has none, and its transactions say so
+		}
 		if _, err := to.ask(statement); err != nil {
 			return fmt.Errorf("copy the session's state to node %d: %w", to.ID(), err)
 		}

@@ -54,6 +54,8 @@ type queryWork struct {
 	bare bool
 	// needs is a prepared statement that it names; nil for none.
 	needs *prepared
+	// lists: it reads the list of prepared statements.
+	lists bool
 }
 
 func (w *queryWork) drawsSequence() bool { return w.draws }
@@ -68,6 +70,10 @@ func (w *queryWork) appendTo(l *link) {
 	}
 	l.appendSync()
 	w.appendNeeded(l)
+	if w.lists {
+		l.appendAllPrepared()
+		l.appendSync()
+	}
 	if w.bare || !l.needsBegin() {
 		l.appendQuery(wire.Expect{What: wire.ExpectQuery, Base: w.base, Place: w.place, Digest: w.digest}, w.sql)
 		return
