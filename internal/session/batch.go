@@ -274,7 +274,7 @@ func (s *Session) planParse(frame wire.Frame) (step, error) {
 	case m.Name != "" && s.st.prepared[m.Name] != nil:
 		return s.planDuplicate(frame, p)
 	}
-	p.sent = s.withRolePassword(p.stmt, p.sent)
+	p.sent = s.raised(p.stmt, s.withRolePassword(p.stmt, p.sent))
 	st := step{kind: wire.KindParse, frame: frame, prepared: p}
 	if s.answersHere(p) {
 		st.local = s.parseHere(p)

@@ -132,6 +132,7 @@ func (s *Session) runStatement(ctx context.Context, stmt *parser.Statement, sql 
 func (s *Session) replicate(ctx context.Context, stmt *parser.Statement, sql string, base int, several bool, needs *prepared) (ok bool, err error) {
 	outside := s.tx.kind == txNone
 	w := &queryWork{sql: sql, kind: stmt.Kind, draws: drawsSequence(stmt), digest: wantsDigest(stmt), base: base, needs: needs, lists: listsPrepared(stmt)}
+	w.sql = s.raised(stmt, w.sql)
 	s.makeSame(w, stmt, several)
 	s.work = w
 	switch {
@@ -348,7 +349,7 @@ func (s *Session) noteSetting(stmt *parser.Statement) {
 	}
 	switch stmt.Kind {
 	case parser.SetTransaction:
-		if stmt.Isolation != "" {
+		if stmt.Isolation != "" && (keepsSnapshot(stmt.Isolation) || !s.isolates()) {
 			s.tx.isolation = stmt.Isolation
 		}
 	case parser.Set, parser.SetLocal:

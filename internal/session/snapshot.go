@@ -59,6 +59,19 @@ func beginWith(stmt *parser.Statement) string {
 	return strings.Join(modes, ", ")
 }
 
+// raised is the text of a SET TRANSACTION that asks for less than the clustering mode gives,
+// with what it gives. Once there is a snapshot, the server refuses it.
+func (s *Session) raised(stmt *parser.Statement, sql string) string {
+	sets := stmt.Kind == parser.SetTransaction || stmt.Kind == parser.Set && stmt.Name == "transaction_isolation"
+	if !sets || stmt.Isolation == "" || keepsSnapshot(stmt.Isolation) || !s.isolates() {
+		return sql
+	}
+	if main := s.main(); main == nil || main.snapshot {
+		return sql
+	}
+	return "SET TRANSACTION" + strings.TrimPrefix(beginWith(stmt), "BEGIN")
+}
+
 // wantsSnapshot reports whether the work at hand takes the transaction's snapshot, which
 // is to be the same on all nodes. SET and its relatives take none: SET TRANSACTION has to
 // come before it.
@@ -77,8 +90,8 @@ func takesSnapshot(kind parser.Kind) bool {
 }
 
 // readSnapshot is for work of one node. In snapshot_isolation a statement outside of any
-// block gets one of ours. A transaction that may write takes its snapshot on all nodes,
-// whichever its first statement needs.
+// block gets one of ours. The frontend's own transaction takes its snapshot on all nodes,
+// whichever its first statement needs: later ones may go elsewhere.
 func (s *Session) readSnapshot(ctx context.Context, l *link) error {
 	if s.isolates() && s.tx.kind == txNone && s.work.takesSnapshot() {
 		s.openBlock(txImplicit, plainBegin, nil)
@@ -87,7 +100,7 @@ func (s *Session) readSnapshot(ctx context.Context, l *link) error {
 	if !s.wantsSnapshot() || l.snapshot {
 		return nil
 	}
-	if s.tx.single || s.tx.readOnly {
+	if s.tx.single {
 		return s.takeSnapshot(ctx, func() []replicator.Node { return []replicator.Node{l} })
 	}
 	if err := s.enterBarrier(ctx); err != nil {
