@@ -33,6 +33,8 @@ type Cache struct {
 	large   chan struct{} // the same for texts longer than largeText
 	scratch sync.Pool     // *scratch
 	misses  atomic.Uint64
+
+	defaults defaults
 }
 
 // NewCache returns a Cache that holds about maxBytes of keys and facts and lets
@@ -119,7 +121,7 @@ func (c *Cache) learn(sql string, key []byte) *Script {
 	case s.LiteralSensitive:
 		c.store(entryKey{text: view(key), shape: true}, &entry{exact: true})
 	default:
-		c.store(entryKey{text: view(key), shape: true}, &entry{script: c.moveCalls(s, sql, false)})
+		c.store(entryKey{text: view(key), shape: true}, &entry{script: c.moveCalls(placesInKey(s, sql), sql, false)})
 		return s
 	}
 	c.store(entryKey{text: sql}, &entry{script: s, exact: true})
@@ -135,6 +137,21 @@ func (c *Cache) parse(sql string) *Script {
 	places <- struct{}{}
 	defer func() { <-places }()
 	return Classify(sql)
+}
+
+// placesInKey returns s with the places of its statement as offsets within the key. They
+// are turned back when they are needed.
+func placesInKey(s *Script, sql string) *Script {
+	st := &s.Statements[0]
+	if st.places == nil {
+		return s
+	}
+	var cuts []cut
+	strip(nil, sql, &cuts)
+	m := &movedScript{script: *s, statement: [1]Statement{*st}}
+	m.statement[0].places = st.places.moved(cuts, false)
+	m.script.Statements = m.statement[:]
+	return &m.script
 }
 
 // movedScript is a Script of one statement in one piece of memory.
@@ -290,8 +307,26 @@ func statementSize(st *Statement) int64 {
 	size += int64(len(st.Reads)+len(st.Writes)) * 72
 	size += int64(len(st.Functions)+len(st.UnknownFunctions)) * 96
 	size += int64(len(st.TimeCalls)) * int64(unsafe.Sizeof(TimeCall{}))
+	size += int64(len(st.Targets)) * int64(unsafe.Sizeof(Target{}))
+	for i := range st.Targets {
+		size += int64(len(st.Targets[i].Columns)+len(st.Targets[i].Equal)) * 32
+	}
+	size += placesSize(st.places)
 	if st.Inner != nil {
 		size += statementSize(st.Inner)
+	}
+	return size
+}
+
+func placesSize(p *places) int64 {
+	if p == nil {
+		return 0
+	}
+	size := int64(unsafe.Sizeof(*p)) + int64(len(p.calls))*int64(unsafe.Sizeof(valueCall{}))
+	for i := range p.layouts {
+		l := &p.layouts[i]
+		size += int64(unsafe.Sizeof(*l)) + int64(len(l.rows))*8 +
+			int64(len(l.cells))*int64(unsafe.Sizeof(defaultCell{})) + int64(len(l.sets))*int64(unsafe.Sizeof(setCell{}))
 	}
 	return size
 }

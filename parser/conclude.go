@@ -20,6 +20,12 @@ func (w *walker) conclude(node *pg.Node) {
 	st.ReadOnly = st.ReadBySyntax && len(st.UnknownFunctions) == 0
 	if !st.ReadOnly && st.executed() {
 		st.TimeCalls = w.timeCalls()
+		if calls := w.measureCalls(); len(calls) > 0 || len(st.Targets) > 0 {
+			st.places = &places{calls: calls, layouts: w.layouts, makesSets: w.makesSets}
+		}
+	}
+	if st.Kind == Prepare || st.Kind == Explain && !st.Analyze {
+		st.Targets = nil
 	}
 }
 

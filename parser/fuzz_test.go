@@ -64,11 +64,11 @@ func FuzzStrip(f *testing.F) {
 		cache.Script(cousin)
 		want := parser.Classify(sql)
 		for range 2 {
-			if diff := compareScripts(cache.Script(sql), want); diff != "" {
+			if diff := compareScripts(parser.Resolved(cache.Script(sql), sql), want); diff != "" {
 				t.Fatalf("%q after %q: %s", sql, cousin, diff)
 			}
 		}
-		if diff := compareScripts(cache.Script(cousin), parser.Classify(cousin)); diff != "" {
+		if diff := compareScripts(parser.Resolved(cache.Script(cousin), cousin), parser.Classify(cousin)); diff != "" {
 			t.Fatalf("%q: %s", cousin, diff)
 		}
 	})
@@ -114,6 +114,93 @@ func FuzzSplice(f *testing.F) {
 			checkRewritten(t, sql, parser.ParamTime(sql, st.TimeCalls, st.MaxParam+1))
 		}
 	})
+}
+
+// everyTable says of every relation that it is the same table, and knows no function.
+type everyTable struct{ table *parser.Table }
+
+func (e everyTable) Table(parser.Relation) (*parser.Table, bool) { return e.table, true }
+
+func (e everyTable) Function(parser.Function) (parser.FunctionFacts, bool) {
+	return parser.FunctionFacts{}, false
+}
+
+// FuzzFill: a statement with values put in is still SQL, of the same shape, with
+// nothing left that could be put in.
+func FuzzFill(f *testing.F) {
+	addGolden(f)
+	for _, path := range []string{"testdata/fill/insert.txt", "testdata/fill/update.txt", "testdata/fill/calls.txt"} {
+		for _, g := range readGolden(f, path) {
+			f.Add(g.input)
+		}
+	}
+	facts := everyTable{&parser.Table{Columns: someColumns("id int4", "a text", "b timestamptz = now()", "c text = app.made()",
+		"d uuid = gen_random_uuid()", "e date = CURRENT_DATE", "f int4 = identity"), Keys: [][]string{{"id"}}}}
+	f.Fuzz(func(t *testing.T, sql string) {
+		if !utf8.ValidString(sql) || len(sql) > 4096 {
+			return
+		}
+		cache := parser.NewCache(1<<20, 1)
+		if key, ok := parser.Strip(nil, sql); ok {
+			cache.Script(otherLiterals.Replace(string(key)))
+		}
+		script := cache.Script(sql)
+		for i := range script.Statements {
+			st := &script.Statements[i]
+			checkFilled(t, cache, st.Text(sql), sql, st, facts)
+		}
+	})
+}
+
+// checkFilled checks both forms of one statement.
+func checkFilled(t *testing.T, cache *parser.Cache, text, whole string, st *parser.Statement, facts parser.Facts) {
+	t.Helper()
+	if st.Length < 0 {
+		text = whole
+	}
+	for _, extended := range []bool{false, true} {
+		plan := cache.Plan(text, st, facts, parser.PlanOptions{Extended: extended})
+		values := someValues(t, plan)
+		filled := plan.Splice(values)
+		if extended {
+			filled, _ = plan.Params(st.MaxParam + 1)
+		}
+		if plan.Empty() {
+			if filled.SQL != text {
+				t.Fatalf("%q became %q for no reason", text, filled.SQL)
+			}
+			continue
+		}
+		after := parser.Classify(filled.SQL)
+		if after.Err != nil || len(after.Statements) != 1 {
+			t.Fatalf("%q became %q: %v", text, filled.SQL, after.Err)
+		}
+		checkShape(t, text, filled.SQL, st, &after.Statements[0])
+		for p := range len(filled.SQL) + 2 {
+			if at := filled.Position(p); at < 1 || at > len(text)+1 {
+				t.Fatalf("%q became %q: position %d is led to %d", text, filled.SQL, p, at)
+			}
+		}
+	}
+}
+
+func checkShape(t *testing.T, text, filled string, before, after *parser.Statement) {
+	t.Helper()
+	if before.Kind != after.Kind || len(before.Targets) != len(after.Targets) {
+		t.Fatalf("%q became %q: %v with %d targets, was %v with %d", text, filled, after.Kind, len(after.Targets), before.Kind, len(before.Targets))
+	}
+	for i, target := range before.Targets {
+		now := after.Targets[i]
+		if target.Relation != now.Relation || target.Rows != now.Rows || target.Unfillable != now.Unfillable || now.Cells < target.Cells ||
+			len(now.Columns) < len(target.Columns) || now.Columns != nil && now.Rows > 0 && target.Cells == len(target.Columns) && now.Cells != len(now.Columns) {
+			t.Fatalf("%q became %q: target %+v, was %+v", text, filled, now, target)
+		}
+	}
+	for _, call := range after.TimeCalls {
+		if call.Spliceable() {
+			t.Fatalf("%q became %q: asks for the time", text, filled)
+		}
+	}
 }
 
 // FuzzNesting repeats what the fuzzer finds until a chain of it would overflow

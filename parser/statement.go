@@ -89,6 +89,10 @@ type Statement struct {
 	// every kind of statement.
 	UntypedTimeString bool
 
+	// Targets are the relations whose rows are added or changed by a data-modifying
+	// part, with their columns as far as the text names them.
+	Targets []Target
+
 	MaxParam         int  // the highest $n, 0 for none
 	Returning        bool // RETURNING on any data-modifying part
 	HasLockingClause bool // FOR UPDATE and its relatives, at any depth
@@ -99,6 +103,8 @@ type Statement struct {
 	// facts that only decide whether another text may share this script
 	valueSensitive bool
 	changes        bool // has DML, INTO or a write of its own
+
+	places *places // where Plan may put values; nil where there is nothing
 }
 
 // Relation is a table, view, index or sequence as it is named in a statement.
@@ -147,6 +153,11 @@ func (s *Statement) Text(sql string) string {
 	}
 	return trimStatement(sql[s.Start:end])
 }
+
+// Computes reports whether the text calls something, besides the time, that may return
+// something else on each node: chance, what a node tells of itself, and functions that
+// only the catalogue knows.
+func (s *Statement) Computes() bool { return s.places != nil && len(s.places.calls) > 0 }
 
 // trimStatement removes blanks at both ends and semicolons at the end.
 func trimStatement(text string) string {

@@ -25,6 +25,14 @@ type walker struct {
 	reads     seen[Relation]
 	writes    seen[Relation]
 	functions seen[string]
+
+	at        evaluation  // how often what is met now is evaluated
+	next      role        // of the SELECT that is met next
+	updating  int         // the number of the target that UPDATE has
+	refs      references  // what was met so far
+	calls     []valueCall // calls seen whose results may differ
+	layouts   []layout    // of the statement's Targets
+	makesSets bool
 }
 
 // scope has the names of the WITH queries of one statement.
@@ -61,6 +69,7 @@ func (s *seen[K]) first(k K) bool {
 // run walks one statement and sums up.
 func (w *walker) run(node *pg.Node) {
 	w.describe(node)
+	w.next = top
 	w.walk(node.ProtoReflect())
 	w.conclude(node)
 }
@@ -70,20 +79,36 @@ func (w *walker) walk(m protoreflect.Message) {
 	switch n := m.Interface().(type) {
 	case *pg.Node:
 		w.node(m)
-	case *pg.ColumnRef, *pg.TypeName, *pg.Alias, *pg.String, *pg.Integer, *pg.WithClause, *pg.LockingClause:
+	case *pg.ColumnRef:
+		w.refs.columns++
+	case *pg.SubLink:
+		w.refs.queries++
+		w.evaluated(m, sometimes)
+	case *pg.CaseExpr, *pg.CoalesceExpr, *pg.BoolExpr:
+		w.evaluated(m, w.at.maybe())
+	case *pg.A_Expr:
+		w.expression(n, m)
+	case *pg.A_Indirection:
+		w.indirection(n, m)
+	case *pg.TypeName, *pg.Alias, *pg.String, *pg.Integer, *pg.WithClause, *pg.LockingClause:
 		// Leaves, and what the statement that has it looks at itself.
 	case *pg.CreateFunctionStmt, *pg.ConstraintsSetStmt:
 		// A body that does not run now, and names that are no relations.
 	case *pg.SelectStmt:
 		w.selectStmt(n)
 	case *pg.InsertStmt:
-		w.change(m, n.Relation, n.WithClause, n.ReturningList)
+		w.insertStmt(n, m)
 	case *pg.UpdateStmt:
-		w.change(m, n.Relation, n.WithClause, n.ReturningList)
+		w.updateStmt(n, m)
 	case *pg.DeleteStmt:
-		w.change(m, n.Relation, n.WithClause, n.ReturningList)
+		w.deleteTarget(n)
+		w.change(m, n.Relation, n.WithClause, n.ReturningList, nowhere)
 	case *pg.MergeStmt:
-		w.change(m, n.Relation, n.WithClause, nil)
+		w.mergeTarget(n)
+		w.change(m, n.Relation, n.WithClause, nil, nowhere)
+	case *pg.CopyStmt:
+		w.copyTarget(n)
+		w.below(m)
 	case *pg.IntoClause:
 		w.into(n)
 	case *pg.RangeVar:
@@ -100,8 +125,11 @@ func (w *walker) walk(m protoreflect.Message) {
 		w.call(n.Method, n.Args)
 		w.below(m)
 	case *pg.FuncCall:
-		w.funcCall(n)
-		w.below(m)
+		w.funcCall(n, m)
+	case *pg.CallStmt:
+		w.callStmt(n)
+	case *pg.ExecuteStmt:
+		w.evaluated(m, once)
 	case *pg.SQLValueFunction:
 		w.valueFunction(n)
 	case *pg.TypeCast:
@@ -110,6 +138,7 @@ func (w *walker) walk(m protoreflect.Message) {
 	case *pg.A_Const:
 		w.bareConstant(n)
 	case *pg.ParamRef:
+		w.refs.parameters++
 		w.st.MaxParam = max(w.st.MaxParam, int(n.Number))
 	default:
 		w.below(m)
@@ -118,12 +147,18 @@ func (w *walker) walk(m protoreflect.Message) {
 
 // below visits the messages in the fields of m, in the order of the fields
 // (Range has an order of its own in each build).
-func (w *walker) below(m protoreflect.Message) {
+func (w *walker) below(m protoreflect.Message) { w.fields(m, nil) }
+
+// fields is below; before, if there is one, is told the name of each field.
+func (w *walker) fields(m protoreflect.Message, before func(protoreflect.Name)) {
 	fields := m.Descriptor().Fields()
 	for i := range fields.Len() {
 		field := fields.Get(i)
 		if field.Message() == nil || !m.Has(field) {
 			continue
+		}
+		if before != nil {
+			before(field.Name())
 		}
 		if !field.IsList() {
 			w.walk(m.Get(field).Message())
@@ -151,26 +186,53 @@ func (w *walker) readBelow(m protoreflect.Message) {
 	w.reading = was
 }
 
+// readBelowAt is readBelow with an evaluation for each field of m.
+func (w *walker) readBelowAt(m protoreflect.Message, at func(protoreflect.Name) evaluation) {
+	was := w.reading
+	w.reading = true
+	w.belowAt(m, at)
+	w.reading = was
+}
+
 func (w *walker) selectStmt(n *pg.SelectStmt) {
+	is := w.next
+	w.next = subquery
 	outer := w.enterWith(n.WithClause)
 	if len(n.LockingClause) > 0 {
 		w.st.HasLockingClause = true
 	}
 	w.nameOutputs(n.TargetList)
-	w.readBelow(n.ProtoReflect())
+	w.readBelowAt(n.ProtoReflect(), selectEvaluation(n, is))
 	w.with = outer
 }
 
+func (w *walker) insertStmt(n *pg.InsertStmt, m protoreflect.Message) {
+	w.insertTarget(n)
+	rows := w.st.Targets[len(w.st.Targets)-1].Rows
+	w.change(m, n.Relation, n.WithClause, n.ReturningList, w.insertEvaluation(rows))
+}
+
+func (w *walker) updateStmt(n *pg.UpdateStmt, m protoreflect.Message) {
+	was := w.updating
+	w.updating = len(w.st.Targets)
+	w.updateTarget(n)
+	w.change(m, n.Relation, n.WithClause, n.ReturningList, updateEvaluation)
+	w.updating = was
+}
+
 // change is for the statements that change rows, at any depth.
-func (w *walker) change(m protoreflect.Message, target *pg.RangeVar, with *pg.WithClause, returning []*pg.Node) {
+func (w *walker) change(m protoreflect.Message, target *pg.RangeVar, with *pg.WithClause, returning []*pg.Node,
+	at func(protoreflect.Name) evaluation,
+) {
 	w.st.changes = true
+	w.next = subquery
 	outer := w.enterWith(with)
 	w.target(target)
 	if len(returning) > 0 {
 		w.st.Returning = true
 		w.nameOutputs(returning)
 	}
-	w.readBelow(m)
+	w.readBelowAt(m, at)
 	w.with = outer
 }
 
@@ -260,8 +322,23 @@ func (w *walker) rangeFunction(n *pg.RangeFunction) {
 	}
 }
 
-func (w *walker) funcCall(n *pg.FuncCall) {
+func (w *walker) funcCall(n *pg.FuncCall, m protoreflect.Message) {
 	f := w.call(n.Funcname, n.Args)
+	site, noted := w.openCall(n, f)
+	w.timeFunctionCall(n, f)
+	w.below(m)
+	if noted {
+		w.closeCall(site)
+	}
+}
+
+// callStmt visits CALL. The arguments are computed once, before the procedure runs.
+func (w *walker) callStmt(n *pg.CallStmt) {
+	w.call(n.Funccall.Funcname, n.Funccall.Args)
+	w.evaluated(n.Funccall.ProtoReflect(), once)
+}
+
+func (w *walker) timeFunctionCall(n *pg.FuncCall, f Function) {
 	if kind, ok := timeFunction(f); ok && plainCall(n) {
 		w.sites = append(w.sites, timeSite{kind: kind, start: int(n.Location), precision: -1, fromItem: w.inFrom[n]})
 	}

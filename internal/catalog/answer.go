@@ -10,9 +10,10 @@ import (
 )
 
 // maxRowBytes bounds a row that a node answers with. The longest that the queries
-// make has maxBase names of twice 63 bytes in hexadecimal digits, and what
-// PostgreSQL's own volatile functions are called.
-const maxRowBytes = 256 << 10
+// make is of a table with 1,600 columns, each of which has a name and a type of up to
+// 63 bytes in hexadecimal digits; longer defaults than that leaves room for are not
+// known.
+const maxRowBytes = 1 << 20
 
 // Answer holds the facts that a Question was answered with. It serves a statement that
 // cannot wait for them to be found in a Database: there they may be dropped at once,
@@ -20,6 +21,7 @@ const maxRowBytes = 256 << 10
 type Answer struct {
 	functions map[Name]Function
 	relations map[Name]Relation
+	tables    map[Name]*Table
 }
 
 // Function returns what was answered; false if it was not asked for.
@@ -34,11 +36,17 @@ func (a Answer) Relation(n Name) (Relation, bool) {
 	return r, ok
 }
 
+// Table returns what was answered; false if it was not asked for.
+func (a Answer) Table(n Name) (*Table, bool) {
+	t, ok := a.tables[n]
+	return t, ok
+}
+
 // Decode reads the rows that q.SQL brought, the text of their only column. A name
 // without a row does not exist.
 func (q Question) Decode(rows []string) (Answer, error) {
-	if len(rows) > len(q.Functions)+len(q.Relations) {
-		return Answer{}, fmt.Errorf("catalogue facts: %d rows for %d names", len(rows), len(q.Functions)+len(q.Relations))
+	if len(rows) > q.size() {
+		return Answer{}, fmt.Errorf("catalogue facts: %d rows for %d names", len(rows), q.size())
 	}
 	d := decoder{q: q, a: q.nothingExists(), seen: make(map[subject]bool, len(rows))}
 	for _, text := range rows {
@@ -51,21 +59,26 @@ func (q Question) Decode(rows []string) (Answer, error) {
 
 // nothingExists is the answer to q that has no rows.
 func (q Question) nothingExists() Answer {
-	a := Answer{make(map[Name]Function, len(q.Functions)), make(map[Name]Relation, len(q.Relations))}
+	a := Answer{make(map[Name]Function, len(q.Functions)), make(map[Name]Relation, len(q.Relations)), make(map[Name]*Table, len(q.Tables))}
 	for _, n := range q.Functions {
 		a.functions[n] = Function{}
 	}
 	for _, n := range q.Relations {
 		a.relations[n] = Relation{}
 	}
+	for _, n := range q.Tables {
+		a.tables[n] = &Table{}
+	}
 	return a
 }
 
-// row is what functionsSQL and relationsSQL make: one of Function and Relation is the
-// number of a name.
+// row is what functionsSQL, relationsSQL and tablesSQL make: one of Function, Relation
+// and Table is the number of a name.
 type row struct {
 	Function   *int   `json:"function"`
 	Volatility string `json:"volatility"`
+	Set        bool   `json:"set"`
+	Alike      bool   `json:"alike"`
 
 	Relation     *int     `json:"relation"`
 	System       bool     `json:"system"`
@@ -80,6 +93,15 @@ type row struct {
 	More         bool     `json:"more"`
 	Calls        []string `json:"calls"`
 	Base         []string `json:"base"`
+
+	Table     *int        `json:"table"`
+	Ambiguous bool        `json:"ambiguous"`
+	Schema    string      `json:"schema"`
+	Kind      string      `json:"kind"`
+	Children  bool        `json:"children"`
+	Grants    bool        `json:"grants"`
+	Columns   []columnRow `json:"columns"`
+	Keys      [][]string  `json:"keys"`
 }
 
 // decoder puts rows together to an answer.
@@ -101,12 +123,14 @@ func (d *decoder) add(text string) error {
 	switch {
 	case err != nil:
 		return err
-	case r.Function != nil && r.Relation == nil:
+	case r.Function != nil && r.Relation == nil && r.Table == nil:
 		return d.addFunction(r)
-	case r.Relation != nil && r.Function == nil:
+	case r.Relation != nil && r.Function == nil && r.Table == nil:
 		return d.addRelation(r)
+	case r.Table != nil && r.Function == nil && r.Relation == nil:
+		return d.addTable(r)
 	}
-	return errors.New("a row is neither of a function nor of a relation")
+	return errors.New("a row is not of one function, relation or table")
 }
 
 // parseRow refuses what the queries do not make.
@@ -135,7 +159,7 @@ func (d *decoder) addFunction(r row) error {
 	if err != nil {
 		return err
 	}
-	d.a.functions[name] = Function{Exists: true, Volatility: volatility}
+	d.a.functions[name] = Function{Exists: true, Volatility: volatility, ReturnsSet: r.Set, Alike: r.Alike}
 	return nil
 }
 

@@ -52,7 +52,7 @@ func TestDecodeFunctions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Function{{true, Immutable}, {false, Volatile}, {true, Stable}, {true, Volatile}}
+	want := []Function{{Exists: true, Volatility: Immutable}, {}, {Exists: true, Volatility: Stable}, {Exists: true}}
 	for i, n := range q.Functions {
 		if got, ok := a.Function(n); !ok || got != want[i] {
 			t.Errorf("%s: %+v (%v), want %+v", n, got, ok, want[i])
@@ -72,7 +72,7 @@ func TestAskedTwice(t *testing.T) {
 	a, err := Question{Functions: []Name{f, f}}.Decode([]string{
 		`{"function": 0, "volatility": "s"}`, `{"function": 1, "volatility": "s"}`,
 	})
-	if got, _ := a.Function(f); err != nil || got != (Function{true, Stable}) {
+	if got, _ := a.Function(f); err != nil || got != (Function{Exists: true, Volatility: Stable}) {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
@@ -88,10 +88,10 @@ func TestDecodeRefuses(t *testing.T) {
 		{"more rows than names", []string{function, function, function}, "3 rows for 2 names"},
 		{"no JSON", []string{"what"}, "invalid character"},
 		{"an empty row", []string{""}, "EOF"},
-		{"null", []string{"null"}, "neither"},
+		{"null", []string{"null"}, "not of one"},
 		{"a list", []string{"[]"}, "cannot unmarshal"},
-		{"neither kind", []string{"{}"}, "neither"},
-		{"both kinds", []string{`{"function": 0, "relation": 0}`}, "neither"},
+		{"neither kind", []string{"{}"}, "not of one"},
+		{"both kinds", []string{`{"function": 0, "relation": 0}`}, "not of one"},
 		{"an unknown field", []string{`{"function": 0, "x": 1}`}, "unknown field"},
 		{"two values", []string{function + function}, "after its end"},
 		{"rubbish at the end", []string{function + "x"}, "after its end"},
@@ -106,7 +106,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"a name without digits", []string{`{"relation": 0, "base": ["61.xy"]}`}, "no name"},
 		{"an empty name", []string{`{"relation": 0, "base": ["61."]}`}, "no name"},
 		{"too many names", []string{`{"relation": 0, "base": ["61.62"` + strings.Repeat(`, "61.62"`, maxBase) + "]}"}, "reads 257 relations"},
-		{"too long a row", []string{strings.Repeat(" ", maxRowBytes) + function}, "more than 262144"},
+		{"too long a row", []string{strings.Repeat(" ", maxRowBytes) + function}, "more than 1048576"},
 	}
 	q := Question{Functions: []Name{{Name: "f"}}, Relations: []Name{{Name: "r"}}}
 	for _, tt := range tests {

@@ -20,6 +20,7 @@ type Database struct {
 	generation atomic.Uint64 // counts Forget; changes under mu
 	functions  *table[Function]
 	relations  *table[Relation]
+	tables     *table[*Table]
 
 	mu      sync.Mutex // held to change what is above or below, not to look facts up
 	dropped bool       // no longer the Cache's own: nothing is stored any more
@@ -31,6 +32,7 @@ func newDatabase(size int, expire time.Duration, now func() time.Time) *Database
 		now:       now,
 		functions: newTable[Function](size),
 		relations: newTable[Relation](size),
+		tables:    newTable[*Table](size),
 	}
 }
 
@@ -44,6 +46,12 @@ func (d *Database) Function(n Name) (Function, bool) {
 // nothing, or too old.
 func (d *Database) Relation(n Name) (Relation, bool) {
 	return d.relations.get(n, d.now)
+}
+
+// Table returns what is known of the columns of the table of that name; false if that
+// is nothing, or too old. It is shared: nobody may change it.
+func (d *Database) Table(n Name) (*Table, bool) {
+	return d.tables.get(n, d.now)
 }
 
 // Generation is to be read before the snapshot is taken that a question will be answered
@@ -64,6 +72,7 @@ func (d *Database) forget() {
 	d.generation.Add(1)
 	d.functions.clear()
 	d.relations.clear()
+	d.tables.clear()
 }
 
 // drop ends the use of d, for sessions that still hold it: nobody would tell it of
@@ -100,6 +109,11 @@ func (d *Database) Keep(a Answer, generation uint64) {
 	}
 	for n, r := range a.relations {
 		d.relations.put(n, r, d.until(now, r.Exists))
+	}
+	for n, t := range a.tables {
+		if !ofOneSession(n) {
+			d.tables.put(n, t, d.until(now, t.Exists))
+		}
 	}
 }
 

@@ -29,6 +29,13 @@ type Function struct {
 	// Volatility is the most volatile of them. An aggregate is volatile if one of
 	// its support functions is: its own label never says so.
 	Volatility Volatility
+	// ReturnsSet: one of them does.
+	ReturnsSet bool
+	// Alike: all of them return the same on all nodes for the same data and settings.
+	// They are immutable, or stable with a body in SQL or PL/pgSQL that does not look
+	// as if it asked for the time, for chance or for something of the node. What they
+	// call in turn is not looked at.
+	Alike bool
 }
 
 // Relation is what is known of all relations of one name: tables, views, sequences

@@ -54,10 +54,25 @@ func readBy(trees string) string {
 	)) AS u (oid)`
 }
 
+// alikeFunction is the condition for a function to return the same on all nodes, as far
+// as its label and its text tell.
+func alikeFunction(p string) string {
+	return strings.ReplaceAll(`(f.provolatile @= 'i' OR f.provolatile @= 's' AND f.prosrc @<> ''
+		AND EXISTS (SELECT FROM pc.pg_language l WHERE l.oid @= f.prolang AND l.lanname @= ANY ('{sql,plpgsql,internal}'::pc.name[]))
+		AND pc.regexp_match(f.prosrc, '`+tellingWords+`', 'i') IS NULL)`, "f.", p+".")
+}
+
+// tellingWords are words that make the text of a stable function suspect: of the time, of
+// chance, of the node, and of SQL that is put together when it runs.
+const tellingWords = "(^|[^a-z0-9_])(now|transaction_timestamp|statement_timestamp|clock_timestamp|timeofday|current_timestamp|" +
+	"current_time|current_date|localtime|localtimestamp|age|today|tomorrow|yesterday|random|gen_random_uuid|" +
+	"uuid_generate_[a-z0-9]+|txid_[a-z_]+|pg_current_[a-z_]+|pg_backend_pid|inet_[a-z_]+|version|execute)([^a-z0-9_]|$)"
+
 // functionsSQL has a row for each name that there is a function for.
 var functionsSQL = qualified(`
 SELECT pc.json_build_object('function', q.i, 'volatility',
-	CASE WHEN pc.bool_or(` + volatileFunction + `) THEN 'v' WHEN pc.bool_or(p.provolatile @= 's') THEN 's' ELSE 'i' END)
+	CASE WHEN pc.bool_or(` + volatileFunction + `) THEN 'v' WHEN pc.bool_or(p.provolatile @= 's') THEN 's' ELSE 'i' END,
+	'set', pc.bool_or(p.proretset), 'alike', pc.bool_and(` + alikeFunction("p") + `))
 FROM (VALUES $names) AS q (i, s, n)
 JOIN pc.pg_proc p ON p.proname @= q.n
 JOIN pc.pg_namespace n ON n.oid @= p.pronamespace

@@ -10,10 +10,16 @@ import (
 // two.
 type Question struct {
 	Functions, Relations []Name
+	// Tables are relations whose columns are to be known: what a statement adds rows to
+	// or changes.
+	Tables []Name
 }
 
 // Empty reports whether there is nothing to ask.
-func (q Question) Empty() bool { return len(q.Functions) == 0 && len(q.Relations) == 0 }
+func (q Question) Empty() bool { return q.size() == 0 }
+
+// size is the number of names.
+func (q Question) size() int { return len(q.Functions) + len(q.Relations) + len(q.Tables) }
 
 // SQL returns the query to ask a node with (PostgreSQL 12 and later); nothing for an
 // empty question. Its rows are to be given to Decode or Store. It works in whatever
@@ -27,6 +33,9 @@ func (q Question) SQL() string {
 	}
 	if len(q.Relations) > 0 {
 		parts = append(parts, withNames(relationsSQL, q.Relations))
+	}
+	if len(q.Tables) > 0 {
+		parts = append(parts, withNames(tablesSQL, q.Tables))
 	}
 	return strings.Join(parts, "\nUNION ALL\n")
 }

@@ -46,7 +46,7 @@ func TestEmptyQuestion(t *testing.T) {
 // along search_path, would let a user's schema decide.
 func TestQueriesNameNothingUnqualified(t *testing.T) {
 	t.Parallel()
-	sql := Question{Functions: []Name{{"s", "f"}}, Relations: []Name{{Name: "r"}}}.SQL()
+	sql := Question{Functions: []Name{{"s", "f"}}, Relations: []Name{{Name: "r"}}, Tables: []Name{{Name: "t"}}}.SQL()
 	sql = regexp.MustCompile(`'[^']*'`).ReplaceAllString(sql, "''")
 	sql = regexp.MustCompile(`OPERATOR\(pg_catalog\.[<>=]+\)`).ReplaceAllString(sql, "")
 	sql = strings.NewReplacer("count(*)", "", "pg_catalog.", "Q").Replace(sql)

@@ -125,7 +125,27 @@ func (s *Session) runMessage(ctx context.Context, seg *segment, frame wire.Frame
 	if step.local != nil {
 		return step.local(ctx)
 	}
+	if step.kind == wire.KindBind && step.prepared.plan != nil {
+		if ok, err := s.makeValues(ctx, seg, &step); !ok || err != nil {
+			return false, err
+		}
+	}
 	seg.add(step)
+	return true, nil
+}
+
+// makeValues makes the values that a Bind is given in addition. What is asked of main for
+// them is asked behind the messages before it.
+func (s *Session) makeValues(ctx context.Context, seg *segment, st *step) (ok bool, err error) {
+	if st.prepared.plan.Asks() {
+		if ok, err := seg.run(ctx, endNone); !ok || err != nil {
+			return false, err
+		}
+	}
+	st.values, err = s.valuesOf(ctx, st.prepared.plan, st.prepared.stmt)
+	if err != nil {
+		return s.refuseOrEnd(err)
+	}
 	return true, nil
 }
 
@@ -227,6 +247,8 @@ type step struct {
 	taken *prepared
 	// acts: it binds or executes, which all nodes have to do.
 	acts bool
+	// values are those of Bind that are added for the prepared statement's plan.
+	values []parser.Value
 	// whole: an Execute without a limit. With one, the rows are the first in the order
 	// that they have on disk, which is each node's own.
 	whole bool
@@ -262,7 +284,7 @@ func (s *Session) planParse(frame wire.Frame) (step, error) {
 		return step{}, malformed(err)
 	}
 	script := s.memo.Script(s.Scripts, []byte(m.Query))
-	p, err := newPrepared(m, script, s.replicates())
+	p, err := s.newPrepared(m, script)
 	if err != nil {
 		return step{}, err
 	}

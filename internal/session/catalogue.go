@@ -90,7 +90,7 @@ func (s *Session) askCatalogue(known *catalog.Database, q catalog.Question) (cat
 // kept for all sessions is in UTF-8.
 func isPlain(q catalog.Question) bool {
 	other := func(n catalog.Name) bool { return !isASCII(n.Schema) || !isASCII(n.Name) }
-	return !slices.ContainsFunc(q.Functions, other) && !slices.ContainsFunc(q.Relations, other)
+	return !slices.ContainsFunc(slices.Concat(q.Functions, q.Relations, q.Tables), other)
 }
 
 func isASCII(text string) bool {

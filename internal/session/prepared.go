@@ -1,9 +1,6 @@
 package session
 
 import (
-	"slices"
-	"time"
-
 	"github.com/pgchorus/pgchorus/internal/pgerr"
 	"github.com/pgchorus/pgchorus/internal/wire"
 	"github.com/pgchorus/pgchorus/parser"
@@ -14,55 +11,61 @@ import (
 type prepared struct {
 	name  string
 	text  string // as the frontend gave it
-	sent  string // as the nodes are given it: times replaced by a parameter
+	sent  string // as the nodes are given it: values replaced by parameters
 	types []uint32
 	stmt  *parser.Statement
-	// timeParam is the number of the parameter that carries the time; 0 for none.
-	timeParam int
-	// place leads positions in sent back to text; nil where they are the same.
-	place func(position int) int
-	// params is how many parameters the frontend knows of; set with timeParam.
+	// plan is what is replaced by parameters, those of filled; nil for nothing.
+	plan   *parser.Plan
+	filled parser.Filled
+	// params is how many parameters the frontend knows of; set with plan.
 	params int
 	// bySQL is set for PREPARE: text is then the whole PREPARE.
 	bySQL bool
 }
 
-// newPrepared makes a prepared statement of a Parse message. replicates: nodes shall
-// not compute the time for themselves.
-func newPrepared(m wire.ParseMessage, script *parser.Script, replicates bool) (*prepared, error) {
+// newPrepared makes a prepared statement of a Parse message.
+func (s *Session) newPrepared(m wire.ParseMessage, script *parser.Script) (*prepared, error) {
 	p := &prepared{name: m.Name, text: m.Query, sent: m.Query, types: m.Types}
 	if len(script.Statements) > 1 {
 		return nil, pgerr.New(pgerr.SyntaxError, "cannot insert multiple commands into a prepared statement")
 	}
 	p.stmt = &script.Statements[0]
-	if replicates && spliceable(p.stmt.TimeCalls) && p.stmt.Kind != parser.Prepare {
-		p.params = max(p.stmt.MaxParam, len(m.Types))
-		p.timeParam = p.params + 1
-		splice := func(sql string, calls []parser.TimeCall) string { return parser.ParamTime(sql, calls, p.timeParam) }
-		p.sent = splice(m.Query, p.stmt.TimeCalls)
-		p.place = placeIn(m.Query, p.stmt.TimeCalls, splice)
+	if p.stmt.Kind == parser.Prepare {
+		return p, nil
+	}
+	if plan := s.planOf(p.stmt, m.Query, true); plan != nil {
+		params := max(p.stmt.MaxParam, len(m.Types))
+		if filled, ok := plan.Params(params + 1); ok && filled.ASCII() {
+			p.plan, p.filled, p.params, p.sent = plan, filled, params, filled.SQL
+		}
 	}
 	return p, nil
 }
 
 func (p *prepared) kind() parser.Kind { return p.stmt.Kind }
 
-// appendBind encodes a Bind of p: the frontend's own, or with the time added.
-func (p *prepared) appendBind(dst []byte, frame wire.Frame, at time.Time) ([]byte, error) {
-	if p.timeParam == 0 {
+// appendBind encodes a Bind of p: the frontend's own, or with the values added.
+func (p *prepared) appendBind(dst []byte, frame wire.Frame, values []parser.Value) ([]byte, error) {
+	if p.plan == nil {
 		return append(dst, frame...), nil
 	}
 	m, err := wire.DecodeBind(frame.Body())
 	if err != nil {
 		return dst, pgerr.New(pgerr.ProtocolViolation, "invalid message format").Wrap(err)
 	}
-	return wire.AppendBindWith(dst, m, p.timeParam, at.UTC().Format(timeLayout)), nil
+	added := make(wire.Row, len(p.filled.Slots))
+	for i, slot := range p.filled.Slots {
+		if !values[slot].Null {
+			added[i] = []byte(values[slot].Text)
+		}
+	}
+	return wire.AppendBindWith(dst, m, p.params, added), nil
 }
 
 // checkBind refuses a Bind with a wrong number of parameters, in the words of the server,
 // where that knows of one more than the frontend or is not asked.
 func (p *prepared) checkBind(frame wire.Frame, here bool) error {
-	if p.timeParam == 0 && !here {
+	if p.plan == nil && !here {
 		return nil
 	}
 	m, err := wire.DecodeBind(frame.Body())
@@ -74,14 +77,6 @@ func (p *prepared) checkBind(frame wire.Frame, here bool) error {
 			len(m.Params), p.name, p.params)
 	}
 	return nil
-}
-
-// timeLayout is a timestamptz as PostgreSQL reads it under every DateStyle.
-const timeLayout = "2006-01-02 15:04:05.999999+00"
-
-// spliceable reports whether any of the calls is replaced at all.
-func spliceable(calls []parser.TimeCall) bool {
-	return slices.ContainsFunc(calls, parser.TimeCall.Spliceable)
 }
 
 // portal is what Bind created.

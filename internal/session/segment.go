@@ -258,8 +258,8 @@ func (g *segment) appendStep(l *link, st step) {
 	if st.kind == wire.KindExecute && st.prepared != nil {
 		e.Digest = st.whole && wantsDigest(st.prepared.stmt)
 	}
-	if st.prepared != nil && st.prepared.timeParam > 0 {
-		e.Params, e.Place = st.prepared.params+1, st.prepared.place
+	if st.prepared != nil && st.prepared.plan != nil {
+		e.Params, e.Place = st.prepared.params+1, st.prepared.filled.Position
 	}
 	switch st.kind {
 	case wire.KindParse:
@@ -289,7 +289,7 @@ func (g *segment) appendStep(l *link, st step) {
 // appendBind leaves a Bind that does not decode as it is: the server says what is
 // wrong with it.
 func (g *segment) appendBind(b []byte, st step) []byte {
-	out, err := st.prepared.appendBind(b, st.frame, g.s.tx.now())
+	out, err := st.prepared.appendBind(b, st.frame, st.values)
 	if err != nil {
 		return append(b, st.frame...)
 	}

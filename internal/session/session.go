@@ -86,11 +86,12 @@ type Session struct {
 	source     auth.SecretSource
 	set        *pool.Set
 
-	links []*link // by node number; nil where there is none
-	view  *cluster.View
-	lb    config.NodeID // load balance node
-	alone bool          // the primary alone knows what it has set
-	ranOn config.NodeID // the node that work was last done by; noNode for all of them
+	links  []*link // by node number; nil where there is none
+	view   *cluster.View
+	lb     config.NodeID   // load balance node
+	warned map[string]bool // reasons that the log was told of; nil for none
+	alone  bool            // the primary alone knows what it has set
+	ranOn  config.NodeID   // the node that work was last done by; noNode for all of them
 	// track is what the session has written; wroteAt is when the primary had the last of it.
 	track   lb.Track
 	wroteAt time.Time
@@ -114,6 +115,8 @@ type sessionSettings struct {
 	// isolation is default_transaction_isolation, if the session has set it.
 	isolation string
 	kept      settingsKept
+	// seeded: setseed was called, so that random() is the session's own.
+	seeded bool
 	// channels are those of LISTEN: messages may come while nobody asks. nil for none.
 	channels map[string]bool
 	// custom are the names of settings that the session has made up ("my.own"), which

@@ -130,11 +130,13 @@ func (s *Session) runStatement(ctx context.Context, stmt *parser.Statement, sql 
 // replicate runs a statement on all nodes, in the way that its relation to
 // transaction blocks asks for.
 func (s *Session) replicate(ctx context.Context, stmt *parser.Statement, sql string, base int, several bool, needs *prepared) (ok bool, err error) {
-	outside := s.tx.kind == txNone
 	w := &queryWork{sql: sql, kind: stmt.Kind, draws: drawsSequence(stmt), digest: wantsDigest(stmt), base: base, needs: needs, lists: listsPrepared(stmt)}
 	w.sql = s.raised(stmt, w.sql)
-	s.makeSame(w, stmt, several)
+	if err := s.makeSame(ctx, w, stmt, several); err != nil {
+		return s.refuseOrEnd(err)
+	}
 	s.work = w
+	outside := s.tx.kind == txNone
 	switch {
 	case outside && (stmt.Block == parser.BlockNever || stmt.Block == parser.BlockOnly):
 		w.bare = true
@@ -155,34 +157,25 @@ func (s *Session) prepareBare(stmt *parser.Statement) {
 
 // makeSame replaces in a statement what each node would compute for itself. several:
 // its text is a part of the string that stmt was classified from.
-func (s *Session) makeSame(w *queryWork, stmt *parser.Statement, several bool) {
+func (s *Session) makeSame(ctx context.Context, w *queryWork, stmt *parser.Statement, several bool) error {
 	if isRole(stmt) {
 		if several {
 			stmt = &parser.Classify(w.sql).Statements[0]
 		}
 		w.sql = s.withRolePassword(stmt, w.sql)
-		return
+		return nil
 	}
-	if stmt.Kind == parser.Prepare || !spliceable(stmt.TimeCalls) {
-		return
+	plan := s.planOf(stmt, w.sql, false)
+	if plan == nil || stmt.Kind == parser.Prepare {
+		return nil
 	}
-	sql, calls, at := w.sql, shifted(stmt), s.tx.now()
-	splice := func(sql string, calls []parser.TimeCall) string { return parser.SpliceTime(sql, calls, at) }
-	w.sql, w.place = splice(sql, calls), placeIn(sql, calls, splice)
-}
-
-// shifted are the statement's time calls counted from its own beginning.
-func shifted(stmt *parser.Statement) []parser.TimeCall {
-	if stmt.Start == 0 {
-		return stmt.TimeCalls
+	values, err := s.valuesOf(ctx, plan, stmt)
+	if err != nil {
+		return err
 	}
-	calls := make([]parser.TimeCall, len(stmt.TimeCalls))
-	for i, call := range stmt.TimeCalls {
-		call.Start -= stmt.Start
-		call.End -= stmt.Start
-		calls[i] = call
-	}
-	return calls
+	filled := plan.Splice(values)
+	w.sql, w.place = filled.SQL, filled.Position
+	return nil
 }
 
 // freeName sees to it that PREPARE finds its name free, or taken, on all nodes alike:
@@ -343,6 +336,7 @@ func (s *Session) noteCustom(name string) {
 // noteSetting follows the isolation level, and settings that no catalogue lists.
 func (s *Session) noteSetting(stmt *parser.Statement) {
 	for _, f := range stmt.Functions {
+		s.settings.seeded = s.settings.seeded || f.Name == "setseed"
 		if f.Name == "set_config" && len(f.Args) > 0 {
 			s.noteCustom(f.Args[0])
 		}

@@ -169,21 +169,27 @@ func (c *cursor) param() []byte {
 	return value
 }
 
-// AppendBindWith encodes m with one more parameter, a text one, at the place
-// with the given number (1-based). Places between m's own and that one are NULL.
-func AppendBindWith(dst []byte, m BindMessage, number int, value string) []byte {
+// AppendBindWith encodes m with further parameters, text ones, behind the given number of
+// its own. Places that m leaves free are NULL, as is a value that is nil.
+func AppendBindWith(dst []byte, m BindMessage, own int, values Row) []byte {
 	dst, at := begin(dst, KindBind)
 	dst = appendString(appendString(dst, m.Portal), m.Statement)
+	number := own + len(values)
 	dst = binary.BigEndian.AppendUint16(dst, uint16(number))
 	for i := range number {
-		dst = binary.BigEndian.AppendUint16(dst, m.format(i))
+		format := uint16(0)
+		if i < own {
+			format = m.format(i)
+		}
+		dst = binary.BigEndian.AppendUint16(dst, format)
 	}
 	dst = binary.BigEndian.AppendUint16(dst, uint16(number))
-	for i := range number - 1 {
+	for i := range own {
 		dst = m.appendParam(dst, i)
 	}
-	dst = binary.BigEndian.AppendUint32(dst, uint32(len(value)))
-	dst = append(dst, value...)
+	for _, value := range values {
+		dst = appendValue(dst, value)
+	}
 	return finish(append(dst, m.results...), at)
 }
 
@@ -202,15 +208,22 @@ func (m BindMessage) format(i int) uint16 {
 }
 
 func (m BindMessage) appendParam(dst []byte, i int) []byte {
-	if i >= len(m.Params) || m.Params[i] == nil {
-		return append(dst, 0xff, 0xff, 0xff, 0xff)
+	if i >= len(m.Params) {
+		return appendValue(dst, nil)
 	}
-	dst = binary.BigEndian.AppendUint32(dst, uint32(len(m.Params[i])))
-	return append(dst, m.Params[i]...)
+	return appendValue(dst, m.Params[i])
 }
 
-// AppendParamsWithout encodes a ParameterDescription without its parameter number
-// count+1, which the frontend knows nothing of.
+// appendValue is a length and that many bytes; nil is NULL.
+func appendValue(dst, value []byte) []byte {
+	if value == nil {
+		return append(dst, 0xff, 0xff, 0xff, 0xff)
+	}
+	return append(binary.BigEndian.AppendUint32(dst, uint32(len(value))), value...)
+}
+
+// AppendParamsWithout encodes a ParameterDescription without the parameters behind the
+// first count, of which the frontend knows nothing.
 func AppendParamsWithout(dst []byte, frame Frame, count int) []byte {
 	body := frame.Body()
 	if len(body) < 2+4*count {
@@ -264,6 +277,28 @@ func AppendNotification(dst []byte, frame Frame, from, to uint32) []byte {
 		binary.BigEndian.PutUint32(body, to)
 	}
 	return dst
+}
+
+// Row is the values of a DataRow; nil for NULL.
+type Row [][]byte
+
+// DecodeRow decodes a DataRow. The values are copies.
+func DecodeRow(body []byte) (Row, error) {
+	c := cursor{b: body}
+	columns := int(c.uint16())
+	row := make(Row, 0, min(columns, len(body)/4))
+	for range columns {
+		length := int32(c.uint32())
+		if c.why != nil {
+			break
+		}
+		if length < 0 {
+			row = append(row, nil)
+			continue
+		}
+		row = append(row, append([]byte{}, c.bytes(int(length))...))
+	}
+	return row, c.done()
 }
 
 // FirstColumn is the first value of a DataRow; ok is false for NULL, for a row

@@ -1,0 +1,105 @@
+package catalog
+
+// volatileDefault: the default c.tree may be another whenever or wherever it is computed.
+// A conversion by way of text may be one of 'now'; SQLVALUEFUNCTION is CURRENT_DATE and
+// its like. (nodes/outfuncs.c, the same in 12 to 18.)
+const volatileDefault = `(c.functions @> 0 OR pc.strpos(c.tree, '{SQLVALUEFUNCTION') @> 0
+	OR pc.strpos(c.tree, '{COERCEVIAIO') @> 0 OR pc.strpos(c.tree, '{NEXTVALUEEXPR') @> 0)`
+
+// defaultFunctions are the functions that the default e.tree calls and that are not
+// immutable: their number, and those that initdb did not make and nodes may not agree on.
+var defaultFunctions = `
+	SELECT pc.count(*) AS functions,
+		pc.json_agg(DISTINCT pc.concat(` + hexadecimal("fn.nspname") + `, '.', ` + hexadecimal("f.proname") + `))
+			FILTER (WHERE f.oid @>= $initdbOID::pc.oid AND NOT ` + alikeFunction("f") + `) AS users
+	FROM pc.regexp_matches(e.tree, ':(?:funcid|opfuncid|aggfnoid|winfnoid) ([1-9][0-9]*)', 'g') AS m (found)
+	JOIN pc.pg_proc f ON f.oid @= m.found[1]::pc.oid
+	JOIN pc.pg_namespace fn ON fn.oid @= f.pronamespace
+	WHERE f.provolatile @<> 'i'`
+
+// columnRows is the list of the columns of t. A column without a default of its own has
+// that of its domain.
+var columnRows = `
+	SELECT pc.json_agg(CASE
+		WHEN c.identity @<> '' THEN pc.json_build_object('n', c.name, 'i', c.identity, 'v', true, 't', c.type)
+		WHEN c.generated THEN pc.json_build_object('n', c.name, 'g', true, 't', c.type)
+		WHEN ` + volatileDefault + ` THEN pc.json_build_object('n', c.name, 'v', true, 't', c.type, 'f', c.users, 'd', c.expression)
+		ELSE pc.json_build_object('n', c.name, 't', c.type) END ORDER BY c.number)
+	FROM (
+		SELECT a.attnum AS number, ` + hexadecimal("a.attname") + ` AS name, a.attidentity AS identity,
+			a.attgenerated @<> '' AS generated,
+			` + hexadecimal("pc.format_type(a.atttypid, CASE WHEN qt.pretty THEN '0' ELSE '-1' END::pc.int4)") + ` AS type,
+			` + hexadecimal("pc.pg_get_expr(e.bin, e.relation, qt.pretty)") + ` AS expression, e.tree, p.functions, p.users
+		FROM pc.pg_attribute a
+		JOIN pc.pg_type y ON y.oid @= a.atttypid
+		LEFT JOIN pc.pg_attrdef d ON d.adrelid @= a.attrelid AND d.adnum @= a.attnum AND a.attgenerated @= ''
+		CROSS JOIN LATERAL (SELECT
+			CASE WHEN d.oid IS NULL THEN y.typdefaultbin ELSE d.adbin END AS bin,
+			CASE WHEN d.oid IS NULL THEN y.typdefaultbin ELSE d.adbin END::pc.text AS tree,
+			CASE WHEN d.oid IS NULL THEN '0'::pc.oid ELSE d.adrelid END AS relation) AS e
+		CROSS JOIN LATERAL (` + defaultFunctions + `) AS p
+		WHERE a.attrelid @= t.oid AND a.attnum @> 0 AND NOT a.attisdropped
+	) AS c`
+
+// keyRows is the list of the unique keys of t, each a list of columns.
+var keyRows = `
+	SELECT pc.json_agg(k.columns ORDER BY k.number) FROM (
+		SELECT x.indexrelid AS number, (
+			SELECT pc.json_agg(` + hexadecimal("ka.attname") + ` ORDER BY ka.attnum)
+			FROM pc.unnest(x.indkey::pc.int2[]) WITH ORDINALITY AS u (attnum, place)
+			JOIN pc.pg_attribute ka ON ka.attrelid @= t.oid AND ka.attnum @= u.attnum
+			WHERE u.place @<= x.indnkeyatts) AS columns
+		FROM pc.pg_index x
+		WHERE x.indrelid @= t.oid AND x.indisunique AND x.indisvalid AND x.indimmediate
+			AND x.indpred IS NULL AND x.indexprs IS NULL
+	) AS k`
+
+// tablesSQL has a row for each name that there is a relation for which rows can be added
+// to.
+//
+// Types and defaults are asked for under settings of our own, so that the answer is for
+// all sessions: with nothing but pg_catalog on the search_path, all other names come
+// qualified, and constants come in forms that every session reads alike. The settings
+// are local to the transaction, and put back at the end of the query, when every row has
+// been made. What hangs on what keeps the order: saved is read before quiet changes a
+// setting, what quiet says is an argument of all that depends on it, and the rows are
+// one array before they are given out.
+var tablesSQL = qualified(`
+SELECT pc.unnest(done.rows) FROM (
+	WITH saved AS MATERIALIZED (
+		SELECT o.name, o.value, pc.current_setting(o.name) AS was
+		FROM (VALUES ('search_path', 'pg_catalog'), ('datestyle', 'ISO'), ('intervalstyle', 'iso_8601'),
+			('extra_float_digits', '1'), ('standard_conforming_strings', 'on')) AS o (name, value)
+	), quiet AS MATERIALIZED (
+		SELECT pc.bool_or(pc.set_config(o.name, o.value, o.was IS NOT NULL) IS NULL) AS pretty FROM saved o
+	), named AS MATERIALIZED (
+		SELECT q.i, pc.count(*) AS number, pc.min(c.oid) AS oid
+		FROM (VALUES $names) AS q (i, s, n)
+		JOIN pc.pg_class c ON c.relname @= q.n AND c.relkind @= ANY ('{r,p,v,f}'::pc."char"[])
+		JOIN pc.pg_namespace n ON n.oid @= c.relnamespace
+		WHERE ` + inSchema + `
+		GROUP BY q.i
+	)
+	SELECT r.rows, (
+		SELECT pc.count(pc.set_config(o.name, o.was, r.rows IS NOT NULL OR o.was IS NOT NULL)) FROM saved o
+	) AS restored
+	FROM (
+		SELECT pc.array_agg(CASE WHEN w.number @> 1 THEN pc.json_build_object('table', w.i, 'ambiguous', true)
+			ELSE pc.json_build_object('table', w.i, 'schema', ` + hexadecimal("n.nspname") + `, 'kind', t.relkind,
+				'children', t.relhassubclass AND t.relkind @= 'r', 'grants', EXISTS (
+					SELECT FROM pc.pg_attribute ga CROSS JOIN LATERAL pc.aclexplode(ga.attacl) AS g
+					WHERE ga.attrelid @= t.oid AND g.privilege_type @= 'INSERT'),
+				'columns', (` + columnRows + `), 'keys', (` + keyRows + `)) END) AS rows
+		FROM named w
+		JOIN pc.pg_class t ON t.oid @= w.oid
+		JOIN pc.pg_namespace n ON n.oid @= t.relnamespace
+		CROSS JOIN quiet qt
+	) AS r
+) AS done
+WHERE done.restored IS NOT NULL`)
+
+// resolveSQL asks for the schema of the relation that a session means by $name.
+var resolveSQL = qualified(`
+SELECT ` + hexadecimal("n.nspname") + `
+FROM pc.pg_class c JOIN pc.pg_namespace n ON n.oid @= c.relnamespace
+WHERE c.oid @= pc.to_regclass(pc.quote_ident($name::pc.text))`)

@@ -1,0 +1,264 @@
+package parser
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Table is what Plan has to know of the relation that a statement adds rows to or
+// changes.
+type Table struct {
+	View     bool // columns without a default of their own may have one below
+	Children bool // unique keys do not cover the rows of tables that inherit from it
+	// Grants: somebody may be allowed to insert into some of the columns only, so that
+	// none can be added to those that a statement names.
+	Grants  bool
+	Columns []Column
+	Keys    [][]string // the columns of each unique key that is checked at once
+}
+
+// Column is a column of a Table, in the order of the table.
+type Column struct {
+	Name string
+	// Type is the type of the column without modifiers, as it can stand behind ::. It
+	// is needed for Volatile columns.
+	Type string
+	// Volatile: Default is not a constant.
+	Volatile bool
+	Default  string // as ParseDefault reads it, or ""
+	Identity bool   // GENERATED AS IDENTITY: drawn from a sequence
+	// Unlike are the functions called by Default that are not PostgreSQL's own and may
+	// return something else on each node.
+	Unlike []Function
+}
+
+// FunctionFacts are what the catalogue knows of the functions of one name.
+type FunctionFacts struct {
+	// Alike: they return the same on all nodes for the same data and settings, such
+	// as immutable ones.
+	Alike      bool
+	ReturnsSet bool
+}
+
+// Facts is the catalogue, as Plan asks it.
+type Facts interface {
+	// Table returns nil and true for a relation that does not exist, and false for one
+	// of which nothing is known.
+	Table(Relation) (*Table, bool)
+	// Function is asked for functions of class UnknownFunction.
+	Function(Function) (FunctionFacts, bool)
+}
+
+// PlanOptions are what matters of the session.
+type PlanOptions struct {
+	// Seeded: the frontend has called setseed, so that random() has to be main's.
+	Seeded bool
+	// Extended: values go as parameters, whose types have to be known beforehand.
+	Extended bool
+}
+
+// Plan says how the text of a statement is changed so that no node computes for itself
+// what others would compute differently: calls in the text and defaults of columns are
+// replaced by values that are made once. Reasons has what cannot be.
+//
+// A Plan is made for one text and may be used for it again and again, each time with
+// values of their own (Values, Questions, Answer); Splice puts them into the text,
+// Params makes parameters of them. Nothing changes it.
+type Plan struct {
+	// Slots are the values that are wanted.
+	Slots []Slot
+	// Reasons are why something in the statement may come out differently still.
+	Reasons []Reason
+	// Sequences are the columns and calls that draw from a sequence. They are left as
+	// they are.
+	Sequences []string
+
+	sql   string
+	edits []edit // by place, not overlapping
+}
+
+// Empty reports whether there is nothing to replace.
+func (p *Plan) Empty() bool { return len(p.edits) == 0 }
+
+// edit is a replacement of sql[start:end].
+type edit struct {
+	start, end int
+	pieces     []piece
+	column     string // as TimeCall.Column
+	nested     bool
+}
+
+// piece is a part of what is put in: a text, or the value of a slot.
+type piece struct {
+	text string
+	slot int // of Plan.Slots, or noSlot
+	time *TimeCall
+}
+
+const noSlot = -1
+
+// Plan makes a plan for st, the text of which is sql: the whole string for a statement
+// that stands alone, its own part of the string for others.
+func (c *Cache) Plan(sql string, st *Statement, facts Facts, opt PlanOptions) *Plan {
+	p := planner{Plan: &Plan{sql: sql}, st: st, facts: facts, opt: opt, defaults: &c.defaults, timeSlot: noSlot}
+	if st.places != nil {
+		p.places = st.places.inText(sql)
+	}
+	if p.places == nil {
+		p.places = &places{}
+	}
+	p.statement()
+	return p.Plan
+}
+
+// planner is the state of making a Plan.
+type planner struct {
+	*Plan
+	st       *Statement
+	facts    Facts
+	opt      PlanOptions
+	defaults *defaults
+	places   *places
+	timeSlot int  // the slot of the instant, one for all
+	asking   bool // in an expression that main is asked for: only main's own answer counts
+}
+
+func (p *planner) statement() {
+	for _, f := range p.st.Functions {
+		if f.Class == Sequence {
+			p.sequence(callText(f))
+		}
+	}
+	if p.st.UntypedTimeString {
+		p.reason(UntypedTime, "constant")
+	}
+	shift := -p.st.Start
+	p.edits = p.replace(p.sql, sites(p.st.TimeCalls, p.places.calls, shift))
+	for i := range p.st.Targets {
+		if i < len(p.places.layouts) {
+			p.target(i, shift)
+		}
+	}
+	slices.SortStableFunc(p.edits, func(a, b edit) int { return cmp.Compare(a.start, b.start) })
+	if !fits(p.edits, len(p.sql)) {
+		p.Plan.edits, p.Slots = nil, nil // a text that the statement is not of
+		p.reason(WrongText, "statement")
+	}
+}
+
+// sequence notes what draws from a sequence.
+func (p *planner) sequence(what string) {
+	if !contains(p.Sequences, what) {
+		p.Sequences = append(p.Sequences, what)
+	}
+}
+
+// fits reports whether the edits can be made one after the other.
+func fits(edits []edit, length int) bool {
+	at := 0
+	for _, e := range edits {
+		if e.start < at || e.end < e.start || e.end > length {
+			return false
+		}
+		at = e.end
+	}
+	return true
+}
+
+// site is a place where something is called, of one of two kinds.
+type site struct {
+	start, end int
+	time       *TimeCall
+	call       *valueCall
+}
+
+// sites puts calls of both kinds in the order of the text, an outer one before those in
+// its arguments.
+func sites(times []TimeCall, calls []valueCall, shift int) []site {
+	all := make([]site, 0, len(times)+len(calls))
+	for i := range times {
+		all = append(all, site{start: times[i].Start + shift, end: times[i].End + shift, time: &times[i]})
+	}
+	for i := range calls {
+		s := site{start: calls[i].start + shift, end: calls[i].end + shift, call: &calls[i]}
+		if calls[i].end == 0 {
+			s.start, s.end = 0, 0 // without a place
+		}
+		all = append(all, s)
+	}
+	slices.SortStableFunc(all, func(a, b site) int {
+		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(b.end, a.end))
+	})
+	return all
+}
+
+// replace makes the edits of text for its sites.
+func (p *planner) replace(text string, all []site) []edit {
+	var edits []edit
+	within := 0 // the end of the calls that stay, and whose arguments matter therefore
+	for i := 0; i < len(all); {
+		s := all[i]
+		i++
+		if s.time != nil {
+			edits = p.replaceTime(edits, s)
+			continue
+		}
+		inner := i
+		for inner < len(all) && all[inner].start < s.end {
+			inner++
+		}
+		if s.start >= within && p.onlyShown(s.call) {
+			within = s.end
+			continue
+		}
+		if pieces, ok := p.replaceCall(text, s, all[i:inner]); ok {
+			edits = append(edits, edit{start: s.start, end: s.end, pieces: pieces, column: s.call.column, nested: s.call.nested})
+			i = inner
+		} else {
+			within = max(within, s.end)
+		}
+	}
+	return edits
+}
+
+// onlyShown: what the call returns goes to the frontend, which is given main's answer,
+// and nowhere else. Every node has to make the call, for what it may do besides.
+func (p *planner) onlyShown(c *valueCall) bool {
+	return p.st.Kind == Select && !p.asking && c.function.Class == UnknownFunction && typeOf(c.function, c.args) == "" &&
+		(c.times == selected || c.times == selectedAtMost) && !p.st.callsWriter()
+}
+
+func (p *planner) replaceTime(edits []edit, s site) []edit {
+	if !s.time.Spliceable() {
+		p.reason(TimeKept, s.time.Kind.String())
+		return edits
+	}
+	return append(edits, edit{
+		start: s.start, end: s.end, pieces: []piece{{slot: p.instant(), time: s.time}}, column: s.time.Column, nested: s.time.Nested,
+	})
+}
+
+// instant is the slot of the transaction's time.
+func (p *planner) instant() int {
+	if p.timeSlot == noSlot {
+		p.timeSlot = p.slot(Slot{Source: FromTime, Type: timestamptz})
+	}
+	return p.timeSlot
+}
+
+func (p *planner) slot(s Slot) int {
+	p.Slots = append(p.Slots, s)
+	return len(p.Slots) - 1
+}
+
+// stitch is text with edits made, as pieces.
+func stitch(text string, edits []edit) []piece {
+	var pieces []piece
+	at := 0
+	for _, e := range edits {
+		pieces = append(pieces, piece{text: text[at:e.start], slot: noSlot})
+		pieces = append(pieces, e.pieces...)
+		at = e.end
+	}
+	return append(pieces, piece{text: text[at:], slot: noSlot})
+}
