@@ -50,6 +50,10 @@ golden: need ## rewrite golden files; look at git diff afterwards
 bench: need-postgresql need-bench build ## against PostgreSQL, PgBouncer and Pgpool-II, side by side
 	go run ./bench $(ARGS)
 
+.PHONY: compare
+compare: need-compiler need-postgresql need-bench ## where statements run, with Pgpool-II and with pgchorus
+	go test -tags compare -count=1 -timeout $(TESTTIMEOUT) $(TESTFLAGS) ./test/compare
+
 .PHONY: bench-micro
 bench-micro: need-compiler ## micro-benchmarks, in benchstat's format
 	go test -short -run '^$$' -bench . -benchmem $(TESTFLAGS) ./...

@@ -113,6 +113,12 @@ func (s standbys) Lag(id config.NodeID) lb.Lag {
 	return lb.Lag{Known: d.Known, Bytes: d.Bytes, Time: d.Time}
 }
 
+// Doubt implements session.Standbys.
+func (s standbys) Doubt(id config.NodeID) { s.monitor.Doubt(id) }
+
+// Recheck implements session.Standbys.
+func (s standbys) Recheck() { s.monitor.Recheck() }
+
 // Caught implements session.Standbys. It needs no context: the wait is a short one.
 func (s standbys) Caught(id config.NodeID, since time.Time, wait time.Duration) bool {
 	return s.monitor.Caught(context.Background(), id, since, wait)

@@ -68,6 +68,8 @@ const (
 	QueryCanceled Code = "57014"
 	// AdminShutdown: ended by the administrator.
 	AdminShutdown Code = "57P01"
+	// CrashShutdown: the server ends because another of its processes has crashed.
+	CrashShutdown Code = "57P02"
 	// CannotConnectNow: no node can be reached, try later.
 	CannotConnectNow Code = "57P03"
 	// InternalError: a fault of ours.

@@ -411,7 +411,7 @@ func (s *Session) portalNamed(name string) (*portal, error) {
 	return nil, pgerr.Newf(pgerr.InvalidCursorName, "portal %q does not exist", name)
 }
 
-// cursorTarget: DECLARE has run on all nodes, and so has to what moves the cursor.
+// cursorTarget: DECLARE has run where writes go, and so has to what moves the cursor.
 func (s *Session) cursorTarget() target { return s.route(lb.Traits{}) }
 
 func (s *Session) planExecute(frame wire.Frame) (step, error) {

@@ -23,6 +23,15 @@ func (s *Session) executeOne(ctx context.Context, where target) (ok bool, err er
 		if err != nil {
 			return s.refuseOrEnd(err)
 		}
+		if where.once && s.brokeBefore(ctx, l) {
+			if reason := s.torn(); reason != nil {
+				return s.refused(reason)
+			}
+			if s.terminated != nil {
+				return false, errTerminatedByNode
+			}
+			continue
+		}
 		if err := s.readSnapshot(ctx, l); err != nil {
 			return s.refuseOrEnd(err)
 		}
@@ -51,6 +60,19 @@ func (s *Session) executeOne(ctx context.Context, where target) (ok bool, err er
 	}
 }
 
+// brokeBefore reports whether a connection had broken before a write was sent over it: then
+// it is known that the write has not taken effect.
+func (s *Session) brokeBefore(ctx context.Context, l *link) bool {
+	if l.conn.Quiet() {
+		return false
+	}
+	err := l.conn.Idle(s.sinkOf(l))
+	if err != nil {
+		s.lost(ctx, l, err)
+	}
+	return err != nil
+}
+
 // noteUse keeps which node has what of the transaction.
 func (s *Session) noteUse(l *link, where target) {
 	s.ranOn = l.ID()
@@ -67,10 +89,20 @@ func (s *Session) noteUse(l *link, where target) {
 
 // noteRun follows what a statement outside of a transaction has written.
 func (s *Session) noteRun(where target, ok bool) {
+	if !ok && where.primary && s.refusedAsStandby(where) {
+		s.Standbys.Recheck() // it may be the primary no more
+	}
 	if s.tx.kind == txNone && where.once && s.hasPrimary() {
 		s.noteWritten()
 		s.track.End(s.policy(), s.login.Database, ok, s.Mutations)
 	}
+}
+
+// refusedAsStandby reports whether the primary has refused to write although the
+// transaction may.
+func (s *Session) refusedAsStandby(where target) bool {
+	l := s.link(s.ranOn)
+	return where.once && !s.tx.readOnly && l != nil && l.answer.Code() == string(pgerr.ReadOnlySQLTransaction)
 }
 
 // repeatAfterLoss reports a lost node, and says why its work is not done by another;

@@ -33,7 +33,7 @@ func (s *Session) refreshView() {
 			s.dropLink(l) // out of service, or back in it after it was out
 		}
 	}
-	if !view.Up(s.lb) {
+	if !view.Up(s.lb) || s.hasPrimary() && s.mainID() != s.lbFor {
 		s.lb = s.pickLoadBalanceNode()
 	}
 }
@@ -286,7 +286,15 @@ func (s *Session) lost(ctx context.Context, l *link, cause error) (alive bool) {
 		s.refreshView()
 		return false
 	}
-	_, alive, err := s.Cluster.Suspect(ctx, id, cause)
+	suspect := s.Cluster.Suspect
+	switch pgerr.Code(wire.ErrorField(fatal, wire.FieldCode)) {
+	case pgerr.AdminShutdown, pgerr.CrashShutdown:
+		suspect = s.Cluster.SuspectShutdown
+	}
+	if s.hasPrimary() {
+		s.Standbys.Doubt(id)
+	}
+	_, alive, err := suspect(ctx, id, cause)
 	s.log.Info("connection to node lost", zap.Int(logkey.Node, int(id)), zap.Bool("alive", alive),
 		zap.String("server", wire.ErrorField(fatal, wire.FieldMessage)), zap.Error(cause), zap.NamedError("verdict", err))
 	s.refreshView()

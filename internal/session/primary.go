@@ -37,6 +37,9 @@ func (s *Session) primary(ctx context.Context) (*link, error) {
 			}
 			continue
 		}
+		if b := s.settings.bound; b != nil && *b != id {
+			return nil, errBoundState(*b)
+		}
 		if l := s.link(id); l != nil {
 			return l, nil
 		}
@@ -45,6 +48,27 @@ func (s *Session) primary(ctx context.Context) (*link, error) {
 		}
 		s.refreshView()
 	}
+}
+
+// errBoundState ends a session whose temporary tables or advisory locks were lost with the
+// primary: it must not go on as if it had them.
+func errBoundState(id config.NodeID) error {
+	return pgerr.Fatal(pgerr.AdminShutdown, "terminating connection because the primary was replaced").
+		WithDetail("The session had a temporary table, a cursor WITH HOLD or an advisory lock on node %d, which no other node has.", id).
+		WithHint("Connect again.")
+}
+
+// bindsSession reports whether a statement leaves something in the session that only its
+// own backend has.
+func bindsSession(stmt *parser.Statement) bool {
+	return createsTemporary(stmt) || stmt.Kind == parser.Declare && stmt.Holds ||
+		slices.ContainsFunc(stmt.Functions, func(f parser.Function) bool {
+			switch f.Name {
+			case "pg_advisory_lock", "pg_advisory_lock_shared", "pg_try_advisory_lock", "pg_try_advisory_lock_shared":
+				return true
+			}
+			return false
+		})
 }
 
 // awaitPrimary waits until the cluster has a primary, for as long as
@@ -179,6 +203,10 @@ func (s *Session) endOnPrimary() {
 // in the transaction has to be there, and the other nodes must not be used with another
 // idea of the session when it has ended.
 func (s *Session) noteOnPrimary(stmt *parser.Statement) {
+	if bindsSession(stmt) && s.ranOn != noNode {
+		id := s.ranOn
+		s.settings.bound = &id
+	}
 	switch inside := s.tx.kind != txNone; {
 	case stmt.Kind == parser.RollbackTo:
 		s.dropBegun()

@@ -96,6 +96,10 @@ type Standbys interface {
 	// Caught reports whether the standby has replayed everything that was committed
 	// before since. It waits for that, but no longer than for wait.
 	Caught(id config.NodeID, since time.Time, wait time.Duration) bool
+	// Doubt forgets what is known of a node, and Recheck has the primary looked for. They
+	// do not wait.
+	Doubt(id config.NodeID)
+	Recheck()
 }
 
 // lags reports whether the standby that was chosen has not replayed what the read must

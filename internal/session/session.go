@@ -89,6 +89,7 @@ type Session struct {
 	links  []*link // by node number; nil where there is none
 	view   *cluster.View
 	lb     config.NodeID   // load balance node
+	lbFor  config.NodeID   // the main node when it was chosen
 	warned map[string]bool // reasons that the log was told of; nil for none
 	alone  bool            // the primary alone knows what it has set
 	ranOn  config.NodeID   // the node that work was last done by; noNode for all of them
@@ -117,6 +118,8 @@ type sessionSettings struct {
 	kept      settingsKept
 	// seeded: setseed was called, so that random() is the session's own.
 	seeded bool
+	// bound is the primary that alone has a part of the session; nil for none.
+	bound *config.NodeID
 	// channels are those of LISTEN: messages may come while nobody asks. nil for none.
 	channels map[string]bool
 	// custom are the names of settings that the session has made up ("my.own"), which
@@ -331,6 +334,7 @@ func (s *Session) dropLinks() {
 
 // pickLoadBalanceNode chooses the node that reads go to, by weight and redirect lists.
 func (s *Session) pickLoadBalanceNode() config.NodeID {
+	s.lbFor = s.mainID()
 	return lb.Choose(lb.ChooseInput{
 		Policy: s.policy(), View: s.view, Main: s.mainID(),
 		User: s.login.User, Database: s.login.Database, Application: s.params["application_name"],

@@ -20,7 +20,8 @@ const (
 )
 
 // look asks all live nodes at the same time. One that hangs is not waited for when
-// another one has said that it takes writes.
+// another one has said that it takes writes, which means something where a standby does
+// not.
 func (m *Monitor) look(ctx context.Context, s Settings) []finding {
 	v := m.cluster.View()
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
@@ -39,7 +40,7 @@ func (m *Monitor) look(ctx context.Context, s Settings) []finding {
 		select {
 		case f := <-answers:
 			found[slices.IndexFunc(found, func(other finding) bool { return other.ID == f.ID })] = f
-			if f.answered && !f.inRecovery {
+			if f.answered && !f.inRecovery && !s.Logical {
 				time.AfterFunc(lookGrace, cancel)
 			}
 		case <-ctx.Done():

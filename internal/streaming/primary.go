@@ -1,6 +1,7 @@
 package streaming
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -189,28 +190,47 @@ func (f finding) timelineIsOwn(writable []finding) bool {
 // choosePublisher is for logical replication, where every server takes writes. The
 // present primary stays as long as it is in service, because a publisher that comes
 // back lacks what was written meanwhile. The first one is the one that most
-// subscriptions of the other nodes come from, else the lowest.
+// subscriptions of the other nodes come from. Without any it is the lowest node that
+// subscribes to nothing, or, if all do and their publisher is out of service, the lowest;
+// but not before every node in service has answered: the silent one may be the publisher.
 func choosePublisher(present config.NodeID, found []finding) choice {
-	lowest := choice{primary: -1, reason: "no node answers"}
-	most, best := 0, lowest
-	for _, f := range found {
-		if f.ID == present {
+	var free, lowest, silent *finding
+	most, best := 0, choice{}
+	for i := range found {
+		f := &found[i]
+		switch {
+		case f.ID == present:
 			return choice{primary: present}
-		}
-		if !f.answered || f.inRecovery {
+		case !f.answered:
+			silent = f
+			continue
+		case f.inRecovery:
 			continue
 		}
-		if lowest.primary < 0 {
-			lowest = choice{primary: f.ID, reason: "it is the lowest node that answers, and none has subscribers"}
+		lowest = cmp.Or(lowest, f)
+		if !f.subscribes() {
+			free = cmp.Or(free, f)
 		}
-		if n := subscribers(f, found); n > most {
+		if n := subscribers(*f, found); n > most {
 			most, best = n, choice{primary: f.ID, reason: fmt.Sprintf("%d subscriptions of other nodes come from it", n)}
 		}
 	}
-	if most > 0 {
+	switch {
+	case most > 0:
 		return best
+	case silent != nil:
+		return choice{primary: -1, reason: fmt.Sprintf("node %d is in service, may be the publisher and does not answer", silent.ID)}
+	case free != nil:
+		return choice{primary: free.ID, reason: "it is the lowest node that subscribes to nothing"}
+	case lowest != nil:
+		return choice{primary: lowest.ID, reason: "all nodes are subscribers of one out of service, and it is the lowest"}
 	}
-	return lowest
+	return choice{primary: -1, reason: "no node answers"}
+}
+
+// subscribes reports whether the node is fed by another one.
+func (f finding) subscribes() bool {
+	return slices.ContainsFunc(f.subscriptions, func(s subscription) bool { return s.Enabled })
 }
 
 func subscribers(publisher finding, found []finding) int {

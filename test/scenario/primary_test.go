@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/pgchorus/pgchorus/internal/config"
 	"github.com/pgchorus/pgchorus/internal/pgtest"
 	"github.com/pgchorus/pgchorus/test/proxy"
 )
@@ -15,11 +16,11 @@ func newStreamingStage(t testing.TB, lines ...string) *stage {
 	t.Helper()
 	nodes := pgtest.StartStreaming(t, 3, pgtest.WithSettings(map[string]string{"max_standby_streaming_delay": "0"}))
 	lines = append([]string{
-		"backend_clustering_mode = streaming_replication", "sr_check_user = " + nodes[0].Superuser,
+		"backend_clustering_mode = streaming_replication", "sr_check_period = 1", "sr_check_user = " + nodes[0].Superuser,
 		"backend_weight0 = 0", "backend_weight1 = 1", "backend_weight2 = 0",
 		"backend_application_name0 = node0", "backend_application_name1 = node1", "backend_application_name2 = node2",
 	}, lines...)
-	s := &stage{t: t, nodes: nodes, proxy: proxy.Start(t, nodes, proxy.WithConfig(lines...))}
+	s := &stage{t: t, mode: config.StreamingReplication, nodes: nodes, proxy: proxy.Start(t, nodes, proxy.WithConfig(lines...))}
 	s.proxy.Exec("CREATE DATABASE " + database)
 	for _, standby := range nodes[1:] {
 		standby.WaitCaughtUp(nodes[0])
@@ -161,4 +162,21 @@ func TestNoPrimary(t *testing.T) {
 	s.want(conn, "SELECT count(*) FROM t", "0")
 	s.wantCode(writer, "SELECT count(*) FROM t", "57P03")
 	s.want(s.connect(), "SELECT count(*) FROM t", "0") // so does who comes now
+}
+
+// TestStateOfTheLostPrimaryIsMissed: a session does not go on without the lock that it
+// believes to hold.
+func TestStateOfTheLostPrimaryIsMissed(t *testing.T) {
+	for _, sql := range []string{"SELECT pg_advisory_lock(7)", "CREATE TEMP TABLE mine (i int)"} {
+		t.Run(sql, func(t *testing.T) {
+			s := newStreamingStage(t)
+			holding, other := s.connect(), s.connect()
+			s.exec(holding, sql)
+			s.nodes[1].WaitCaughtUp(s.nodes[0])
+			s.nodes[0].Kill()
+			s.nodes[1].Promote()
+			s.want(other, "SELECT pg_try_advisory_lock(7)", "t")
+			s.wantCode(holding, "CREATE TABLE t (i int)", "57P01")
+		})
+	}
 }
