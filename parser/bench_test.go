@@ -106,3 +106,28 @@ func BenchmarkSpliceTime(b *testing.B) {
 		parser.SpliceTime(shortWrite, calls, someTime)
 	}
 }
+
+// BenchmarkPlan is for a table one of whose columns is given the time by default.
+func BenchmarkPlan(b *testing.B) {
+	const sql = `INSERT INTO t (id, a, day, u) VALUES (1, 'x', '2026-01-02', '')`
+	for _, tt := range []struct {
+		name, sql string
+	}{{"one_default", sql}, {"nothing", `INSERT INTO plain VALUES (1, 'x')`}} {
+		b.Run(tt.name, func(b *testing.B) {
+			c := parser.NewCache(1<<20, 1)
+			c.Script(otherLiterals.Replace(tt.sql))
+			b.ReportAllocs()
+			for b.Loop() {
+				plan := c.Plan(tt.sql, &c.Script(tt.sql).Statements[0], someFacts{}, parser.PlanOptions{})
+				if plan.Empty() {
+					continue
+				}
+				values, err := plan.Values(someTime, nil)
+				if err != nil {
+					b.Fatal(err)
+				}
+				_ = plan.Splice(values).SQL
+			}
+		})
+	}
+}

@@ -32,6 +32,22 @@
 // cutting the text and not by writing it anew from the tree, so that comments and
 // hints, formatting and error positions before the call stay as they are.
 //
+// # Values
+//
+// [Cache.Plan] goes further: it says how a statement is changed so that no node computes
+// for itself what another would compute differently. Beside the time these are random
+// numbers, UUIDs, what a node tells of itself, functions that only the catalogue
+// ([Facts]) knows, and the defaults of columns that a statement leaves out or sets to
+// DEFAULT. Values come from the proxy or, by [Plan.Questions], from the main node;
+// [Plan.Splice] makes constants of them, [Plan.Params] parameters. A call is replaced
+// only where the text tells how often it is evaluated; all else is among Plan.Reasons,
+// so that whoever decides can lock, capture or refuse. Sequences are left alone.
+//
+//	Statement   Targets: which columns of which relations; the places in the text
+//	Default     what a default expression does (ParseDefault)
+//	Plan        what is wanted (Slots), and where it goes
+//	Filled      the text with values, and the way back for positions of errors
+//
 // # Hostile texts
 //
 // pg_query recurses over the tree without looking at its stack; texts that could

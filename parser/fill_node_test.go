@@ -356,3 +356,23 @@ func differences(got, want string) string {
 	}
 	return strings.Join(lines, "\n")
 }
+
+// TestMadeValuesAreStored: what the proxy makes arrives as it was made.
+func TestMadeValuesAreStored(t *testing.T) {
+	t.Parallel()
+	n := &node{t: t, conn: pgtest.Start(t, 1)[0].Connect(), cache: parser.NewCache(1<<20, 1), tables: map[parser.Relation]*parser.Table{}}
+	n.must(`CREATE EXTENSION "uuid-ossp"; CREATE TABLE made (id int, u uuid DEFAULT gen_random_uuid(), v text DEFAULT public.uuid_generate_v4(), r float8 DEFAULT random())`)
+	n.must("SET search_path = pg_catalog; SET extra_float_digits = -15")
+	for name, do := range map[string]func(string, time.Time) *pgconn.Result{"spliced": n.spliced, "with parameters": n.withParameters} {
+		n.must("TRUNCATE public.made")
+		if result := do("INSERT INTO public.made (id) VALUES (1), (2)", someTime); result.Err != nil {
+			t.Fatal(result.Err)
+		}
+		got := written(n.must("SELECT id, u, v, r * 16 FROM public.made ORDER BY id"))
+		want := "1|10000000-0000-4000-8000-000000000000|20000000-0000-4000-8000-000000000000|3|\n" +
+			"2|40000000-0000-4000-8000-000000000000|50000000-0000-4000-8000-000000000000|6|\n"
+		if got != want {
+			t.Errorf("%s:\n got %s\nwant %s", name, got, want)
+		}
+	}
+}

@@ -20,8 +20,7 @@ type Table struct {
 // Column is a column of a Table, in the order of the table.
 type Column struct {
 	Name string
-	// Type is the type of the column without modifiers, as it can stand behind ::. It
-	// is needed for Volatile columns.
+	// Type is the type of the column without modifiers, as it can stand behind ::.
 	Type string
 	// Volatile: Default is not a constant.
 	Volatile bool
@@ -69,8 +68,8 @@ type Plan struct {
 	Slots []Slot
 	// Reasons are why something in the statement may come out differently still.
 	Reasons []Reason
-	// Sequences are the columns and calls that draw from a sequence. They are left as
-	// they are.
+	// Sequences are the first columns and calls that draw from a sequence, 32 at most.
+	// They are left as they are.
 	Sequences []string
 
 	sql   string
@@ -100,15 +99,52 @@ const noSlot = -1
 // Plan makes a plan for st, the text of which is sql: the whole string for a statement
 // that stands alone, its own part of the string for others.
 func (c *Cache) Plan(sql string, st *Statement, facts Facts, opt PlanOptions) *Plan {
-	p := planner{Plan: &Plan{sql: sql}, st: st, facts: facts, opt: opt, defaults: &c.defaults, timeSlot: noSlot}
-	if st.places != nil {
-		p.places = st.places.inText(sql)
+	p := planner{Plan: &Plan{sql: sql}, st: st, facts: facts, opt: opt, defaults: &c.defaults, places: &places{}, timeSlot: noSlot}
+	if p.settled() {
+		return p.Plan
 	}
-	if p.places == nil {
-		p.places = &places{}
+	if found := st.places.inText(sql); found != nil {
+		p.places = found
 	}
 	p.statement()
 	return p.Plan
+}
+
+// settled reports whether the text asks for nothing that may differ, and no column is
+// given a default that may: the usual case, in which the places are of no interest.
+func (p *planner) settled() bool {
+	st := p.st
+	if len(st.TimeCalls) > 0 || st.UntypedTimeString || st.Computes() ||
+		slices.ContainsFunc(st.Functions, func(f Function) bool { return f.Class == Sequence }) {
+		return false
+	}
+	for i := range st.Targets {
+		if st.fillsIn(i) && p.computes(st.Targets[i].Relation) {
+			return false
+		}
+	}
+	return true
+}
+
+// fillsIn reports whether a target's columns may be given their defaults.
+func (s *Statement) fillsIn(target int) bool {
+	switch s.Targets[target].Kind {
+	case Delete:
+		return false
+	case Update:
+		return s.places != nil && len(s.places.layouts[target].sets) > 0
+	}
+	return true
+}
+
+// computes reports whether a relation has a column whose default is no constant, or may
+// have one.
+func (p *planner) computes(r Relation) bool {
+	table, known := p.facts.Table(r)
+	if !known || table == nil {
+		return !known
+	}
+	return table.View || slices.ContainsFunc(table.Columns, func(c Column) bool { return c.Volatile })
 }
 
 // planner is the state of making a Plan.
@@ -148,7 +184,7 @@ func (p *planner) statement() {
 
 // sequence notes what draws from a sequence.
 func (p *planner) sequence(what string) {
-	if !contains(p.Sequences, what) {
+	if len(p.Sequences) < maxReasons && !contains(p.Sequences, what) {
 		p.Sequences = append(p.Sequences, what)
 	}
 }
@@ -203,22 +239,27 @@ func (p *planner) replace(text string, all []site) []edit {
 			edits = p.replaceTime(edits, s)
 			continue
 		}
-		inner := i
-		for inner < len(all) && all[inner].start < s.end {
-			inner++
-		}
 		if s.start >= within && p.onlyShown(s.call) {
 			within = s.end
 			continue
 		}
-		if pieces, ok := p.replaceCall(text, s, all[i:inner]); ok {
+		if pieces, ok := p.replaceCall(text, s, all[i:]); ok {
 			edits = append(edits, edit{start: s.start, end: s.end, pieces: pieces, column: s.call.column, nested: s.call.nested})
-			i = inner
+			i += len(inside(s, all[i:]))
 		} else {
 			within = max(within, s.end)
 		}
 	}
 	return edits
+}
+
+// inside are those of the sites behind s that are in its arguments.
+func inside(s site, behind []site) []site {
+	n := 0
+	for n < len(behind) && behind[n].start < s.end {
+		n++
+	}
+	return behind[:n]
 }
 
 // onlyShown: what the call returns goes to the frontend, which is given main's answer,

@@ -1,22 +1,45 @@
 package parser
 
-// replaceCall returns what is put in place of a call; ok is false if it stays.
-func (p *planner) replaceCall(text string, s site, inner []site) (pieces []piece, ok bool) {
+// replaceCall returns what is put in place of a call; ok is false if it stays. behind are
+// the sites behind it, those in its arguments among them.
+func (p *planner) replaceCall(text string, s site, behind []site) (pieces []piece, ok bool) {
 	c := s.call
 	source, typ := sourceOf(c.function, c.args, p.opt)
 	if source == FromMain && (p.asking || c.function.Class == UnknownFunction && p.alike(c.function)) {
 		return nil, false // main computes it within the question, or each node alike
 	}
-	if kind := p.obstacle(c, source, typ); kind != 0 {
+	slot := Slot{Source: source, Type: typ, Everywhere: c.function.Class == UnknownFunction && source == FromMain && typ == ""}
+	if typ == "" && p.opt.Extended {
+		slot.Type = p.assignedType(c.assigned)
+	}
+	if kind := p.obstacle(c, &slot); kind != 0 {
 		p.reason(kind, c.function.String()+"()")
 		return nil, false
 	}
-	slot := Slot{Source: source, Type: typ}
 	if source == FromMain {
-		slot.ask = p.question(text[s.start:s.end], moveSites(inner, -s.start))
-		slot.Everywhere = c.function.Class == UnknownFunction && typ == ""
+		slot.ask = p.question(text[s.start:s.end], moveSites(inside(s, behind), -s.start))
+		if typ != slot.Type {
+			slot.ask = append(slot.ask, piece{text: "::" + slot.Type, slot: noSlot})
+		}
 	}
 	return []piece{{slot: p.slot(slot)}}, true
+}
+
+// assignedType is the type of the column that is given the value, or "".
+func (p *planner) assignedType(a assignment) string {
+	if !a.made || a.target >= len(p.st.Targets) {
+		return ""
+	}
+	table, known := p.facts.Table(p.st.Targets[a.target].Relation)
+	if !known || table == nil {
+		return ""
+	}
+	for i := range table.Columns {
+		if a.name != "" && table.Columns[i].Name == a.name || a.name == "" && i == a.place {
+			return table.Columns[i].Type
+		}
+	}
+	return ""
 }
 
 func moveSites(all []site, shift int) []site {
@@ -45,20 +68,19 @@ func (p *planner) alike(f Function) bool {
 }
 
 // obstacle is why a call cannot be replaced, or 0.
-func (p *planner) obstacle(c *valueCall, source Source, typ string) ReasonKind {
+func (p *planner) obstacle(c *valueCall, slot *Slot) ReasonKind {
 	switch {
 	case c.end == 0, c.special:
 		return SpecialCall
 	case c.function.Class == NodeLocal && c.args == 0 && isNonVolatileBuiltin(c.function.Name):
 		// The same throughout the statement, wherever it stands.
 	default:
-		effects := c.function.Class == UnknownFunction && source == FromMain && typ == ""
-		if kind := p.countable(c.times, c.target, effects); kind != 0 {
+		if kind := p.countable(c.times, c.target, slot.Everywhere); kind != 0 {
 			return kind
 		}
 	}
 	switch {
-	case source != FromMain:
+	case slot.Source != FromMain:
 		return 0
 	case c.refers&refersToColumn != 0:
 		return NeedsRow
@@ -66,7 +88,7 @@ func (p *planner) obstacle(c *valueCall, source Source, typ string) ReasonKind {
 		return NeedsParameter
 	case c.refers&refersToQuery != 0:
 		return NeedsQuery
-	case typ == "" && p.opt.Extended:
+	case slot.Type == "" && p.opt.Extended:
 		return TypeNotKnown
 	}
 	return 0

@@ -5,7 +5,7 @@ import "strings"
 // target plans what a target's columns are given by default.
 func (p *planner) target(i, shift int) {
 	t, l := &p.st.Targets[i], p.places.layouts[i]
-	if t.Kind == Delete || t.Kind != Insert && t.Unfillable == "" && len(l.sets) == 0 {
+	if !p.st.fillsIn(i) || t.Kind == Merge && t.Unfillable == "" && len(l.sets) == 0 {
 		return
 	}
 	table, known := p.facts.Table(t.Relation)

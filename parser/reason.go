@@ -77,7 +77,7 @@ func (r Reason) String() string {
 	return text
 }
 
-// maxReasons bounds Plan.Reasons.
+// maxReasons bounds Plan.Reasons and Plan.Sequences.
 const maxReasons = 32
 
 func (p *planner) reason(kind ReasonKind, what string) { p.reasonText(kind, what, "") }

@@ -73,11 +73,9 @@ func (s *scanner) read(c byte) byte {
 		kind = g.wordOrString()
 	case c == '"':
 		kind = nameToken
-		for g.pos < len(g.sql) && g.sql[g.pos] == '"' {
-			g.quoted('"') // a doubled quote within
-		}
+		g.doubled(c)
 	case c == '\'':
-		g.quoted('\'')
+		g.doubled(c)
 	case c == '$':
 		g.dollar()
 	default:
@@ -86,6 +84,13 @@ func (s *scanner) read(c byte) byte {
 	}
 	s.pos = g.pos
 	return kind
+}
+
+// doubled reads what stands in quotes, with doubled quotes within.
+func (g *guard) doubled(quote byte) {
+	for g.pos < len(g.sql) && g.sql[g.pos] == quote {
+		g.quoted(quote)
+	}
 }
 
 // wordOrString reads a word, or the escape string that one introduces.

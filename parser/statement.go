@@ -128,7 +128,7 @@ type Function struct {
 	Name   string
 	Class  FunctionClass
 	// Args are the leading constant arguments, for those functions whose meaning
-	// hangs on them: nextval, currval, setval, set_config, pg_notify,
+	// hangs on them: nextval, currval, setval, set_config, current_setting, pg_notify,
 	// pg_terminate_backend, pg_cancel_backend.
 	Args []string
 }

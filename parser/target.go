@@ -53,6 +53,7 @@ func (w *walker) insertTarget(n *pg.InsertStmt) {
 		t.Unfillable, t.Cells = rowsFromQuery, selectedColumns(query)
 	default:
 		t.Rows, t.Cells = len(query.ValuesLists), cellsOfEach(query)
+		w.assignCells(n.Cols, query.ValuesLists)
 	}
 	l := layout{}
 	if t.Unfillable == "" {
@@ -65,6 +66,21 @@ func (w *walker) insertTarget(n *pg.InsertStmt) {
 		l.sets = append(l.sets, setCells(n.OnConflictClause.TargetList, conflictEvaluation(t.Rows))...)
 	}
 	w.addTarget(t, l)
+}
+
+// assignCells notes the calls that are whole cells.
+func (w *walker) assignCells(columns, rows []*pg.Node) {
+	for _, row := range rows {
+		for i, cell := range row.GetList().GetItems() {
+			to := assignment{place: i}
+			if i < len(columns) {
+				to.name = columnName(columns[i])
+			}
+			if i >= len(columns) || len(columns[i].GetResTarget().GetIndirection()) == 0 {
+				w.assign(cell, to)
+			}
+		}
+	}
 }
 
 // plainValues: the INSERT around n gives each of its cells to a column, as it does
@@ -112,8 +128,9 @@ func hasStar(n *pg.A_Indirection) bool {
 // columnNames are the names in a list of assignments or of columns.
 func columnNames(targets []*pg.Node) []string {
 	var names []string
+	var met seen[string]
 	for _, t := range targets {
-		if name := columnName(t); !slices.Contains(names, name) {
+		if name := columnName(t); met.first(name) {
 			names = append(names, name)
 		}
 	}
@@ -137,6 +154,11 @@ func (w *walker) updateTarget(n *pg.UpdateStmt) {
 	t := Target{Kind: Update, Relation: relationOf(n.Relation), Columns: columnNames(n.TargetList)}
 	if len(n.FromClause) == 0 {
 		t.Equal = equalColumns(n.WhereClause)
+	}
+	for _, set := range n.TargetList {
+		if target := set.GetResTarget(); len(target.GetIndirection()) == 0 {
+			w.assign(target.GetVal(), assignment{name: target.GetName()})
+		}
 	}
 	w.addTarget(t, layout{sets: setCells(n.TargetList, eachRow)})
 }
@@ -175,16 +197,20 @@ func (w *walker) copyTarget(n *pg.CopyStmt) {
 // equalColumns are the columns that an expression demands to equal one value each.
 func equalColumns(where *pg.Node) []string {
 	var names []string
+	var met seen[string]
 	for _, condition := range conjunction(where) {
 		e := condition.GetAExpr()
 		if e == nil || e.Kind != pg.A_Expr_Kind_AEXPR_OP || len(e.Name) != 1 || e.Name[0].GetString_().GetSval() != "=" {
 			continue
 		}
-		switch {
-		case oneValue(e.Rexpr):
-			names = appendColumn(names, e.Lexpr)
-		case oneValue(e.Lexpr):
-			names = appendColumn(names, e.Rexpr)
+		column := e.Lexpr
+		if oneValue(column) {
+			column = e.Rexpr
+		} else if !oneValue(e.Rexpr) {
+			continue
+		}
+		if name := referredColumn(column); name != "" && met.first(name) {
+			names = append(names, name)
 		}
 	}
 	return names
@@ -206,14 +232,11 @@ func oneValue(n *pg.Node) bool {
 	return n.GetAConst() != nil || n.GetParamRef() != nil
 }
 
-func appendColumn(names []string, n *pg.Node) []string {
+// referredColumn is the column that n is, or "".
+func referredColumn(n *pg.Node) string {
 	fields := n.GetColumnRef().GetFields()
 	if len(fields) == 0 {
-		return names
+		return ""
 	}
-	name := fields[len(fields)-1].GetString_().GetSval()
-	if name == "" || slices.Contains(names, name) {
-		return names
-	}
-	return append(names, name)
+	return fields[len(fields)-1].GetString_().GetSval()
 }

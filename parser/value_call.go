@@ -24,6 +24,16 @@ type valueCall struct {
 	special bool
 	column  string // as TimeCall.Column
 	nested  bool
+	// assigned is the column that is given nothing but what the call returns.
+	assigned assignment
+}
+
+// assignment names a column of a target, by its place if there is no column list.
+type assignment struct {
+	made   bool
+	target int // in Targets
+	name   string
+	place  int
 }
 
 // refersTo is a set of what the arguments of a call have in them.
@@ -110,9 +120,20 @@ func (w *walker) openCall(n *pg.FuncCall, f Function) (site valueSite, ok bool) 
 	}
 	w.calls = append(w.calls, valueCall{
 		function: f, start: int(n.Location), args: len(n.Args), times: w.at, target: w.updating,
-		special: !ordinaryCall(n) || w.inFrom[n],
+		special: !ordinaryCall(n) || w.inFrom[n], assigned: w.assigned[n],
 	})
 	return valueSite{index: len(w.calls) - 1, before: w.refs}, true
+}
+
+// assign notes that a column is given the value of an expression, if that is a call.
+func (w *walker) assign(value *pg.Node, to assignment) {
+	if call := value.GetFuncCall(); call != nil {
+		if w.assigned == nil {
+			w.assigned = map[*pg.FuncCall]assignment{}
+		}
+		to.made, to.target = true, len(w.st.Targets)
+		w.assigned[call] = to
+	}
 }
 
 // closeCall notes what the arguments have in them.
@@ -128,26 +149,61 @@ func ordinaryCall(n *pg.FuncCall) bool {
 // measureCalls gives the calls their ends, in the order of the text. A call without one
 // is of a form that the scanner does not know; it stays, with no place.
 func (w *walker) measureCalls() []valueCall {
+	if len(w.calls) == 0 {
+		return nil
+	}
+	w.closeBrackets(w.openBrackets())
 	for i := range w.calls {
 		c := &w.calls[i]
-		s := scanner{sql: w.sql, pos: c.start}
-		end := -1
-		if c.start >= 0 && s.relation() {
-			if last, ok := s.brackets(); ok {
-				end = last + 1
-			}
-		}
-		if end < 0 {
-			c.special, c.start, end = true, 0, 0
-		}
-		c.end = end
-		if o, ok := w.outputs[c.start]; ok && end > 0 {
+		if c.end == 0 {
+			c.special, c.start = true, 0
+		} else if o, ok := w.outputs[c.start]; ok {
 			c.column = o.name
 			c.nested = !o.bare || w.inBrackets(c.start)
 		}
 	}
 	sort.SliceStable(w.calls, func(i, j int) bool { return w.calls[i].start < w.calls[j].start })
 	return slices.Clip(w.calls)
+}
+
+// openBrackets finds the brackets in which the calls have their arguments: the number of
+// the call by the offset of its bracket.
+func (w *walker) openBrackets() map[int]int {
+	open := make(map[int]int, len(w.calls))
+	for i, c := range w.calls {
+		s := scanner{sql: w.sql, pos: c.start}
+		if c.start >= 0 && s.relation() && s.peek().kind == '(' {
+			open[s.peek().start] = i
+		}
+	}
+	return open
+}
+
+// closeBrackets finds where those brackets are closed, in one pass over the text.
+func (w *walker) closeBrackets(open map[int]int) {
+	first := len(w.sql)
+	for offset := range open {
+		first = min(first, offset)
+	}
+	s := scanner{sql: w.sql, pos: first}
+	var stack []int
+	for left := len(open); left > 0; {
+		switch t := s.next(); t.kind {
+		case '(':
+			stack = append(stack, t.start)
+		case ')':
+			if len(stack) == 0 {
+				continue // of a bracket before the first of ours
+			}
+			if i, ours := open[stack[len(stack)-1]]; ours {
+				w.calls[i].end = t.end
+				left--
+			}
+			stack = stack[:len(stack)-1]
+		case endToken:
+			return
+		}
+	}
 }
 
 // inBrackets: an opening bracket stands before the offset, perhaps around more than the

@@ -32,6 +32,7 @@ type walker struct {
 	refs      references  // what was met so far
 	calls     []valueCall // calls seen whose results may differ
 	layouts   []layout    // of the statement's Targets
+	assigned  map[*pg.FuncCall]assignment
 	makesSets bool
 }
 
@@ -385,7 +386,7 @@ func (f Function) identity() string {
 // be done with a call.
 func argumentsMatter(name string) bool {
 	switch name {
-	case "nextval", "currval", "setval", "set_config", "pg_notify", "pg_terminate_backend", "pg_cancel_backend":
+	case "nextval", "currval", "setval", "set_config", "current_setting", "pg_notify", "pg_terminate_backend", "pg_cancel_backend":
 		return true
 	}
 	return false

@@ -110,6 +110,7 @@ func build(ctx context.Context, cfg *config.Config, flags serveFlags, log *zap.L
 	if p.control, err = listenControl(cfg, p.cluster, log); err != nil {
 		return nil, err
 	}
+	p.control.hold = holdCommits(p.env.Window, p.cluster.View)
 	return p, nil
 }
 
@@ -151,6 +152,9 @@ func (p *program) run(accepting, sessions context.Context) error {
 	}
 	group.Add(task.Part{Name: "pool", Run: p.sweep})
 	group.Add(task.Part{Name: "control", Run: p.control.run})
+	if p.cfg.Load().ClusteringMode.Replicates() {
+		group.Add(task.Part{Name: "comparison", Run: p.newSchedule(p.log).Run})
+	}
 	group.Add(task.Part{Name: "server", Run: func(context.Context) error { return p.server.Run(accepting, sessions) }})
 	err := group.Run(ctx)
 	p.pool.CloseIdle()

@@ -18,6 +18,7 @@ import (
 
 	"github.com/pgchorus/pgchorus/internal/cluster"
 	"github.com/pgchorus/pgchorus/internal/config"
+	"github.com/pgchorus/pgchorus/internal/verify"
 )
 
 // The control socket takes `pgchorus node attach|detach`: one line asks, one line
@@ -35,6 +36,7 @@ type controlServer struct {
 	listener net.Listener
 	cluster  *cluster.Manager
 	log      *zap.Logger
+	hold     verify.Hold
 }
 
 // controlPath is the socket file of the server with that configuration.
@@ -87,6 +89,10 @@ func (c *controlServer) answer(ctx context.Context, nc net.Conn) {
 	nc.SetDeadline(time.Now().Add(controlTimeout + time.Second))
 	line, err := bufio.NewReader(io.LimitReader(nc, maxControlLine)).ReadString('\n')
 	if err != nil {
+		return
+	}
+	if strings.TrimSpace(line) == holdRequest {
+		serveHold(ctx, nc, c.hold)
 		return
 	}
 	ctx, stop := context.WithTimeout(ctx, controlTimeout)

@@ -23,6 +23,10 @@ type serveFlags struct {
 
 // exitCode is 3 for a configuration with errors, as Pgpool-II has it, and 1 otherwise.
 func exitCode(err error) int {
+	var coded interface{ ExitCode() int }
+	if errors.As(err, &coded) {
+		return coded.ExitCode()
+	}
 	var problems config.Problems
 	if errors.As(err, &problems) {
 		return 3
@@ -48,7 +52,7 @@ func newRootCommand() *cobra.Command {
 	root.Flags().BoolVarP(&flags.discardStatus, "discard-status", "D", false, "forget which nodes were down")
 	root.Flags().BoolVarP(&flags.foreground, "dont-detach", "n", true, "stay in the foreground (pgchorus always does)")
 	root.Flags().BoolVarP(&flags.debug, "debug", "d", false, "log at level debug")
-	root.AddCommand(newCheckCommand(), newReloadCommand(&flags), newStopCommand(&flags), newNodeCommand(&flags), newDemoCommand(), newSetupCommand())
+	root.AddCommand(newCheckCommand(), newReloadCommand(&flags), newStopCommand(&flags), newNodeCommand(&flags), newDemoCommand(), newSetupCommand(), newVerifyCommand(&flags))
 	return root
 }
 

@@ -88,6 +88,7 @@ type row struct {
 	RowSecurity  bool     `json:"row_security"`
 	View         bool     `json:"view"`
 	Materialized bool     `json:"materialized"`
+	Sequence     bool     `json:"sequence"`
 	Rules        bool     `json:"rules"`
 	Locks        bool     `json:"locks"`
 	More         bool     `json:"more"`
@@ -175,7 +176,7 @@ func (d *decoder) addRelation(r row) error {
 	d.a.relations[name] = Relation{
 		Exists: true,
 		System: r.System, Temporary: r.Temporary, Unlogged: r.Unlogged, Foreign: r.Foreign, RowSecurity: r.RowSecurity,
-		View: r.View, Materialized: r.Materialized, Rules: r.Rules,
+		View: r.View, Materialized: r.Materialized, Sequence: r.Sequence, Rules: r.Rules,
 		Volatile: r.Locks || r.More || !allCompute(r.Calls),
 		Base:     base,
 	}

@@ -1,6 +1,6 @@
 // Package catalog remembers facts of PostgreSQL's catalogue that routing and the
 // query cache need: how volatile a function is, what kind of relation a name stands
-// for and what a view reads.
+// for, what a view reads, and what the columns of a table are given by default.
 //
 // It asks nobody itself. A session that misses facts puts the names into a
 // [Question], sends its SQL over a connection of its own, and gives the rows back to
@@ -13,8 +13,10 @@
 //
 // Sessions differ in search_path, so an unqualified name stands for every function
 // or relation of that name in any schema, and its facts are the union of theirs:
-// what restricts wins. Names are compared as bytes. A session whose client_encoding
-// is not that of the others has to keep names beyond ASCII out of its questions.
+// what restricts wins. The columns of a [Table] cannot be united: where a name stands for
+// several, the session has to say which one it means ([ResolveSQL]). Names are compared
+// as bytes. A session whose client_encoding is not that of the others has to keep names
+// beyond ASCII out of its questions.
 //
 // # When facts change
 //
@@ -27,7 +29,8 @@
 //
 // # Limits
 //
-// The labels in pg_proc are believed; bodies of functions are not looked into. What
+// The labels in pg_proc are believed; of bodies of functions no more is looked at than
+// whether words such as now and random are in them (Function.Alike). What
 // is said of a view holds for what its definition and the row security policies below
 // it say. Inheritance children and partitions count for the flags of a relation (a
 // standby cannot read an unlogged partition), not for what it is said to read.

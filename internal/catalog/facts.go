@@ -56,6 +56,8 @@ type Relation struct {
 	// from is not looked at, since reading it reads only itself.
 	View         bool
 	Materialized bool
+	// Sequence: a sequence, whose position a standby has ahead of what was drawn.
+	Sequence bool
 	// Rules: there are rewrite rules besides a view's own. They matter to writes; no
 	// rule changes what a read does.
 	Rules bool

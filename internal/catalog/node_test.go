@@ -234,7 +234,7 @@ func TestRelations(t *testing.T) {
 		{"hidden by a temporary table of another session", "hidden", table(temporary)},
 		{"by the name of the temporary schema", "pg_temp.own", table(temporary)},
 		{"not temporary, and so not in that schema", "pg_temp.plain", missing},
-		{"a sequence", "seq", table()},
+		{"a sequence", "seq", table(func(r *relation) { r.Sequence = true })},
 		{"a foreign table", "far", table(foreign)},
 		{"an index cannot be read", "plain_x", missing},
 		{"nor a type", "pair", missing},

@@ -91,7 +91,7 @@ GROUP BY q.i`)
 // as long as the query.
 var relationsSQL = qualified(`
 SELECT pc.json_build_object('relation', q.i, 'system', f.system, 'temporary', f.temporary, 'unlogged', f.unlogged,
-	'foreign', f."foreign", 'row_security', f.row_security, 'view', f.view, 'materialized', f.materialized,
+	'foreign', f."foreign", 'row_security', f.row_security, 'view', f.view, 'materialized', f.materialized, 'sequence', f.sequence,
 	'rules', f.rules, 'locks', f.locks, 'more', f.more, 'calls', f.calls, 'base', f.base)
 FROM (VALUES $names) AS q (i, s, n) CROSS JOIN LATERAL (
 	WITH RECURSIVE walk (oid, how) AS (
@@ -122,6 +122,7 @@ FROM (VALUES $names) AS q (i, s, n) CROSS JOIN LATERAL (
 		pc.bool_or(c.relrowsecurity) AS row_security,
 		pc.bool_or(c.relkind @= 'v' AND w.how @= 'name') AS view,
 		pc.bool_or(c.relkind @= 'm' AND w.how @= 'name') AS materialized,
+		pc.bool_or(c.relkind @= 'S') AS sequence,
 		pc.bool_or(w.how @= 'name' AND c.relhasrules AND EXISTS (
 			SELECT FROM pc.pg_rewrite r WHERE r.ev_class @= c.oid AND r.ev_type @<> '1')) AS rules,
 		(SELECT pc.bool_or(pc.strpos(t.tree, ':hasForUpdate true') @> 0) FROM trees t) AS locks,

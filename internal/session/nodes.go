@@ -33,7 +33,8 @@ func (s *Session) refreshView() {
 			s.dropLink(l) // out of service, or back in it after it was out
 		}
 	}
-	if !view.Up(s.lb) || s.hasPrimary() && s.mainID() != s.lbFor {
+	// The draw stays, so that the choice does, unless the nodes to choose from are others.
+	if !view.Up(s.lb) || s.tx.kind == txNone {
 		s.lb = s.pickLoadBalanceNode()
 	}
 }

@@ -25,6 +25,7 @@ type planFacts struct {
 	schemas   map[string]string
 	missing   catalog.Question
 	ambiguous []string
+	asked     catalog.Question // so far: an answer may be told to this statement only
 }
 
 var _ parser.Facts = (*planFacts)(nil)
@@ -142,7 +143,9 @@ func (f *planFacts) matters(stmt *parser.Statement) bool {
 func (s *Session) learn(f *planFacts) bool {
 	learnt := false
 	if !f.missing.Empty() {
-		if told, ok := s.askCatalogue(f.known, f.missing); ok {
+		f.asked.Functions = append(f.asked.Functions, f.missing.Functions...)
+		f.asked.Tables = append(f.asked.Tables, f.missing.Tables...)
+		if told, ok := s.askCatalogue(f.known, f.asked); ok {
 			f.told, learnt = told, true
 		}
 	}
@@ -172,6 +175,15 @@ func (s *Session) schemaOf(name string) (schema string, ok bool) {
 	}
 	schema, err = catalog.DecodeSchema(rows[0])
 	return schema, err == nil && schema != ""
+}
+
+// canSend reports whether the frontend's encoding is the one of what was filled in.
+func (s *Session) canSend(filled parser.Filled) bool {
+	if filled.ASCII() {
+		return true
+	}
+	l := s.knowing()
+	return l != nil && l.conn.Params()["client_encoding"] == "UTF8"
 }
 
 // valuesOf makes the values of a plan, and asks main for those that only main can make. The
@@ -246,7 +258,7 @@ func (l *link) askInside(heard bool) (wire.Row, error) {
 	defer l.s.running.remove(l)
 	var row lastRow
 	if heard {
-		row.notices = l.s
+		row.notices = &l.s.notices
 	}
 	if err := l.conn.Receive(&l.exchange, &row, &l.answer); err != nil {
 		return nil, err
@@ -258,22 +270,23 @@ func (l *link) askInside(heard bool) (wire.Row, error) {
 // lastRow keeps the last row of an answer.
 type lastRow struct {
 	row     wire.Row
-	notices backend.Sink // nil: nobody hears them
+	notices *[]byte // where notices are kept until the statement is executed; nil: nobody hears them
 }
 
 var _ backend.Sink = (*lastRow)(nil)
 
 // Take keeps a row.
-func (r *lastRow) Take(c *backend.Conn, kind wire.Kind, total int, e *wire.Expect) error {
-	switch {
-	case kind == wire.KindNoticeResponse && r.notices != nil:
-		return r.notices.Take(c, kind, total, e)
-	case kind != wire.KindDataRow:
+func (r *lastRow) Take(c *backend.Conn, kind wire.Kind, total int, _ *wire.Expect) error {
+	if kind != wire.KindDataRow && (kind != wire.KindNoticeResponse || r.notices == nil || !wire.Whole(total)) {
 		return c.Discard(total)
 	}
 	frame, err := c.Next(total)
-	if err == nil {
+	switch {
+	case err != nil:
+	case kind == wire.KindDataRow:
 		r.row, err = wire.DecodeRow(frame.Body())
+	default:
+		*r.notices = append(*r.notices, frame...)
 	}
 	return err
 }

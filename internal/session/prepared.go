@@ -35,7 +35,7 @@ func (s *Session) newPrepared(m wire.ParseMessage, script *parser.Script) (*prep
 	}
 	if plan := s.planOf(p.stmt, m.Query, true); plan != nil {
 		params := max(p.stmt.MaxParam, len(m.Types))
-		if filled, ok := plan.Params(params + 1); ok && filled.ASCII() {
+		if filled, ok := plan.Params(params + 1); ok && s.canSend(filled) {
 			p.plan, p.filled, p.params, p.sent = plan, filled, params, filled.SQL
 		}
 	}

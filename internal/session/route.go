@@ -53,6 +53,7 @@ func (s *Session) targetOf(d lb.Decision, traits lb.Traits) target {
 func (s *Session) routeInput(traits lb.Traits) lb.Input {
 	policy := s.policy()
 	if policy.StatementLevel && s.tx.kind == txNone {
+		s.draw = rand.Uint64()
 		s.lb = s.pickLoadBalanceNode()
 	}
 	isolation := s.isolation()

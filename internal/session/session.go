@@ -65,6 +65,8 @@ type Session struct {
 	beforeTag wire.Mark
 	// warning is told in front of the next command tag; empty for none.
 	warning string
+	// notices were raised for the next statement before it was sent.
+	notices []byte
 	// kept is scratch space for what is held back during a COMMIT.
 	kept []byte
 	// ending: the nodes are being told to commit or to roll back.
@@ -89,7 +91,7 @@ type Session struct {
 	links  []*link // by node number; nil where there is none
 	view   *cluster.View
 	lb     config.NodeID   // load balance node
-	lbFor  config.NodeID   // the main node when it was chosen
+	draw   uint64          // for the choice of lb
 	warned map[string]bool // reasons that the log was told of; nil for none
 	alone  bool            // the primary alone knows what it has set
 	ranOn  config.NodeID   // the node that work was last done by; noNode for all of them
@@ -139,6 +141,7 @@ func New(env Env, nc net.Conn) *Session {
 		front:   wire.NewConn(nc, wire.Frontend),
 		started: time.Now(),
 		lb:      noNode,
+		draw:    rand.Uint64(),
 		tx:      noTransaction(),
 		st:      newStatements(),
 	}
@@ -334,10 +337,9 @@ func (s *Session) dropLinks() {
 
 // pickLoadBalanceNode chooses the node that reads go to, by weight and redirect lists.
 func (s *Session) pickLoadBalanceNode() config.NodeID {
-	s.lbFor = s.mainID()
 	return lb.Choose(lb.ChooseInput{
 		Policy: s.policy(), View: s.view, Main: s.mainID(),
 		User: s.login.User, Database: s.login.Database, Application: s.params["application_name"],
-		Lags: s.Standbys, Random: rand.Uint64(),
+		Lags: s.Standbys, Random: s.draw,
 	}).Node
 }

@@ -173,8 +173,9 @@ func (s *Session) makeSame(ctx context.Context, w *queryWork, stmt *parser.State
 	if err != nil {
 		return err
 	}
-	filled := plan.Splice(values)
-	w.sql, w.place = filled.SQL, filled.Position
+	if filled := plan.Splice(values); s.canSend(filled) {
+		w.sql, w.place = filled.SQL, filled.Position
+	}
 	return nil
 }
 

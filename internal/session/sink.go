@@ -20,6 +20,7 @@ func (s *Session) Take(c *backend.Conn, kind wire.Kind, total int, e *wire.Expec
 	}
 	switch kind {
 	case wire.KindCommandComplete:
+		s.passNotices()
 		if s.warning != "" {
 			s.replyWarning(pgerr.NoActiveSQLTransaction, s.warning)
 			s.warning = ""
@@ -31,6 +32,14 @@ func (s *Session) Take(c *backend.Conn, kind wire.Kind, total int, e *wire.Expec
 		return s.takeChanged(c, kind, total, e)
 	}
 	return s.takeBytes(c, total)
+}
+
+// passNotices passes on what functions had to say that main was asked for beforehand.
+func (s *Session) passNotices() {
+	if len(s.notices) > 0 {
+		s.pass(s.notices)
+		s.notices = s.notices[:0]
+	}
 }
 
 // takeBytes passes a message on unchanged, a long one in pieces.
@@ -94,6 +103,7 @@ func (s *Session) takeNotification(c *backend.Conn, total int) error {
 // nodes have spoken: what one refuses, another may have confirmed.
 func (s *Session) Fail(frame wire.Frame, e *wire.Expect) error {
 	if s.gone == nil && !s.ending {
+		s.passNotices()
 		s.front.SetOutbox(wire.AppendPlaced(s.front.Outbox(), frame, e))
 	}
 	return nil

@@ -194,7 +194,7 @@ func checkBindWith(t *testing.T, m BindMessage, library *pgproto3.Bind) {
 	if number > 0xffff || len(m.Formats) > 1 && len(m.Formats) != len(m.Params) {
 		return // more than the message can hold, or refused by the server
 	}
-	frame := Frame(AppendBindWith(nil, m, number, "now"))
+	frame := Frame(AppendBindWith(nil, m, number-1, Row{[]byte("now")}))
 	with, err := DecodeBind(frame.Body())
 	if err != nil {
 		t.Fatalf("with a parameter: %v", err)
