@@ -149,6 +149,11 @@ func (x *examiner) aboutNode(t *Traits) {
 	if x.stmt.Kind == parser.Show && isPrimarysSetting(x.stmt.Name) {
 		t.stay(AsksAboutNode, x.stmt.Name)
 	}
+	for i := range x.stmt.Functions {
+		if f := &x.stmt.Functions[i]; f.Name == "current_setting" && (len(f.Args) == 0 || isPrimarysSetting(f.Args[0])) {
+			t.stay(AsksAboutNode, f.Name)
+		}
+	}
 	if !x.stmt.NodeLocal {
 		return
 	}

@@ -53,6 +53,8 @@ func (x *examiner) nature(t *Traits, r *parser.Relation, fact catalog.Relation) 
 		t.stay(TemporaryRelation, r.String())
 	case fact.Unlogged && x.policy.CheckUnlogged:
 		t.stay(UnloggedRelation, r.String())
+	case fact.Sequence:
+		t.stay(ReadsSequence, r.String())
 	}
 }
 

@@ -45,6 +45,7 @@ const (
 	UnloggedRelation
 	NoSuchRelation
 	AsksAboutNode
+	ReadsSequence
 
 	// Why it goes where it goes.
 	ReplicationHint
@@ -123,6 +124,7 @@ var reasonTexts = [endOfReasons]reasonText{
 	UnloggedRelation:  {"reads an unlogged table", "reads unlogged table ", ""},
 	NoSuchRelation:    {"reads a relation that is not known", "reads a relation that is not known: ", ""},
 	AsksAboutNode:     {"asks about the primary", "asks about the primary: ", "()"},
+	ReadsSequence:     {"reads a sequence", "reads sequence ", ""},
 
 	ReplicationHint:         {"comment says REPLICATION", "", ""},
 	ReplicateSelect:         {"replicate_select is on", "", ""},
