@@ -41,6 +41,7 @@ func (s *Session) executeAll(ctx context.Context, opt allOptions) (ok bool, err 
 			return s.refuseOrEnd(err)
 		}
 		copied := false
+		s.beginOthers(!opt.bare)
 		out := replicator.Execute(s.all(), replicator.Options{
 			Repeatable: func() bool { return s.takeBack(mark) },
 			Copy: func(nodes []replicator.Node) error {
@@ -52,6 +53,7 @@ func (s *Session) executeAll(ctx context.Context, opt allOptions) (ok bool, err 
 			Gate:         s.Gate,
 			Order:        s.Order,
 		})
+		s.others.on = false
 		if out.Err != nil {
 			return false, out.Err
 		}
@@ -207,6 +209,8 @@ func (s *Session) disagreement(out *replicator.Outcome) error {
 		return pgerr.New(pgerr.QueryCanceled, "canceling statement due to user request")
 	case first == pgerr.DeadlockDetected:
 		code, message = first, "deadlock detected"
+	case first == pgerr.QueryCanceled && s.gaveUpOthers():
+		code, message = pgerr.DeadlockDetected, "deadlock over several nodes suspected, the transaction is rolled back"
 	}
 	s.log.Warn("nodes disagree", zap.String("detail", detail))
 	hint := "The transaction might succeed if retried."

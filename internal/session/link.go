@@ -2,6 +2,7 @@ package session
 
 import (
 	"slices"
+	"time"
 
 	"github.com/pgchorus/pgchorus/internal/backend"
 	"github.com/pgchorus/pgchorus/internal/config"
@@ -99,10 +100,16 @@ func (l *link) send() error {
 // Finish reads the answer to what was sent.
 func (l *link) Finish(visible bool) (*wire.Answer, error) {
 	var sink backend.Sink
-	if visible {
+	switch {
+	case visible:
 		sink = l.s
+	case l.s.others.on:
+		defer l.s.watchOthers()()
 	}
 	err := l.conn.Receive(&l.exchange, sink, &l.answer)
+	if visible {
+		l.s.others.took = time.Since(l.s.others.since)
+	}
 	if !l.answer.CopyIn {
 		l.s.running.remove(l)
 	}

@@ -65,6 +65,7 @@ type Session struct {
 	beforeTag wire.Mark
 	// warning is told in front of the next command tag; empty for none.
 	warning string
+	others  othersWait
 	// notices were raised for the next statement before it was sent.
 	notices []byte
 	// kept is scratch space for what is held back during a COMMIT.
