@@ -146,6 +146,8 @@ func (s *Session) cannotRepeat(id config.NodeID, where target, alive bool, mark 
 	switch {
 	case s.front.SentAfter(mark):
 		return lostWhileAnswering(id, cause)
+	case where.once && s.tx.kind != txNone:
+		return lostTransaction(id, cause) // nothing of a block is committed before its COMMIT
 	case where.once:
 		return pgerr.Newf(pgerr.ConnectionFailure, "node %d was lost, whether the statement took effect is not known", id).Wrap(cause)
 	case s.tx.writer == id:

@@ -1,9 +1,12 @@
 // Package driver holds tests with the clients that people use: psql, pgbench, pgx,
 // psycopg 2 and 3, asyncpg, JDBC and node-postgres.
 //
-// No test here says what PostgreSQL answers. Each client runs its script twice, against
-// a bare PostgreSQL and through pgchorus with three nodes, and has to print the same
-// transcript; the three nodes have to hold the same data afterwards. What a script prints
+// No test here says what PostgreSQL answers. Each client runs its script against a bare
+// PostgreSQL and, in every clustering mode that is to be like one server, through pgchorus
+// with three nodes, and has to print the same transcript; the three nodes have to hold
+// the same data afterwards. The scripts of a mode run at the same time, each in a
+// database of its own, so they do not print what depends on others, such as an OID that
+// the server has chosen. Where a mode is meant to differ, see atIsolation. What a script prints
 // is therefore everything that its driver shows of an answer: rows, column names and
 // types, command tags, notices, all fields of errors, the state of the transaction.
 //

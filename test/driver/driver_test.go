@@ -16,35 +16,81 @@ const (
 	jdbcJar = "/usr/share/java/postgresql.jar"
 )
 
-func TestPsql(t *testing.T) {
-	compare(t, command(need(t, "psql", "--version"), "--no-psqlrc", "--echo-all", "--file="+script(t, "psql.sql")))
+// drivers are the clients that have a script; make fails the test if one is not
+// installed. Each has a database of its own, which is called like it.
+var drivers = []struct {
+	name string
+	make func(t *testing.T) program
+}{
+	{"psql", psql},
+	{"psycopg2", func(t *testing.T) program { return pythonScript(t, "psycopg2", "psycopg_2.py") }},
+	{"psycopg3", func(t *testing.T) program { return pythonScript(t, "psycopg", "psycopg_3.py") }},
+	{"asyncpg", func(t *testing.T) program { return pythonScript(t, "asyncpg", "asyncpg_.py") }},
+	{"jdbc", jdbc},
+	{"node_postgres", nodePostgres},
+	{"pgx", func(*testing.T) program { return runPgx }},
 }
 
-func TestPsycopg2(t *testing.T) {
-	need(t, python, "-c", "import psycopg2")
-	compare(t, command(python, "-u", script(t, "psycopg_2.py")))
+// TestDrivers has each script print the same through pgchorus, in every clustering mode
+// in which a cluster has to be like one server, as with a bare PostgreSQL.
+func TestDrivers(t *testing.T) {
+	scripts := make([]program, len(drivers))
+	want := make([][]section, len(drivers))
+	for i, d := range drivers {
+		scripts[i] = d.make(t)
+	}
+	bare := newBare(t)
+	t.Run("PostgreSQL", func(t *testing.T) {
+		for i, d := range drivers {
+			t.Run(d.name, func(t *testing.T) {
+				t.Parallel()
+				want[i] = sections(scripts[i](t, bare.with(d.name)))
+				wantSound(t, want[i])
+			})
+		}
+	})
+	for _, mode := range clusterings {
+		t.Run(string(mode), func(t *testing.T) {
+			c := newCluster(t, mode)
+			t.Run("scripts", func(t *testing.T) {
+				for i, d := range drivers {
+					t.Run(d.name, func(t *testing.T) {
+						// Tables that are created at once have other object identifiers
+						// on other nodes, and drivers look those up.
+						if !mode.Replicates() {
+							t.Parallel()
+						}
+						compare(t, atIsolation(want[i], mode), sections(scripts[i](t, c.server(d.name))))
+					})
+				}
+			})
+			t.Run("the nodes are equal", c.wantEqual)
+		})
+	}
 }
 
-func TestPsycopg3(t *testing.T) {
-	need(t, python, "-c", "import psycopg")
-	compare(t, command(python, "-u", script(t, "psycopg_3.py")))
+func psql(t *testing.T) program {
+	return command(need(t, "psql", "--version"), "--no-psqlrc", "--echo-all", "--file="+script(t, "psql.sql"))
 }
 
-func TestAsyncpg(t *testing.T) {
-	need(t, python, "-c", "import asyncpg")
-	compare(t, command(python, "-u", script(t, "asyncpg_.py")))
+func pythonScript(t *testing.T, module, name string) program {
+	need(t, python, "-c", "import "+module)
+	return command(python, "-u", script(t, name))
 }
 
-func TestJDBC(t *testing.T) {
+// jdbc compiles the script once for all its runs.
+func jdbc(t *testing.T) program {
 	need(t, "java", "-version")
 	need(t, "test", "-e", jdbcJar)
-	compare(t, command("java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", jdbcJar, script(t, "JDBC.java")))
+	classes := t.TempDir()
+	need(t, "javac", "-cp", jdbcJar, "-d", classes, script(t, "JDBC.java"))
+	return command("java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", jdbcJar+":"+classes, "JDBC")
 }
 
-func TestNodePostgres(t *testing.T) {
+func nodePostgres(t *testing.T) program {
 	t.Setenv("NODE_PATH", nodePath())
 	need(t, "node", "-e", "require('pg')")
-	compare(t, command("node", "--no-deprecation", script(t, "node_postgres.js")))
+	return command("node", "--no-deprecation", script(t, "node_postgres.js"))
 }
 
 // need fails the test unless the command succeeds, which shows that a driver is

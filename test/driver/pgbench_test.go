@@ -5,8 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pgchorus/pgchorus/internal/pgtest"
-	"github.com/pgchorus/pgchorus/test/proxy"
+	"github.com/pgchorus/pgchorus/internal/config"
 )
 
 // noFailures is what pgbench says of a run in which every transaction was committed.
@@ -20,10 +19,9 @@ const balanced = `SELECT a = h AND t = b FROM
 
 func TestPgbench(t *testing.T) {
 	need(t, "pgbench", "--version")
-	nodes := pgtest.Start(t, 3)
-	p := proxy.Start(t, nodes)
-	p.Exec("CREATE DATABASE " + database)
-	s := server{"pgchorus", p.Host, p.Port, p.User, p.SocketDir, nodes}
+	c := startCluster(t, config.NativeReplication)
+	c.proxy.Exec("CREATE DATABASE pgbench")
+	s := c.server("pgbench")
 	// First rows by COPY from the client, then rows made by the server, and foreign keys,
 	// which lock rows.
 	for _, steps := range []string{"dtgvp", "dtGvpf"} {
@@ -56,9 +54,9 @@ func TestPgbench(t *testing.T) {
 			t.Errorf("pgbench:\n%s", output)
 		}
 	})
-	pgtest.WantEqual(t, nodes...)
-	for _, node := range nodes {
-		conn := node.ConnectTo(database)
+	c.wantEqual(t)
+	for _, node := range c.nodes {
+		conn := node.ConnectTo("pgbench")
 		var ok bool
 		if err := conn.QueryRow(t.Context(), balanced).Scan(&ok); err != nil || !ok {
 			t.Errorf("node %d: the books balance: %v, %v", node.ID, ok, err)

@@ -14,12 +14,10 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-func TestPgx(t *testing.T) {
-	compare(t, func(t *testing.T, s server) string {
-		p := &pgxScript{server: s, ctx: t.Context()}
-		p.run()
-		return p.out.String()
-	})
+func runPgx(t *testing.T, s server) string {
+	p := &pgxScript{server: s, ctx: t.Context()}
+	p.run()
+	return p.out.String()
 }
 
 // pgxScript is a transcript of pgx, made in this process.
@@ -413,7 +411,7 @@ func (p *pgxScript) waitUntilABackendSleeps() {
 	defer tick.Stop()
 	for p.ctx.Err() == nil {
 		for _, node := range p.server.servers {
-			rows, err := node.Try("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+			rows, err := node.Try("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = '" + p.server.database + "'")
 			if err == nil && len(rows) > 0 {
 				return
 			}

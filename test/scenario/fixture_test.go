@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/pgchorus/pgchorus/internal/config"
 	"github.com/pgchorus/pgchorus/internal/pgtest"
 	"github.com/pgchorus/pgchorus/test/proxy"
 )
@@ -29,6 +30,7 @@ const pollInterval = 5 * time.Millisecond
 // stage is three nodes and the server in front of them.
 type stage struct {
 	t     testing.TB
+	mode  config.ClusteringMode
 	nodes []*pgtest.Node
 	proxy *proxy.Proxy
 }
@@ -36,14 +38,34 @@ type stage struct {
 func newStage(t testing.TB, opts ...proxy.Option) *stage {
 	t.Helper()
 	nodes := pgtest.Start(t, 3)
-	s := &stage{t: t, nodes: nodes, proxy: proxy.Start(t, nodes, opts...)}
+	s := &stage{t: t, mode: config.NativeReplication, nodes: nodes, proxy: proxy.Start(t, nodes, opts...)}
 	s.proxy.Exec("CREATE DATABASE " + database)
 	return s
 }
 
+// newStageIn is a stage in another clustering mode. Reads go to node 1 wherever that is
+// possible.
+func newStageIn(t testing.TB, mode config.ClusteringMode, lines ...string) *stage {
+	t.Helper()
+	if mode == config.StreamingReplication {
+		return newStreamingStage(t, lines...)
+	}
+	lines = append([]string{"backend_clustering_mode = " + string(mode), "backend_weight0 = 0", "backend_weight2 = 0"}, lines...)
+	s := newStage(t, proxy.WithConfig(lines...))
+	s.mode = mode
+	return s
+}
+
+// wantEqual fails the test unless all nodes hold the same. Standbys are waited for.
+func (s *stage) wantEqual() {
+	s.t.Helper()
+	s.settle()
+	pgtest.WantEqual(s.t, s.nodes...)
+}
+
 // in is the same stage for a subtest.
 func (s *stage) in(t testing.TB) *stage {
-	other := &stage{t: t, proxy: s.proxy.In(t)}
+	other := &stage{t: t, mode: s.mode, proxy: s.proxy.In(t)}
 	for _, node := range s.nodes {
 		other.nodes = append(other.nodes, node.In(t))
 	}

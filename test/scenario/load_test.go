@@ -52,8 +52,8 @@ type loadClient struct {
 
 	seq          int64
 	acknowledged []int64
-	unknown      []int64 // the answer to the COMMIT never came
-	failed       []int64 // the frontend was told that it did not happen
+	unknown      []int64         // the answer to the COMMIT never came
+	failed       map[int64]error // the frontend was told that it did not happen
 	errors       []error
 	lost         bool // the session has ended
 }
@@ -64,7 +64,7 @@ func (s *stage) startLoad() *load {
 	s.exec(s.connect(), loadTables)
 	l := &load{s: s}
 	for i := range loadClients {
-		c := &loadClient{load: l, number: i, conn: s.connect(), inBlocks: i%2 == 1, mode: pgx.QueryExecModeSimpleProtocol}
+		c := &loadClient{load: l, number: i, conn: s.connect(), inBlocks: i%2 == 1, mode: pgx.QueryExecModeSimpleProtocol, failed: map[int64]error{}}
 		if i/2%2 == 1 {
 			c.mode = pgx.QueryExecModeCacheStatement
 		}
@@ -160,6 +160,9 @@ func (c *loadClient) inOrder(steps ...func() error) error {
 	return nil
 }
 
+// unknownOutcome are the SQLSTATEs after which a client cannot know.
+var unknownOutcome = []string{"08006", "08007", "40003"}
+
 // note keeps what the client was told of its writes.
 func (c *loadClient) note(err error, ids ...int64) {
 	var told *pgconn.PgError
@@ -168,8 +171,10 @@ func (c *loadClient) note(err error, ids ...int64) {
 		c.acknowledged = append(c.acknowledged, ids...)
 		c.load.acked.Add(int64(len(ids)))
 		return
-	case errors.As(err, &told) && told.Code != "08007" && told.Code != "40003":
-		c.failed = append(c.failed, ids...)
+	case errors.As(err, &told) && !slices.Contains(unknownOutcome, told.Code):
+		for _, id := range ids {
+			c.failed[id] = err
+		}
 	default:
 		c.unknown = append(c.unknown, ids...)
 	}
@@ -239,9 +244,9 @@ func (c *loadClient) wantIn(t testing.TB, node int, present map[int64]bool) {
 	if len(missing) > 0 {
 		t.Errorf("node %d lacks %d acknowledged writes of client %d, the first is %d", node, len(missing), c.number, missing[0])
 	}
-	for _, id := range c.failed {
+	for id, err := range c.failed {
 		if present[id] {
-			t.Errorf("node %d has write %d of client %d, which was told that it failed", node, id, c.number)
+			t.Errorf("node %d has write %d of client %d (blocks %v, %v), which was told %v", node, id, c.number, c.inBlocks, c.mode, err)
 		}
 	}
 }

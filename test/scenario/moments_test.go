@@ -309,3 +309,17 @@ func TestNodeLostUnderPreparedStatementsAndSettings(t *testing.T) {
 		s.want(conn, "EXECUTE p(2)", "new")
 	})
 }
+
+// TestDeadlockOverNodesIsBroken makes two transactions wait for each other on two nodes, as a
+// change of main can leave them: a lock that a session holds on one of the others only, past
+// pgchorus, stands for the transaction that is in between.
+func TestDeadlockOverNodesIsBroken(t *testing.T) {
+	s := newStage(t)
+	conn := s.connect()
+	s.exec(conn, "CREATE TABLE t (i int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 0)")
+	g := hold(t, "SELECT FROM t WHERE i = 1 FOR UPDATE", s.nodes[2])
+	s.wantCode(conn, "UPDATE t SET v = 1 WHERE i = 1", "40P01")
+	g.open()
+	s.exec(conn, "UPDATE t SET v = 2 WHERE i = 1")
+	pgtest.WantEqual(t, s.nodes...)
+}

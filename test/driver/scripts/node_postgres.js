@@ -110,11 +110,18 @@ const sections = {
     const found = await Promise.all([...Array(12).keys()].map(async i => {
       const client = await pool.connect()
       try {
-        await client.query('BEGIN')
-        await client.query('UPDATE t SET amount = coalesce(amount, 0) + $1 WHERE id = 1', [i])
-        const { rows } = await client.query('SELECT count(*)::int AS n FROM t WHERE name = $1', ['pooled'])
-        await client.query('COMMIT')
-        return rows[0].n
+        for (;;) {
+          try {
+            await client.query('BEGIN')
+            await client.query('UPDATE t SET amount = coalesce(amount, 0) + $1 WHERE id = 1', [i])
+            const { rows } = await client.query('SELECT count(*)::int AS n FROM t WHERE name = $1', ['pooled'])
+            await client.query('COMMIT')
+            return rows[0].n
+          } catch (e) { // snapshot_isolation asks clients to repeat
+            if (e.code !== '40001') throw e
+            await client.query('ROLLBACK')
+          }
+        }
       } finally {
         client.release()
       }

@@ -357,6 +357,7 @@ def two_phase_commit():
         conn.tpc_begin(conn.xid(1, "global", "branch"))
         conn.cursor().execute("INSERT INTO t(id) VALUES (500)")
         conn.tpc_prepare()
+        conn.tpc_commit()
     except psycopg2.Error as error:
         say(describe(error))
     conn.close()

@@ -20,8 +20,9 @@ def say(*values):
     print(*(v if isinstance(v, str) else repr(v) for v in values), flush=True)
 
 
-# The sleep itself: a query that is only being parsed is active too.
-SLEEPING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+# The sleep itself: a query that is only being parsed is active too. Other scripts may
+# run at the same time, in databases of their own.
+SLEEPING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
 
 
 def wait_until_a_backend_sleeps(connect):
