@@ -39,6 +39,9 @@ type Conn struct {
 	// Fatal is the body of an ErrorResponse with which the server ends the
 	// connection; nil while it has not.
 	Fatal []byte
+	// Heard is called for each notification, by whoever reads from c; nil for nobody.
+	// The frame is valid until it returns.
+	Heard func(frame wire.Frame)
 }
 
 // Node is the node that c leads to.

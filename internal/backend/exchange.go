@@ -176,10 +176,22 @@ func (c *Conn) row(sink Sink, a *wire.Answer, total int, e *wire.Expect) error {
 // aside passes on what is not part of an answer: it concerns the frontend also
 // when the request was ours, as a setting does that a ROLLBACK brings back.
 func (c *Conn) aside(sink Sink, kind wire.Kind, total int, e *wire.Expect) error {
+	if kind == wire.KindNotificationResponse {
+		return c.notification(total)
+	}
 	if sink == nil {
 		return c.Discard(total)
 	}
 	return sink.Take(c, kind, total, e)
+}
+
+// notification has nothing to do with what was asked, nor with who asked: it goes to Heard.
+func (c *Conn) notification(total int) error {
+	frame, err := c.Next(total)
+	if err == nil && c.Heard != nil {
+		c.Heard(frame)
+	}
+	return err
 }
 
 func (c *Conn) ready(x *Exchange, a *wire.Answer) error {

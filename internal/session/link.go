@@ -53,7 +53,9 @@ type parsing struct {
 }
 
 func newLink(s *Session, conn *backend.Conn) *link {
-	return &link{s: s, conn: conn, prepared: map[string]*prepared{}}
+	l := &link{s: s, conn: conn, prepared: map[string]*prepared{}}
+	conn.Heard = l.hear
+	return l
 }
 
 // ID is the node's number.

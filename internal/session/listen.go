@@ -154,6 +154,7 @@ func (s *Session) relay(ctx context.Context) error {
 	if s.terminated != nil {
 		return errTerminatedByNode
 	}
+	s.tellHeard()
 	s.flush()
 	return s.gone
 }

@@ -66,6 +66,7 @@ type Session struct {
 	// warning is told in front of the next command tag; empty for none.
 	warning string
 	others  othersWait
+	heard   []byte // notifications that the frontend has not been told
 	// notices were raised for the next statement before it was sent.
 	notices []byte
 	// kept is scratch space for what is held back during a COMMIT.
@@ -320,6 +321,7 @@ func (s *Session) giveBack() {
 	clear(s.set.Conns)
 	for _, l := range s.links {
 		if l != nil {
+			l.conn.Heard = nil
 			s.set.Conns[l.ID()] = l.conn
 		}
 	}

@@ -30,6 +30,7 @@ func (s *Session) settleAt(ctx context.Context, ok bool, tag tagRule) error {
 	if len(s.settings.channels) > 0 {
 		s.listenAgain() // before the frontend relies on it
 	}
+	s.tellHeard()
 	s.reply(func(b []byte) []byte { return wire.AppendReady(b, s.tx.status()) })
 	if !s.front.HasFrame() {
 		s.flush()

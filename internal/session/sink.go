@@ -26,8 +26,6 @@ func (s *Session) Take(c *backend.Conn, kind wire.Kind, total int, e *wire.Expec
 			s.warning = ""
 		}
 		s.beforeTag = s.front.Mark()
-	case wire.KindNotificationResponse:
-		return s.takeNotification(c, total)
 	case wire.KindNoticeResponse, wire.KindParameterDescription:
 		return s.takeChanged(c, kind, total, e)
 	}
@@ -88,15 +86,21 @@ func (s *Session) takeChanged(c *backend.Conn, kind wire.Kind, total int, e *wir
 	return nil
 }
 
-// takeNotification passes on a notification. The frontend knows its own process by
-// the number that we gave it.
-func (s *Session) takeNotification(c *backend.Conn, total int) error {
-	frame, err := c.Next(total)
-	if err != nil {
-		return err
+// hear keeps a notification of the main node's; those of the others say the same. It may
+// come while the node is asked something of ours, so it waits for the next ReadyForQuery.
+// The frontend knows its own process by the number that we gave it.
+func (l *link) hear(frame wire.Frame) {
+	if s := l.s; l == s.main() {
+		s.heard = wire.AppendNotification(s.heard, frame, l.conn.PID(), s.id)
 	}
-	s.reply(func(b []byte) []byte { return wire.AppendNotification(b, frame, c.PID(), s.id) })
-	return nil
+}
+
+// tellHeard passes on the notifications that have come.
+func (s *Session) tellHeard() {
+	if len(s.heard) > 0 {
+		s.pass(s.heard)
+		s.heard = s.heard[:0]
+	}
 }
 
 // Fail passes on a backend's error. At the end of a transaction it waits until all

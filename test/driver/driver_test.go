@@ -22,11 +22,13 @@ var drivers = []struct {
 	name string
 	make func(t *testing.T) program
 }{
+	// First, while all nodes number what is created alike: it looks numbers up that main has
+	// told, where reads go. A statement that fails on main alone makes them differ.
+	{"jdbc", jdbc},
 	{"psql", psql},
 	{"psycopg2", func(t *testing.T) program { return pythonScript(t, "psycopg2", "psycopg_2.py") }},
 	{"psycopg3", func(t *testing.T) program { return pythonScript(t, "psycopg", "psycopg_3.py") }},
 	{"asyncpg", func(t *testing.T) program { return pythonScript(t, "asyncpg", "asyncpg_.py") }},
-	{"jdbc", jdbc},
 	{"node_postgres", nodePostgres},
 	{"pgx", func(*testing.T) program { return runPgx }},
 }
