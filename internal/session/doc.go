@@ -8,10 +8,14 @@
 //	  dispatch       session.go         one line a message
 //	    simpleQuery  simple_query.go    a string of statements, one after the other
 //	    runBatch     batch.go           Parse, Bind, Execute ... up to Sync or Flush
+//	      traits     catalogue.go       what the statement is; asks the catalogue if need be
 //	      route      route.go           gathers lb.Input, calls lb.Route
+//	      planOf     plan.go            values that all nodes are to be given alike
 //	      executeOne execute_one.go     a statement on one node
 //	      executeAll execute_all.go     a statement on all nodes, through replicator
-//	      showHere   execute_here.go    SHOW POOL_NODES and relatives
+//	      executeSession primary.go     what sets something, where PostgreSQL replicates
+//	      takeSnapshot snapshot.go      one snapshot on all nodes, before the first statement
+//	      ask        execute_here.go    SHOW POOL_NODES and relatives; show_route.go
 //	    settle       settle.go          end of an implicit transaction, ReadyForQuery
 //
 // # Who owns what
