@@ -10,6 +10,10 @@ type Options struct {
 	// Repeatable reports whether the statement may be run on another node when
 	// main was lost: nothing of its answer has reached the frontend.
 	Repeatable func() bool
+	// GoOn is asked, after main was lost, whether the next node takes its place. It
+	// returns when it is settled that nobody uses the lost one as main any more, or
+	// false if that stays in service. nil goes on.
+	GoOn func(lost Loss) bool
 	// Copy moves the frontend's copy data to the given nodes, which wait for it.
 	// An error of a node is that node's next Finish; the error that Copy returns is
 	// the frontend's, and ends the session.
@@ -102,6 +106,9 @@ func (o *Outcome) onMain(nodes []Node, opt Options) (rest []Node) {
 		o.lose(node, err)
 		if !opt.Repeatable() {
 			o.Broken = true
+			return nil
+		}
+		if opt.GoOn != nil && !opt.GoOn(o.Lost[len(o.Lost)-1]) {
 			return nil
 		}
 	}

@@ -246,3 +246,22 @@ func TestConcurrentUse(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+func TestForgetNamesKeepsTheOthers(t *testing.T) {
+	d := New(100, 0, nil).Database("app")
+	for _, name := range []string{"gone", "kept"} {
+		learn(t, d, name)
+	}
+	before := d.Generation()
+	d.ForgetNames("gone", "never known")
+	if knows(d, "gone") || !knows(d, "kept") {
+		t.Errorf("gone is known: %v, kept is known: %v", knows(d, "gone"), knows(d, "kept"))
+	}
+	if d.Generation() == before {
+		t.Error("what was asked before would be kept")
+	}
+	learn(t, d, "gone")
+	if !knows(d, "gone") {
+		t.Error("a name is not learnt again")
+	}
+}

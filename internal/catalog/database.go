@@ -68,6 +68,19 @@ func (d *Database) Forget() {
 	d.forget()
 }
 
+// ForgetNames drops what is known of relations with these names, in whatever schema,
+// because some were created or dropped, which changes nothing about others. What is
+// stored with an older generation is thrown away.
+func (d *Database) ForgetNames(names ...string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.generation.Add(1)
+	for _, name := range names {
+		d.relations.remove(name)
+		d.tables.remove(name)
+	}
+}
+
 func (d *Database) forget() {
 	d.generation.Add(1)
 	d.functions.clear()

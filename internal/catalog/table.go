@@ -104,6 +104,16 @@ func (t *table[T]) victim(from int) (shard int, name Name) {
 	return shard, name
 }
 
+// remove takes out the facts of a name in all schemas, which are in one shard.
+func (t *table[T]) remove(name string) {
+	shard := t.shard(Name{Name: name})
+	next := t.copied(shard)
+	before := len(next)
+	maps.DeleteFunc(next, func(n Name, _ *entry[T]) bool { return n.Name == name })
+	t.maps[shard].Store(&next)
+	t.count -= before - len(next)
+}
+
 // clear takes out everything.
 func (t *table[T]) clear() {
 	for i := range t.maps {

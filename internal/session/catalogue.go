@@ -78,7 +78,7 @@ func (s *Session) askCatalogue(known *catalog.Database, q catalog.Question) (cat
 			s.log.Warn("catalogue not read", zap.Error(err))
 			break
 		}
-		if !l.begun || !s.tx.ddl && !keepsSnapshot(s.isolation()) {
+		if !l.begun || len(s.tx.ddl) == 0 && !keepsSnapshot(s.isolation()) {
 			known.Keep(answer, generation) // not what the transaction alone can see
 		}
 		return answer, true
@@ -129,7 +129,39 @@ func changesCatalogue(kind parser.Kind) bool {
 }
 
 // forgetCatalogue has all sessions ask again, now and once the transaction has ended.
-func (s *Session) forgetCatalogue() {
-	s.Catalog.Database(s.login.Database).Forget()
-	s.tx.ddl = s.tx.kind != txNone
+func (s *Session) forgetCatalogue(stmt *parser.Statement) {
+	ddl := changesOf(stmt)
+	s.forget(ddl)
+	if s.tx.kind != txNone {
+		s.tx.ddl = append(s.tx.ddl, ddl)
+	}
+}
+
+// ddl is what a statement has changed of the catalogue: relations of these names, or, if
+// there are none, anything.
+type ddl struct{ relations []string }
+
+// changesOf: a table that is created or dropped, which some applications do all the time,
+// changes nothing about others.
+func changesOf(stmt *parser.Statement) ddl {
+	switch {
+	case stmt.Kind == parser.CreateTableAs, stmt.Kind == parser.SelectInto:
+	case stmt.Node == "CreateStmt", stmt.Node == "DropStmt" && len(stmt.Writes) > 0:
+	default:
+		return ddl{}
+	}
+	var names []string
+	for _, r := range slices.Concat(stmt.Writes, stmt.Reads) {
+		names = append(names, r.Name)
+	}
+	return ddl{names}
+}
+
+func (s *Session) forget(changed ddl) {
+	known := s.Catalog.Database(s.login.Database)
+	if len(changed.relations) > 0 {
+		known.ForgetNames(changed.relations...)
+	} else {
+		known.Forget()
+	}
 }

@@ -48,6 +48,7 @@ func (s *Session) executeAll(ctx context.Context, opt allOptions) (ok bool, err 
 				copied = true
 				return s.copyToAll(ctx, nodes)
 			},
+			GoOn:         s.goOn(ctx, opt.bare),
 			Regardless:   opt.regardless,
 			AfterFailure: s.repeatsFailure,
 			Gate:         s.Gate,
@@ -68,6 +69,21 @@ func (s *Session) executeAll(ctx context.Context, opt allOptions) (ok bool, err 
 		if err := s.startOver(ctx); err != nil {
 			return false, err
 		}
+	}
+}
+
+// goOn settles what became of a main node before the next one takes its place: were
+// another session still to begin statements on the old one, each could wait for the other
+// on a node where no server sees both. What runs bare is not taken back, and goes on.
+func (s *Session) goOn(ctx context.Context, bare bool) func(replicator.Loss) bool {
+	if bare {
+		return nil
+	}
+	return func(loss replicator.Loss) bool {
+		l := loss.Node.(*link)
+		l.reported = true
+		s.lost(ctx, l, loss.Err)
+		return !s.view.Up(l.ID())
 	}
 }
 
@@ -182,7 +198,9 @@ func (s *Session) noteLosses(ctx context.Context, out *replicator.Outcome, bare 
 	for _, loss := range out.Lost {
 		l := loss.Node.(*link)
 		id := l.ID()
-		s.lost(ctx, l, loss.Err)
+		if !l.reported {
+			s.lost(ctx, l, loss.Err)
+		}
 		if !s.view.Up(id) {
 			continue
 		}
@@ -456,8 +474,8 @@ func (s *Session) endTransaction() {
 	if s.hasPrimary() {
 		s.endOnPrimary()
 	}
-	if s.tx.ddl {
-		s.Catalog.Database(s.login.Database).Forget()
+	for _, changed := range s.tx.ddl {
+		s.forget(changed)
 	}
 	s.tx = noTransaction()
 	clear(s.st.portals)

@@ -29,6 +29,8 @@ type link struct {
 	prepared map[string]*prepared
 	// forgotten is what the frontend has closed and the node still has.
 	forgotten []closing
+	// reported: its loss is known to the cluster.
+	reported bool
 	// answers: the frontend is given the answer to the current work.
 	answers bool
 	// parses are the statements that the current work prepares.

@@ -232,7 +232,7 @@ func (s *Session) noteStatement(stmt *parser.Statement, sql string) {
 		s.tx.roles = true
 	}
 	if changesCatalogue(stmt.Kind) {
-		s.forgetCatalogue()
+		s.forgetCatalogue(stmt)
 	}
 	s.noteSet(stmt, sql)
 	if s.hasPrimary() {

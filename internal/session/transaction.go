@@ -39,8 +39,8 @@ type transaction struct {
 	settings  bool
 	committed bool // it has ended so
 	set       []setNow
-	// ddl: it has changed what the catalogue says.
-	ddl bool
+	// ddl is what it has changed of the catalogue.
+	ddl []ddl
 	// single: it was opened for one read of one node.
 	single bool
 	// readOnly: BEGIN READ ONLY opened it.
