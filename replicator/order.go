@@ -34,9 +34,10 @@ func NewOrder() *Order {
 	return o
 }
 
-// maxOrderWait bounds the wait. A COPY whose frontend takes its time may be under a
+// maxOrderWait bounds the wait, which may be for a statement that waits for a lock of the one
+// that waits here; and a COPY whose frontend takes its time may be under a
 // lost main for long.
-const maxOrderWait = 5 * time.Second
+const maxOrderWait = 300 * time.Millisecond
 
 // enter begins a statement under the given main.
 func (o *Order) enter(main config.NodeID) {

@@ -14,7 +14,7 @@ import (
 // possible.
 func newStreamingStage(t testing.TB, lines ...string) *stage {
 	t.Helper()
-	nodes := pgtest.StartStreaming(t, 3, pgtest.WithSettings(map[string]string{"max_standby_streaming_delay": "0"}))
+	nodes := pgtest.StartStreaming(t, 3)
 	lines = append([]string{
 		"backend_clustering_mode = streaming_replication", "sr_check_period = 1", "sr_check_user = " + nodes[0].Superuser,
 		"backend_weight0 = 0", "backend_weight1 = 1", "backend_weight2 = 0",
@@ -90,6 +90,9 @@ func TestPrimaryDoesWhatAStandbyRefuses(t *testing.T) {
 // TestPrimaryDoesWhatReplayHasCancelled: a standby gives a query up for what it replays.
 func TestPrimaryDoesWhatReplayHasCancelled(t *testing.T) {
 	s := newStreamingStage(t)
+	s.nodes[1].Exec("ALTER SYSTEM SET max_standby_streaming_delay = 0")
+	s.nodes[1].Exec("SELECT pg_reload_conf()")
+	s.nodes[1].WaitRows("SELECT setting FROM pg_settings WHERE name = 'max_standby_streaming_delay'", "0")
 	conn := s.connect()
 	s.exec(conn, "CREATE TABLE t AS SELECT 1 AS i")
 	s.nodes[1].WaitCaughtUp(s.nodes[0])
