@@ -72,6 +72,11 @@ func (s *Session) replyWarning(code pgerr.Code, message string) {
 	s.reply(func(b []byte) []byte { return wire.AppendNotice(b, warning) })
 }
 
+// errCancelled is PostgreSQL's answer to a statement that its frontend has cancelled.
+func errCancelled() error {
+	return pgerr.New(pgerr.QueryCanceled, "canceling statement due to user request")
+}
+
 // errFailedTransaction is PostgreSQL's answer to everything but the end of an
 // aborted block.
 func errFailedTransaction() error {

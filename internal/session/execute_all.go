@@ -224,7 +224,7 @@ func (s *Session) disagreement(out *replicator.Outcome) error {
 	code, message := pgerr.SerializationFailure, "nodes disagree about the statement, the transaction is rolled back"
 	switch first := pgerr.Code(out.Differ[0].Code); {
 	case s.running.wasCancelled() && first == pgerr.QueryCanceled:
-		return pgerr.New(pgerr.QueryCanceled, "canceling statement due to user request")
+		return errCancelled()
 	case first == pgerr.DeadlockDetected:
 		code, message = first, "deadlock detected"
 	case first == pgerr.QueryCanceled && s.gaveUpOthers():
@@ -343,18 +343,7 @@ func (s *Session) commit(ctx context.Context) (ok bool, err error) {
 // that has broken since the last statement has rolled back: that is known now, and
 // would not be later.
 func (s *Session) stillConnected(ctx context.Context, nodes []replicator.Node) []replicator.Node {
-	alive := nodes[:0]
-	for _, node := range nodes {
-		l := node.(*link)
-		if !l.conn.Quiet() {
-			if err := l.conn.Idle(s.sinkOf(l)); err != nil {
-				s.lost(ctx, l, err)
-				continue
-			}
-		}
-		alive = append(alive, node)
-	}
-	return alive
+	return slices.DeleteFunc(nodes, func(node replicator.Node) bool { return s.brokeBefore(ctx, node.(*link)) })
 }
 
 // sinkOf is where a node's own words go: main's to the frontend.

@@ -52,7 +52,7 @@ func (s *Session) executeOne(ctx context.Context, where target) (ok bool, err er
 		default:
 			if reason := s.repeatAfterLoss(ctx, l, where, mark, err); reason != nil {
 				s.takeBack(mark)
-				return s.refuseUnlessEnded(reason)
+				return s.refuseOrEnd(reason)
 			}
 			s.front.Rewind(mark)
 			where.node = noNode
@@ -60,8 +60,8 @@ func (s *Session) executeOne(ctx context.Context, where target) (ok bool, err er
 	}
 }
 
-// brokeBefore reports whether a connection had broken before a write was sent over it: then
-// it is known that the write has not taken effect.
+// brokeBefore reports whether a connection had broken before a write or a COMMIT was sent
+// over it: then it is known that it has not taken effect.
 func (s *Session) brokeBefore(ctx context.Context, l *link) bool {
 	if l.conn.Quiet() {
 		return false
@@ -114,15 +114,6 @@ func (s *Session) repeatAfterLoss(ctx context.Context, l *link, where target, ma
 		return errTerminatedByNode
 	}
 	return s.cannotRepeat(lost, where, alive, mark, cause)
-}
-
-// refuseUnlessEnded answers with an error of ours, but for the one that says that the
-// session was ended by an operator.
-func (s *Session) refuseUnlessEnded(err error) (ok bool, _ error) {
-	if errors.Is(err, errTerminatedByNode) {
-		return false, err
-	}
-	return s.refused(err)
 }
 
 // errAnswered: the frontend has been given a node's own error.

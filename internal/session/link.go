@@ -2,6 +2,7 @@ package session
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pgchorus/pgchorus/internal/backend"
@@ -108,7 +109,8 @@ func (l *link) Finish(visible bool) (*wire.Answer, error) {
 	case visible:
 		sink = l.s
 	case l.s.others.on:
-		defer l.s.watchOthers()()
+		l.s.watchOthers()
+		defer l.s.doneWatching()
 	}
 	err := l.conn.Receive(&l.exchange, sink, &l.answer)
 	if visible {
@@ -176,6 +178,16 @@ func (l *link) beginText() string {
 		return plainBegin
 	}
 	return tx.begin
+}
+
+// beginPrefix is beginText in front of a statement of the same Query. A comment behind BEGIN
+// must not swallow the statement.
+func (l *link) beginPrefix() string {
+	begin := l.beginText()
+	if strings.Contains(begin, "--") {
+		return begin + "\n;"
+	}
+	return begin + ";"
 }
 
 // needsBegin reports whether the block has to be opened in front of the work.

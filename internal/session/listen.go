@@ -141,13 +141,7 @@ func (s *Session) relay(ctx context.Context) error {
 		if l == nil {
 			continue
 		}
-		var err error
-		if l == s.main() {
-			err = l.conn.Idle(s)
-		} else {
-			err = l.conn.Idle(nil)
-		}
-		if err != nil {
+		if err := l.conn.Idle(s.sinkOf(l)); err != nil {
 			s.lost(ctx, l, err)
 		}
 	}

@@ -44,8 +44,8 @@ func (s *Session) beginOthers(bounded bool) {
 	s.others.on, s.others.since, s.others.took, s.others.ended = bounded, time.Now(), 0, false
 }
 
-// watchOthers begins to wait for a node that is not main; the caller calls done.
-func (s *Session) watchOthers() (done func()) {
+// watchOthers begins to wait for a node that is not main, until doneWatching is called.
+func (s *Session) watchOthers() {
 	s.setWaiting(true)
 	limit := othersPatience + othersMultiple*s.others.took
 	if s.others.timer == nil {
@@ -53,10 +53,11 @@ func (s *Session) watchOthers() (done func()) {
 	} else {
 		s.others.timer.Reset(limit)
 	}
-	return func() {
-		s.others.timer.Stop()
-		s.setWaiting(false)
-	}
+}
+
+func (s *Session) doneWatching() {
+	s.others.timer.Stop()
+	s.setWaiting(false)
 }
 
 func (s *Session) setWaiting(waiting bool) {

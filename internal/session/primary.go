@@ -101,7 +101,7 @@ func (s *Session) awaitPrimary(ctx context.Context) error {
 // noPrimary is what a frontend is told whose statement has waited in vain.
 func (s *Session) noPrimary() error {
 	if s.running.wasCancelled() {
-		return pgerr.New(pgerr.QueryCanceled, "canceling statement due to user request")
+		return errCancelled()
 	}
 	return pgerr.New(pgerr.CannotConnectNow, "no primary is known").
 		WithDetail("The statement needs the primary: it may write, or has to see what was written.").
@@ -230,26 +230,26 @@ func callsSetConfig(stmt *parser.Statement) bool {
 // dropBegun lets go of the nodes that have read in the transaction, but not of the main
 // node.
 func (s *Session) dropBegun() {
-	for _, l := range s.links {
-		if l != nil && l != s.main() && l.begun {
-			s.dropLink(l)
-		}
-	}
+	s.dropOthers(func(l *link) bool { return l.begun })
 }
 
 // forgetOthers lets go of all nodes but the main one, which alone has heard of what
 // the session has set.
 func (s *Session) forgetOthers() {
-	main := s.main()
-	if main == nil {
-		return
+	if s.main() != nil {
+		s.dropOthers(func(*link) bool { return true })
+		s.alone = true
 	}
+}
+
+// dropOthers lets go of those nodes but the main one.
+func (s *Session) dropOthers(which func(l *link) bool) {
+	main := s.main()
 	for _, l := range s.links {
-		if l != nil && l != main {
+		if l != nil && l != main && which(l) {
 			s.dropLink(l)
 		}
 	}
-	s.alone = true
 }
 
 // rejoinOthers gives the session its other nodes again, which are told what it has set.

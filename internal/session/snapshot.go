@@ -180,7 +180,7 @@ func (s *Session) interrupted(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return stopping(ctx)
 	}
-	return pgerr.New(pgerr.QueryCanceled, "canceling statement due to user request")
+	return errCancelled()
 }
 
 // snapshotWork opens the transaction where it is not open and takes its snapshot. raise:
@@ -191,7 +191,7 @@ func (w snapshotWork) appendTo(l *link) {
 	l.appendSync()
 	var parts []string
 	if l.needsBegin() {
-		parts = append(parts, l.s.tx.begin, beginSeparator(l.s.tx.begin))
+		parts = append(parts, l.beginPrefix())
 	}
 	if w.raise {
 		parts = append(parts, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;")

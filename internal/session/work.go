@@ -2,7 +2,6 @@ package session
 
 import (
 	"slices"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/pgchorus/pgchorus/internal/wire"
@@ -86,18 +85,9 @@ func (w *queryWork) appendTo(l *link) {
 	}
 	// BEGIN and the statement travel as one Query: the server flushes its answer
 	// once instead of twice.
-	begin := l.beginText()
-	prefix := begin + beginSeparator(begin)
+	prefix := l.beginPrefix()
 	e := wire.Expect{What: wire.ExpectQuery, HideTags: 1, Prefix: utf8.RuneCountInString(prefix), Base: w.base, Place: w.place, Digest: w.digest}
 	l.appendQuery(e, prefix, w.sql)
-}
-
-// beginSeparator keeps a comment behind BEGIN from swallowing what follows it.
-func beginSeparator(begin string) string {
-	if strings.Contains(begin, "--") {
-		return "\n;"
-	}
-	return ";"
 }
 
 // appendNeeded gives the node a statement that was prepared elsewhere.
