@@ -72,9 +72,13 @@ type subscription struct {
 	Name    string `json:"name"`
 	Slot    string `json:"slot"`
 	Enabled bool   `json:"enabled"`
-	// Reported is latest_end_lsn and Progress is the replication origin's.
+	// Reported is latest_end_lsn, Received received_lsn, and Progress is the replication
+	// origin's.
 	Reported string `json:"reported"`
+	Received string `json:"received"`
 	Progress string `json:"progress"`
+	// Idle: the worker has no transaction open that has written.
+	Idle bool `json:"idle"`
 	// Copying: a table is still being copied, which positions do not speak of.
 	Copying bool `json:"copying"`
 }
@@ -93,17 +97,21 @@ FROM (SELECT pg_catalog.pg_is_in_recovery() AS r OFFSET 0) AS s`
 
 // logicalQuery takes %s for the position of a subscription's replication origin,
 // which not everybody may ask for. Rows of workers that copy a table have relid, and
-// those of parallel apply workers (PostgreSQL 16) leader_pid.
+// those of parallel apply workers (PostgreSQL 16) leader_pid. pg_locks, unlike what
+// pg_stat_activity tells of a transaction, is shown to everybody.
 const logicalQuery = `
 SELECT CASE WHEN r THEN NULL ELSE pg_catalog.pg_current_wal_lsn() END::text,
        pg_catalog.current_setting('synchronous_commit') = 'off',
        (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
                  'name', s.subname, 'slot', coalesce(s.subslotname, ''), 'enabled', s.subenabled,
-                 'reported', coalesce((SELECT w.latest_end_lsn FROM pg_catalog.pg_stat_subscription w
-                              WHERE w.subid = s.oid AND w.relid IS NULL AND pg_catalog.to_jsonb(w) ->> 'leader_pid' IS NULL LIMIT 1)::text, ''),
+                 'reported', coalesce(w.latest_end_lsn::text, ''),
+                 'received', coalesce(w.received_lsn::text, ''),
                  'progress', coalesce(%s::text, ''),
-                 'copying', EXISTS (SELECT FROM pg_catalog.pg_stat_subscription w WHERE w.subid = s.oid AND w.relid IS NOT NULL))), '[]')
-          FROM (SELECT * FROM (SELECT oid, subname, subslotname, subenabled FROM pg_catalog.pg_subscription) AS all_of_them LIMIT 256) AS s)::text
+                 'idle', NOT EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.pid = w.pid AND l.locktype = 'transactionid'),
+                 'copying', EXISTS (SELECT FROM pg_catalog.pg_stat_subscription c WHERE c.subid = s.oid AND c.relid IS NOT NULL))), '[]')
+          FROM (SELECT * FROM (SELECT oid, subname, subslotname, subenabled FROM pg_catalog.pg_subscription) AS all_of_them LIMIT 256) AS s
+          LEFT JOIN LATERAL (SELECT * FROM pg_catalog.pg_stat_subscription a
+                             WHERE a.subid = s.oid AND a.relid IS NULL AND pg_catalog.to_jsonb(a) ->> 'leader_pid' IS NULL LIMIT 1) AS w ON true)::text
 FROM (SELECT pg_catalog.pg_is_in_recovery() AS r OFFSET 0) AS q`
 
 const (

@@ -36,6 +36,9 @@ type standing struct {
 	stuck bool
 
 	state, syncState string
+
+	// origins are where the replication origins of its subscriptions were, by name.
+	origins map[string]lsn
 }
 
 // judge says how a standby stands after an answer.
@@ -44,7 +47,11 @@ func judge(before standing, r reading, h *history, name string) standing {
 	if row, ok := h.senders[name]; ok && name != "" {
 		now.state, now.syncState = row.State, row.SyncState
 	}
-	position, ok := positionOf(r, h, name)
+	now.origins = originsOf(r.subscriptions)
+	if before.session != now.session {
+		before.origins = nil
+	}
+	position, ok := positionOf(r, h, name, before.origins)
 	if !ok || len(h.samples) == 0 {
 		return now
 	}
@@ -104,9 +111,9 @@ func roleOf(r reading) role {
 }
 
 // positionOf is where in the primary's WAL the node is, if it follows the primary.
-func positionOf(r reading, h *history, name string) (lsn, bool) {
+func positionOf(r reading, h *history, name string, origins map[string]lsn) (lsn, bool) {
 	if len(r.subscriptions) > 0 {
-		return appliedOf(r.subscriptions, h, name)
+		return appliedOf(r.subscriptions, h, name, origins)
 	}
 	return r.replayed, r.hasReplayed && r.timeline == h.timeline
 }
@@ -119,15 +126,16 @@ func positionOf(r reading, h *history, name string) (lsn, bool) {
 // they are committed here. (received_lsn is set before a message is applied, and
 // confirmed_flush_lsn is the same news one round trip later.) While the publisher
 // has much to send it sends no keepalives; then the replication origin knows better,
-// which moves with each commit that is applied.
+// which moves with each commit that is applied: see subscription.committed. origins is
+// where it was when the node was asked before.
 //
 // With several subscriptions to the primary the slowest counts. While a table is
 // being copied, nothing can be said of it.
-func appliedOf(subscriptions []subscription, h *history, name string) (lsn, bool) {
+func appliedOf(subscriptions []subscription, h *history, name string, origins map[string]lsn) (lsn, bool) {
 	var slowest lsn
 	found := false
 	for _, s := range ours(subscriptions, h, name) {
-		at, ok := s.applied()
+		at, ok := s.applied(origins[s.Name])
 		if !ok || s.Copying {
 			return 0, false
 		}
@@ -157,11 +165,42 @@ func ours(subscriptions []subscription, h *history, name string) []subscription 
 	return served
 }
 
-func (s subscription) applied() (lsn, bool) {
+// applied takes where the origin was before; 0 if that is not known.
+func (s subscription) applied(before lsn) (lsn, bool) {
 	reported, err := parseLSN(s.Reported)
-	ok := err == nil
-	if progress, err := parseLSN(s.Progress); err == nil {
-		reported, ok = max(reported, progress), true
+	committed := s.committed(before)
+	return max(reported, committed), err == nil || committed > 0
+}
+
+// committed is the position of the replication origin up to which all can see what it
+// stands for; 0 for none. The origin moves a moment before the commit can be seen. That has
+// come when the worker has received something later, which it reads after the commit, or
+// when it holds no transaction any more. The latter was not asked in the same moment as
+// the position, so it is proof only of where the origin was before.
+func (s subscription) committed(before lsn) lsn {
+	origin, err := parseLSN(s.Progress)
+	if err != nil {
+		return 0
 	}
-	return reported, ok
+	received, err := parseLSN(s.Received)
+	switch {
+	case err == nil && received > origin:
+		return origin
+	case s.Idle || err == nil && received > before:
+		return min(before, origin)
+	}
+	return 0
+}
+
+func originsOf(subscriptions []subscription) map[string]lsn {
+	var origins map[string]lsn
+	for _, s := range subscriptions {
+		if at, err := parseLSN(s.Progress); err == nil {
+			if origins == nil {
+				origins = make(map[string]lsn, len(subscriptions))
+			}
+			origins[s.Name] = at
+		}
+	}
+	return origins
 }

@@ -142,6 +142,12 @@ func TestApplied(t *testing.T) {
 	disabled.Enabled = false
 	copying := sub("a", "a", "0/10", "")
 	copying.Copying = true
+	// The origin is at 0/20, and was at 0/18 before.
+	origin := func(received string, idle bool) []subscription {
+		s := sub("a", "a", "0/10", "0/20")
+		s.Received, s.Idle = received, idle
+		return []subscription{s}
+	}
 	tests := []struct {
 		name          string
 		subscriptions []subscription
@@ -150,9 +156,14 @@ func TestApplied(t *testing.T) {
 		ok            bool
 	}{
 		{"what was reported", []subscription{sub("a", "a", "0/10", "")}, "a", 0x10, true},
-		{"the origin is ahead", []subscription{sub("a", "a", "0/10", "0/20")}, "a", 0x20, true},
+		{"the origin is ahead, and something later was received", origin("0/21", false), "a", 0x20, true},
+		{"the origin's last commit may not be seen yet", origin("0/20", false), "a", 0x18, true},
+		{"the origin's last commit may have come after the worker was idle", origin("0/18", true), "a", 0x18, true},
+		{"the origin's commits may not be seen yet", origin("0/18", false), "a", 0x10, true},
+		{"the origin is ahead, and nothing was received since the start", origin("", true), "a", 0x18, true},
 		{"the origin is behind", []subscription{sub("a", "a", "0/10", "0/8")}, "a", 0x10, true},
-		{"only the origin is known", []subscription{sub("a", "a", "", "0/8")}, "a", 8, true},
+		{"only the origin is known", []subscription{{Name: "a", Slot: "a", Enabled: true, Received: "0/9", Progress: "0/8"}}, "a", 8, true},
+		{"the origin alone is no proof", []subscription{sub("a", "a", "", "0/20")}, "a", 0, false},
 		{"nothing is known", []subscription{sub("a", "a", "", "")}, "a", 0, false},
 		{"the slowest counts", []subscription{sub("a", "a", "0/10", ""), sub("b", "b", "0/8", "")}, "", 8, true},
 		{"one is not known", []subscription{sub("a", "a", "0/10", ""), sub("b", "b", "", "")}, "", 0, false},
@@ -167,7 +178,7 @@ func TestApplied(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			h := &history{slots: map[string]bool{"a": true, "b": true}}
-			if got, ok := appliedOf(tt.subscriptions, h, tt.application); got != tt.want || ok != tt.ok {
+			if got, ok := appliedOf(tt.subscriptions, h, tt.application, map[string]lsn{"a": 0x18}); got != tt.want || ok != tt.ok {
 				t.Errorf("applied %v, %t, want %v, %t", got, ok, tt.want, tt.ok)
 			}
 		})

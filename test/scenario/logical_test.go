@@ -67,6 +67,30 @@ func TestSubscriberThatLags(t *testing.T) {
 	await(t, "no delay is shown", func() bool { return s.proxy.Query("SHOW POOL_NODES")[1][delay] == "0" })
 }
 
+// TestSubscriberWhoseCommitCannotBeSeenYet has the subscriber wait for a standby of its own
+// between the moment in which its replication origin moves and that in which others can see
+// the transaction.
+func TestSubscriberWhoseCommitCannotBeSeenYet(t *testing.T) {
+	s := newLogicalStage(t, "read_consistency_timeout = 200")
+	pgtest.CreateEverywhere(s.nodes, "CREATE TABLE t (i int PRIMARY KEY)")
+	subscriber := s.nodes[1]
+	setForAll := func(names string) {
+		subscriber.Exec("ALTER SYSTEM SET synchronous_standby_names = '" + names + "'")
+		subscriber.Exec("SELECT pg_reload_conf()")
+		subscriber.WaitRows("SHOW synchronous_standby_names", names)
+	}
+	setForAll("nobody")
+	defer setForAll("")
+	subscriber.Exec("SET synchronous_commit = local; ALTER SUBSCRIPTION node1 DISABLE")
+	s.nodes[0].WaitRows("SELECT count(*) FROM pg_stat_replication WHERE application_name = 'node1'", "0")
+	subscriber.Exec("SET synchronous_commit = local; ALTER SUBSCRIPTION node1 SET (synchronous_commit = on); ALTER SUBSCRIPTION node1 ENABLE")
+	s.nodes[0].WaitRows("SELECT state FROM pg_stat_replication WHERE application_name = 'node1'", "streaming")
+	conn := s.proxy.Connect(pgtest.Database)
+	s.exec(conn, "INSERT INTO t VALUES (1)")
+	subscriber.WaitRows("SELECT wait_event FROM pg_stat_activity WHERE wait_event = 'SyncRep'", "SyncRep")
+	s.want(conn, "SELECT count(*), inet_server_port() FROM t", "1|"+port(s.nodes[0]))
+}
+
 func TestSubscriberIsLost(t *testing.T) {
 	for _, fault := range faults {
 		t.Run(fault.name, func(t *testing.T) {
