@@ -1,6 +1,8 @@
 package replicator
 
 import (
+	"errors"
+
 	"github.com/pgchorus/pgchorus/internal/config"
 	"github.com/pgchorus/pgchorus/internal/wire"
 )
@@ -14,6 +16,13 @@ type Options struct {
 	// returns when it is settled that nobody uses the lost one as main any more, or
 	// false if that stays in service. nil goes on.
 	GoOn func(lost Loss) bool
+	// Left reports whether a node is out of service. What it answered after that does
+	// not count where it can be taken back: with another session's connection a lock may
+	// have gone that keeps its place on the others. nil: none is.
+	Left func(Node) bool
+	// Holds: the transaction has done something before, so that others may be waiting for
+	// its locks.
+	Holds bool
 	// Copy moves the frontend's copy data to the given nodes, which wait for it.
 	// An error of a node is that node's next Finish; the error that Copy returns is
 	// the frontend's, and ends the session.
@@ -60,7 +69,9 @@ func Execute(nodes []Node, opt Options) Outcome {
 	if out.Answer == nil {
 		return out
 	}
-	defer opt.Order.leave(out.Main.ID())
+	main := out.Main // a COPY may have another one in the end
+	defer opt.Order.leave(main.ID())
+	defer opt.Order.arrived(main)
 	if out.Answer.Failed() && !opt.Regardless {
 		if opt.AfterFailure != nil && opt.AfterFailure(out.Answer.Code()) {
 			out.start(rest, opt.Gate)
@@ -98,13 +109,18 @@ func (o *Outcome) drain(nodes []Node) {
 // onMain finds the node that executes the statement and returns those behind it.
 func (o *Outcome) onMain(nodes []Node, opt Options) (rest []Node) {
 	for i, node := range nodes {
-		answer, err := runOrdered(node, opt.Order)
-		if err == nil {
+		answer, err := runOrdered(node, opt)
+		switch {
+		case err != nil:
+		case i+1 < len(nodes) && opt.disbelieves(node, answer):
+			opt.Order.leave(node.ID())
+			err = errLeft
+		default:
 			o.Main, o.Answer = node, answer
 			return nodes[i+1:]
 		}
 		o.lose(node, err)
-		if !opt.Repeatable() {
+		if !errors.Is(err, errLeft) && !opt.Repeatable() {
 			o.Broken = true
 			return nil
 		}
@@ -115,13 +131,29 @@ func (o *Outcome) onMain(nodes []Node, opt Options) (rest []Node) {
 	return nil
 }
 
+// errLeft is why the answer of a main node does not count.
+var errLeft = errors.New("the node went out of service as it answered")
+
+// disbelieves reports whether main's answer does not count, since main went out of service
+// and the answer could be taken back. Otherwise the statement is on its way to the others.
+func (opt *Options) disbelieves(main Node, answer *wire.Answer) bool {
+	if !answer.CopyIn {
+		opt.Order.follow(main, opt.Holds)
+	}
+	if opt.Left == nil || !opt.Left(main) || !opt.Repeatable() {
+		return false
+	}
+	opt.Order.arrived(main)
+	return true
+}
+
 // runOrdered runs the statement on the main node. It is under that main from then on, but
 // not if the node was lost.
-func runOrdered(node Node, order *Order) (answer *wire.Answer, err error) {
-	order.enter(node.ID())
+func runOrdered(node Node, opt Options) (answer *wire.Answer, err error) {
+	opt.Order.enter(node.ID(), opt.Holds)
 	defer func() {
 		if answer == nil { // lost, or a panic
-			order.leave(node.ID())
+			opt.Order.leave(node.ID())
 		}
 	}()
 	return run(node)

@@ -9,6 +9,8 @@ import (
 // anew reports that nothing has reached the frontend.
 func anew() bool { return true }
 
+func isNode0(n Node) bool { return n.ID() == 0 }
+
 func TestExecute(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -46,6 +48,15 @@ func TestExecute(t *testing.T) {
 		{"main lost after rows were forwarded",
 			[][]said{one(said{lost: true}), ok("UPDATE 1")}, Options{Repeatable: func() bool { return false }},
 			"nobody; lost 0; broken", "start 0 answers, finish 0 visible"},
+		{"main left service as it answered: the next one runs it first",
+			[][]said{ok("UPDATE 1"), ok("UPDATE 1"), ok("UPDATE 1")}, Options{Left: isNode0},
+			"main 1: UPDATE 1; lost 0", "start 0 answers, finish 0 visible, start 1 answers, finish 1 visible, start 2, finish 2"},
+		{"main left service as it failed: the next one runs it first",
+			[][]said{fails("40P01"), ok("UPDATE 1")}, Options{Left: isNode0}, "main 1: UPDATE 1; lost 0", ""},
+		{"main left service after rows were forwarded: the others do what it did",
+			[][]said{ok("SELECT 1"), ok("SELECT 1")}, Options{Left: isNode0, Repeatable: func() bool { return false }},
+			"main 0: SELECT 1", "start 0 answers, finish 0 visible, start 1, finish 1"},
+		{"the only node left service", [][]said{ok("UPDATE 1")}, Options{Left: isNode0}, "main 0: UPDATE 1", ""},
 		{"main and the next lost", [][]said{one(said{lost: true}), one(said{lost: true}), ok("UPDATE 1")}, Options{}, "main 2: UPDATE 1; lost 0; lost 1", ""},
 		{"all lost", [][]said{one(said{lost: true}), one(said{startLost: true})}, Options{}, "nobody; lost 0; lost 1", ""},
 		{"another lost when the statement is sent: the rest goes on",

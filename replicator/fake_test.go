@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"github.com/pgchorus/pgchorus/internal/config"
 	"github.com/pgchorus/pgchorus/internal/wire"
@@ -29,7 +30,10 @@ type fakeNode struct {
 	journal *[]string
 	answer  wire.Answer
 	gone    bool
+	ended   atomic.Bool // its connection has broken, and nobody has read so yet
 }
+
+func (n *fakeNode) Silent() bool { return !n.ended.Load() }
 
 func (n *fakeNode) ID() config.NodeID { return n.id }
 
@@ -136,6 +140,7 @@ type quietNode struct {
 func (n *quietNode) ID() config.NodeID   { return config.NodeID(n.id) }
 func (n *quietNode) Start(bool) error    { return nil }
 func (n *quietNode) StartEnd(bool) error { return nil }
+func (n *quietNode) Silent() bool        { return true }
 
 func (n *quietNode) Finish(bool) (*wire.Answer, error) {
 	n.answer.Reset()

@@ -8,7 +8,7 @@ import (
 // Node is what the replicator needs of one backend connection. The statement has
 // been given to it before.
 //
-// All calls come from one goroutine. After an error from any of them the
+// All calls but Silent come from one goroutine. After an error from any of them the
 // replicator uses the Node no more and reports it as lost.
 type Node interface {
 	ID() config.NodeID
@@ -21,6 +21,10 @@ type Node interface {
 	// for copy data. The frontend is given the answer if visible is set. The
 	// Answer belongs to the Node and is valid until its next Start.
 	Finish(visible bool) (*wire.Answer, error)
+	// Silent reports, without waiting, whether the connection has neither ended nor
+	// brought anything since the last answer was read. Other goroutines may call it, but
+	// only between Finish and the next Start.
+	Silent() bool
 }
 
 // Loss is a node whose connection broke.

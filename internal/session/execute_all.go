@@ -32,7 +32,8 @@ func (s *Session) executeAll(ctx context.Context, opt allOptions) (ok bool, err 
 		s.openBlock(txImplicit, plainBegin, nil)
 		s.tx.inside = true
 	}
-	first := !s.tx.wrote && !opt.bare
+	holds := s.tx.wrote
+	first := !holds && !opt.bare
 	s.ranOn = noNode
 	s.tx.wrote = true
 	mark := s.front.Mark()
@@ -41,7 +42,7 @@ func (s *Session) executeAll(ctx context.Context, opt allOptions) (ok bool, err 
 			return s.refuseOrEnd(err)
 		}
 		copied := false
-		s.beginOthers(!opt.bare)
+		s.beginOthers(!opt.bare, first && repeats < maxRepeats)
 		out := replicator.Execute(s.all(), replicator.Options{
 			Repeatable: func() bool { return s.takeBack(mark) },
 			Copy: func(nodes []replicator.Node) error {
@@ -49,6 +50,8 @@ func (s *Session) executeAll(ctx context.Context, opt allOptions) (ok bool, err 
 				return s.copyToAll(ctx, nodes)
 			},
 			GoOn:         s.goOn(ctx, opt.bare),
+			Left:         func(node replicator.Node) bool { return !s.Cluster.View().Up(node.ID()) },
+			Holds:        holds,
 			Regardless:   opt.regardless,
 			AfterFailure: s.repeatsFailure,
 			Gate:         s.Gate,
@@ -161,7 +164,7 @@ func (s *Session) takeBack(mark wire.Mark) bool {
 }
 
 // judge acts on what became of a statement on all nodes. torn is set, and the frontend
-// not answered yet, when only a connection was lost.
+// not answered yet, when only a connection was lost, or the others were not waited for.
 func (s *Session) judge(ctx context.Context, out *replicator.Outcome, mark wire.Mark, bare bool) (ok bool, torn, err error) {
 	torn = s.noteLosses(ctx, out, bare)
 	switch {
@@ -178,6 +181,8 @@ func (s *Session) judge(ctx context.Context, out *replicator.Outcome, mark wire.
 	case len(out.Differ) > 0 && bare:
 		ok, err = s.fenceDifferent(ctx, out)
 		return ok, nil, err
+	case len(out.Differ) > 0 && s.gaveUpOthers():
+		return false, s.disagreement(out), nil
 	case len(out.Differ) > 0 && !s.settleMismatch(ctx, out):
 		s.takeBack(mark)
 		s.replyError(s.disagreement(out))

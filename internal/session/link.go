@@ -102,6 +102,9 @@ func (l *link) send() error {
 	return nil
 }
 
+// Silent implements replicator.Node.
+func (l *link) Silent() bool { return l.conn.Quiet() }
+
 // Finish reads the answer to what was sent.
 func (l *link) Finish(visible bool) (*wire.Answer, error) {
 	var sink backend.Sink

@@ -14,22 +14,27 @@ import (
 // main has ended there. If one waits nonetheless, two transactions may be waiting for each
 // other on different nodes, which no server sees (after a change of main, for one). So the
 // others are not waited for without end: the statement is cancelled there, and the
-// transaction rolled back everywhere.
+// transaction rolled back everywhere. If it had done nothing else, it is done again, and
+// nobody is told.
 
-// othersPatience is how long the others may take for what main has done, beside a multiple
-// of the time that main took.
+// How long the others may take for what main has done, beside a multiple of the time that
+// main took: less where the transaction is done again. So of two that wait for each other
+// one that need not be told gives way.
 const (
-	othersPatience = 10 * time.Second
-	othersMultiple = 4
+	othersPatience     = 10 * time.Second
+	repeatablePatience = 2 * time.Second
+	othersMultiple     = 4
 )
 
 // othersWait is how a session waits for the nodes that are not main.
 type othersWait struct {
 	// on: nodes are waited for with an end to it.
-	on    bool
-	timer *time.Timer
-	since time.Time     // when main was sent the work
-	took  time.Duration // how long main needed
+	on bool
+	// patience is how long, beside the multiple.
+	patience time.Duration
+	timer    *time.Timer
+	since    time.Time     // when main was sent the work
+	took     time.Duration // how long main needed
 	// waiting: one is waited for now. Guarded by running.mu, as is ended.
 	waiting bool
 	// ended: the others were not waited for any longer.
@@ -37,17 +42,21 @@ type othersWait struct {
 }
 
 // beginOthers is called before main is sent work; bounded: the others shall not take for
-// ever.
-func (s *Session) beginOthers(bounded bool) {
+// ever; repeatable: it can be done again if they do.
+func (s *Session) beginOthers(bounded, repeatable bool) {
 	s.running.mu.Lock()
 	defer s.running.mu.Unlock()
+	s.others.patience = othersPatience
+	if repeatable {
+		s.others.patience = repeatablePatience
+	}
 	s.others.on, s.others.since, s.others.took, s.others.ended = bounded, time.Now(), 0, false
 }
 
 // watchOthers begins to wait for a node that is not main, until doneWatching is called.
 func (s *Session) watchOthers() {
 	s.setWaiting(true)
-	limit := othersPatience + othersMultiple*s.others.took
+	limit := s.others.patience + othersMultiple*s.others.took
 	if s.others.timer == nil {
 		s.others.timer = time.AfterFunc(limit, s.giveUpOthers)
 	} else {

@@ -206,14 +206,7 @@ func (c *loadClient) readBack() {
 func (l *load) wantUndisturbed() {
 	l.s.t.Helper()
 	for _, c := range l.clients {
-		// A deadlock over two nodes, which a change of the main node can leave, is broken
-		// with 40P01 after a while (docs/failure-model.md): nothing of it was kept, as
-		// wantKept shows, and an application that repeats its deadlocks goes on.
-		errs := slices.DeleteFunc(slices.Clone(c.errors), func(err error) bool { return codeOf(err) == "40P01" })
-		if broken := len(c.errors) - len(errs); broken > 0 {
-			l.s.t.Logf("client %d: %d deadlocks over nodes were broken", c.number, broken)
-		}
-		for _, err := range errs[:min(len(errs), 3)] {
+		for _, err := range c.errors[:min(len(c.errors), 3)] {
 			l.s.t.Errorf("client %d (blocks %v, %v): %v", c.number, c.inBlocks, c.mode, err)
 		}
 		if c.lost {

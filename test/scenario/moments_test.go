@@ -310,16 +310,36 @@ func TestNodeLostUnderPreparedStatementsAndSettings(t *testing.T) {
 	})
 }
 
-// TestDeadlockOverNodesIsBroken makes two transactions wait for each other on two nodes, as a
-// change of main can leave them: a lock that a session holds on one of the others only, past
-// pgchorus, stands for the transaction that is in between.
+// A deadlock over nodes, as a change of main can leave it, is made by a lock that a session
+// holds on one of the others only, past pgchorus: it stands for the transaction in between.
 func TestDeadlockOverNodesIsBroken(t *testing.T) {
 	s := newStage(t)
 	conn := s.connect()
 	s.exec(conn, "CREATE TABLE t (i int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 0)")
 	g := hold(t, "SELECT FROM t WHERE i = 1 FOR UPDATE", s.nodes[2])
+	s.exec(conn, "BEGIN; INSERT INTO t VALUES (2, 0)")
 	s.wantCode(conn, "UPDATE t SET v = 1 WHERE i = 1", "40P01")
 	g.open()
-	s.exec(conn, "UPDATE t SET v = 2 WHERE i = 1")
+	s.exec(conn, "ROLLBACK; UPDATE t SET v = 2 WHERE i = 1")
+	pgtest.WantEqual(t, s.nodes...)
+}
+
+// TestTransactionThatHasDoneNothingElseIsRepeatedAfterADeadlockOverNodes: nobody is told.
+func TestTransactionThatHasDoneNothingElseIsRepeatedAfterADeadlockOverNodes(t *testing.T) {
+	s := newStage(t)
+	conn := s.connect()
+	s.exec(conn, "CREATE TABLE t (i int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 0)")
+	g := hold(t, "SELECT FROM t WHERE i = 1 FOR UPDATE", s.nodes[2])
+	done := make(chan error, 1)
+	go func() {
+		_, err := conn.Exec(bounded(t), "UPDATE t SET v = v + 1 WHERE i = 1")
+		done <- err
+	}()
+	s.proxy.WaitLog("node takes too long for what main has done")
+	g.open()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	s.want(conn, "SELECT v FROM t", "1")
 	pgtest.WantEqual(t, s.nodes...)
 }
