@@ -59,6 +59,9 @@ func (x *examiner) read(text string) Traits {
 	}
 	if t.Class == Read {
 		x.aboutNode(&t)
+		if x.stmt.Identifiers && x.policy.Mode != StreamingReplication {
+			t.stay(ObjectIdentifiers, "")
+		}
 		x.text(&t, text)
 	}
 	return t

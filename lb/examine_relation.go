@@ -14,7 +14,7 @@ func (x *examiner) relation(t *Traits, r *parser.Relation) {
 	case r.Schema == "information_schema":
 		return // does not count as a system catalogue, as in Pgpool-II
 	case r.Schema == "pg_catalog":
-		if primary {
+		if x.policy.Mode != Raw {
 			t.stay(SystemCatalogue, r.Name)
 		}
 		return
@@ -32,6 +32,10 @@ func (x *examiner) relation(t *Traits, r *parser.Relation) {
 		t.write(ReadsWritingView, r.String())
 	case primary:
 		x.nature(t, r, fact)
+	case fact.System:
+		// Nodes number and describe their objects each for itself; one session is to
+		// see one node's catalogue.
+		t.stay(SystemCatalogue, r.String())
 	}
 }
 

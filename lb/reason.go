@@ -41,6 +41,7 @@ const (
 	NoLoadBalanceHint
 	RoutingPattern
 	SystemCatalogue
+	ObjectIdentifiers
 	TemporaryRelation
 	UnloggedRelation
 	NoSuchRelation
@@ -120,6 +121,7 @@ var reasonTexts = [endOfReasons]reasonText{
 	NoLoadBalanceHint: {"comment says NO LOAD BALANCE", "", ""},
 	RoutingPattern:    {"matches primary_routing_query_pattern_list", "", ""},
 	SystemCatalogue:   {"reads a system catalogue", "reads system catalogue ", ""},
+	ObjectIdentifiers: {"object identifiers are each node's own", "", ""},
 	TemporaryRelation: {"reads a temporary table", "reads temporary table ", ""},
 	UnloggedRelation:  {"reads an unlogged table", "reads unlogged table ", ""},
 	NoSuchRelation:    {"reads a relation that is not known", "reads a relation that is not known: ", ""},

@@ -178,6 +178,8 @@ func flags(st *parser.Statement) []string {
 		{st.HasLockingClause, "locks rows"},
 		{st.Returning, "returning"},
 		{st.NodeLocal, "node local"},
+		{st.Identifiers, "identifiers"},
+		{st.Binary, "binary"},
 		{st.All, "all"},
 		{st.Default, "default"},
 		{st.Holds, "with hold"},

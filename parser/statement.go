@@ -79,6 +79,9 @@ type Statement struct {
 	UnknownFunctions []Function
 	// NodeLocal: a function tells of the one node that it runs on.
 	NodeLocal bool
+	// Identifiers: the numbers that a server gives its objects are looked at or returned,
+	// by a cast, by tableoid, or within COPY's binary format.
+	Identifiers bool
 
 	// TimeCalls are the places in the whole string where the current time is
 	// asked for, in order; only for statements that are not ReadOnly, never in
@@ -99,6 +102,7 @@ type Statement struct {
 	Holds            bool // DECLARE ... WITH HOLD
 	ToStdout         bool // COPY ... TO STDOUT
 	FromStdin        bool // COPY ... FROM STDIN
+	Binary           bool // COPY ... (FORMAT binary)
 
 	// facts that only decide whether another text may share this script
 	valueSensitive bool

@@ -82,6 +82,7 @@ func (w *walker) walk(m protoreflect.Message) {
 		w.node(m)
 	case *pg.ColumnRef:
 		w.refs.columns++
+		w.identifierColumn(n)
 	case *pg.SubLink:
 		w.refs.queries++
 		w.evaluated(m, sometimes)
@@ -108,6 +109,7 @@ func (w *walker) walk(m protoreflect.Message) {
 		w.mergeTarget(n)
 		w.change(m, n.Relation, n.WithClause, nil, nowhere)
 	case *pg.CopyStmt:
+		w.identifierCopy(n)
 		w.copyTarget(n)
 		w.below(m)
 	case *pg.IntoClause:
@@ -135,6 +137,7 @@ func (w *walker) walk(m protoreflect.Message) {
 		w.valueFunction(n)
 	case *pg.TypeCast:
 		w.timeCast(n)
+		w.identifierCast(n)
 		w.below(m)
 	case *pg.A_Const:
 		w.bareConstant(n)

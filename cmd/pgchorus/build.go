@@ -17,6 +17,7 @@ import (
 	"github.com/pgchorus/pgchorus/internal/catalog"
 	"github.com/pgchorus/pgchorus/internal/cluster"
 	"github.com/pgchorus/pgchorus/internal/config"
+	"github.com/pgchorus/pgchorus/internal/oidmap"
 	"github.com/pgchorus/pgchorus/internal/pool"
 	"github.com/pgchorus/pgchorus/internal/server"
 	"github.com/pgchorus/pgchorus/internal/session"
@@ -95,6 +96,7 @@ func build(ctx context.Context, cfg *config.Config, flags serveFlags, log *zap.L
 		Barrier:     barrier,
 		Window:      replicator.NewWindow(),
 		Catalog:     catalog.New(cfg.RelationCache.RelcacheSize, cfg.RelationCache.RelcacheExpire, time.Now),
+		Numbers:     oidmap.New(),
 		Standbys:    standbys{p.monitor},
 		Mutations:   lb.NewMutations(cfg.LoadBalance.TrackTableMutationTableSize, time.Now),
 		Registry:    p.registry,
@@ -132,6 +134,7 @@ func (p *program) viewChanged(old, next *cluster.View) {
 	}
 	for _, node := range next.Nodes {
 		if old.Up(node.ID) && !next.Up(node.ID) {
+			p.env.Numbers.Left(node.ID)
 			p.pool.CutNode(node.ID)
 		}
 	}

@@ -163,12 +163,17 @@ func (c *Conn) result(sink Sink, a *wire.Answer, total int, e *wire.Expect) erro
 
 // row passes on a row, after adding it to the digest where one is asked for.
 func (c *Conn) row(sink Sink, a *wire.Answer, total int, e *wire.Expect) error {
-	if e.Digest {
+	if e.Digest || e.Row != nil {
 		frame, err := c.Peeked(total)
 		if err != nil {
 			return err
 		}
-		a.AddRow(frame.Body())
+		if e.Row != nil {
+			e.Row(frame.Body())
+		}
+		if e.Digest {
+			a.AddRow(frame.Body())
+		}
 	}
 	return c.pass(sink, wire.KindDataRow, total, e)
 }

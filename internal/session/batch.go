@@ -230,6 +230,9 @@ func (s *Session) runCall(ctx context.Context, call wire.Frame) (ok bool, err er
 	if s.tx.failed {
 		return s.refused(errFailedTransaction())
 	}
+	if err := s.learnFunction(call); err != nil {
+		return s.refused(err)
+	}
 	s.work = &callWork{frame: call}
 	return s.executeWrite(ctx, s.routeAnd(lb.Traits{}))
 }
@@ -249,6 +252,8 @@ type step struct {
 	acts bool
 	// values are those of Bind that are added for the prepared statement's plan.
 	values []parser.Value
+	// translated: a Bind whose parameters have numbers of types in them.
+	translated bool
 	// whole: an Execute without a limit. With one, the rows are the first in the order
 	// that they have on disk, which is each node's own.
 	whole bool
@@ -295,6 +300,9 @@ func (s *Session) planParse(frame wire.Frame) (step, error) {
 		return step{}, errFailedTransaction()
 	case m.Name != "" && s.st.prepared[m.Name] != nil:
 		return s.planDuplicate(frame, p)
+	}
+	if err := s.learnTypes(p.types); err != nil {
+		return step{}, err
 	}
 	p.sent = s.raised(p.stmt, s.withRolePassword(p.stmt, p.sent))
 	st := step{kind: wire.KindParse, frame: frame, prepared: p}
@@ -354,6 +362,9 @@ func (s *Session) planBind(frame wire.Frame) (step, error) {
 	if s.answersHere(p) {
 		st.local = s.replyLocal(wire.KindBindComplete)
 		return st, nil
+	}
+	if err := s.bindNumbers(&st); err != nil {
+		return step{}, err
 	}
 	bound.target = s.routeAnd(s.traits(p.stmt, p.text))
 	st.where = bound.target

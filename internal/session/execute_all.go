@@ -62,6 +62,10 @@ func (s *Session) executeAll(ctx context.Context, opt allOptions) (ok bool, err 
 			return false, out.Err
 		}
 		ok, torn, err := s.judge(ctx, &out, mark, opt.bare)
+		if s.hasMissed(ctx) && ok {
+			s.takeBack(mark)
+			return s.refused(errMissed())
+		}
 		if torn == nil || err != nil {
 			return ok, err
 		}
@@ -471,6 +475,7 @@ func (s *Session) endTransaction() {
 	for _, changed := range s.tx.ddl {
 		s.forget(changed)
 	}
+	s.numbersAfterDDL()
 	s.tx = noTransaction()
 	clear(s.st.portals)
 }

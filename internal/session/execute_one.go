@@ -44,6 +44,12 @@ func (s *Session) executeOne(ctx context.Context, where target) (ok bool, err er
 		case err == nil && s.belongsToPrimary(l, where, answer) && s.takeBack(mark):
 			s.endPart(ctx, l)
 			where = target{node: s.mainID(), primary: true, once: true}
+		case err == nil && s.hasMissed(ctx) && !answer.Failed():
+			if !s.takeBack(mark) || l == s.main() {
+				s.takeBack(mark)
+				return s.refused(errMissed())
+			}
+			where.node = s.mainID()
 		case err == nil:
 			s.noteRun(where, !answer.Failed())
 			return !answer.Failed(), s.gone

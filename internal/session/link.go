@@ -7,6 +7,7 @@ import (
 
 	"github.com/pgchorus/pgchorus/internal/backend"
 	"github.com/pgchorus/pgchorus/internal/config"
+	"github.com/pgchorus/pgchorus/internal/oidmap"
 	"github.com/pgchorus/pgchorus/internal/wire"
 	"github.com/pgchorus/pgchorus/parser"
 	"github.com/pgchorus/pgchorus/replicator"
@@ -17,6 +18,8 @@ import (
 type link struct {
 	s    *Session
 	conn *backend.Conn
+	// home is the node, as long as it is the same one.
+	home oidmap.Node
 
 	// begun: the transaction's block is open there.
 	begun bool
@@ -56,7 +59,7 @@ type parsing struct {
 }
 
 func newLink(s *Session, conn *backend.Conn) *link {
-	l := &link{s: s, conn: conn, prepared: map[string]*prepared{}}
+	l := &link{s: s, conn: conn, home: s.Numbers.Node(conn.Node()), prepared: map[string]*prepared{}}
 	conn.Heard = l.hear
 	return l
 }
@@ -251,6 +254,6 @@ func (l *link) appendParse(p *prepared, e wire.Expect) {
 		l.append(wire.Expect{What: wire.ExpectClose, Hide: true}, func(b []byte) []byte { return wire.AppendClose(b, 'S', p.name) })
 	}
 	l.parses = append(l.parses, parsing{prepared: p, at: len(l.exchange.Expect)})
-	l.append(e, func(b []byte) []byte { return wire.AppendParse(b, p.name, p.sent, p.types) })
+	l.append(e, func(b []byte) []byte { return wire.AppendParse(b, p.name, p.sent, l.typesFor(p)) })
 	l.prepared[p.name] = p
 }

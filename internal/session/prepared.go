@@ -19,6 +19,8 @@ type prepared struct {
 	filled parser.Filled
 	// params is how many parameters the frontend knows of; set with plan.
 	params int
+	// seen is what nodes have said of its parameters and its result.
+	seen described
 	// bySQL is set for PREPARE: text is then the whole PREPARE.
 	bySQL bool
 }
@@ -85,6 +87,8 @@ type portal struct {
 	prepared *prepared // nil for a cursor that SQL has made
 	target   target
 	done     bool // answered here, and executed
+	// formats are those of its result.
+	formats resultFormats
 }
 
 // statements are the session's prepared statements and portals by name. SQL's

@@ -262,6 +262,9 @@ func (g *segment) appendStep(l *link, st step) {
 		e.Params, e.Place = st.prepared.params+1, st.prepared.filled.Position
 	}
 	switch st.kind {
+	case wire.KindExecute:
+		l.appendResultQuestion(st)
+		e.Row = l.rowHook(st)
 	case wire.KindParse:
 		if st.taken == nil {
 			l.appendParse(st.prepared, e)
@@ -276,9 +279,10 @@ func (g *segment) appendStep(l *link, st step) {
 		if listsPrepared(st.prepared.stmt) {
 			l.appendAllPrepared()
 		}
-		l.append(e, func(b []byte) []byte { return g.appendBind(b, st) })
+		l.append(e, func(b []byte) []byte { return g.appendBind(l, b, st) })
 		return
 	case wire.KindDescribe:
+		e.About = g.s.describes(st)
 		if st.target == 'S' {
 			l.appendNeeded(st.prepared)
 		}
@@ -288,10 +292,13 @@ func (g *segment) appendStep(l *link, st step) {
 
 // appendBind leaves a Bind that does not decode as it is: the server says what is
 // wrong with it.
-func (g *segment) appendBind(b []byte, st step) []byte {
+func (g *segment) appendBind(l *link, b []byte, st step) []byte {
 	out, err := st.prepared.appendBind(b, st.frame, st.values)
 	if err != nil {
 		return append(b, st.frame...)
+	}
+	if st.translated {
+		l.translateBind(st.prepared, out[len(b):])
 	}
 	return out
 }

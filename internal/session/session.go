@@ -16,6 +16,7 @@ import (
 	"github.com/pgchorus/pgchorus/internal/catalog"
 	"github.com/pgchorus/pgchorus/internal/cluster"
 	"github.com/pgchorus/pgchorus/internal/config"
+	"github.com/pgchorus/pgchorus/internal/oidmap"
 	"github.com/pgchorus/pgchorus/internal/pgerr"
 	"github.com/pgchorus/pgchorus/internal/pool"
 	"github.com/pgchorus/pgchorus/internal/wire"
@@ -40,6 +41,7 @@ type Env struct {
 	Barrier *replicator.Barrier
 	Window  *replicator.Window
 	Catalog *catalog.Cache
+	Numbers *oidmap.Cache
 	// Policy is what the configuration says about routing.
 	Policy func() *lb.Policy
 	// Standbys and Mutations mean something in the modes with a primary only.
@@ -108,6 +110,7 @@ type Session struct {
 	batch    batch
 	settings sessionSettings
 	running  running
+	numbers  numbering
 
 	// What others may see of the session; see Activity.
 	identity  atomic.Pointer[Activity]

@@ -18,7 +18,12 @@ func (s *Session) Take(c *backend.Conn, kind wire.Kind, total int, e *wire.Expec
 	if s.gone != nil {
 		return c.Discard(total)
 	}
+	if len(s.numbers.missed) > 0 {
+		return c.Discard(total)
+	}
 	switch kind {
+	case wire.KindRowDescription, wire.KindNoData:
+		return s.takeColumns(c, total, e)
 	case wire.KindCommandComplete:
 		s.passNotices()
 		if s.warning != "" {
@@ -78,11 +83,13 @@ func (s *Session) takeChanged(c *backend.Conn, kind wire.Kind, total int, e *wir
 		s.front.SetOutbox(wire.AppendPlaced(s.front.Outbox(), frame, e))
 		return nil
 	}
+	at := len(s.front.Outbox())
 	if e.Params > 0 {
 		s.front.SetOutbox(wire.AppendParamsWithout(s.front.Outbox(), frame, e.Params-1))
-		return nil
+	} else {
+		s.front.SetOutbox(append(s.front.Outbox(), frame...))
 	}
-	s.front.Append(frame)
+	s.takeParameters(c, wire.Frame(s.front.Outbox()[at:]).Body(), e)
 	return nil
 }
 

@@ -74,6 +74,7 @@ func (s *Session) letIn(ctx context.Context) error {
 	if err := s.learnIsolation(); err != nil {
 		return err
 	}
+	s.beginNumbering()
 	s.front.SetDeadline(time.Time{})
 	s.welcome()
 	return s.gone

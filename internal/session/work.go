@@ -128,7 +128,7 @@ func (w *callWork) appendTo(l *link) {
 	} else if oid, ok := w.createdObject(); ok {
 		frame = wire.AppendLargeObjectCreate(nil, oid)
 	}
-	l.append(wire.Expect{What: wire.ExpectFunctionCall}, func(b []byte) []byte { return append(b, frame...) })
+	l.append(wire.Expect{What: wire.ExpectFunctionCall}, func(b []byte) []byte { return l.appendCall(b, frame) })
 }
 
 // createdObject is the large object that lo_creat has made on main. The others are

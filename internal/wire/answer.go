@@ -19,6 +19,11 @@ type Expect struct {
 	// stand before that in the frontend's string.
 	Prefix, Base int
 	Place        func(position int) int
+	// About is whom a description is for, or what else the sink keeps with the answer.
+	About any
+	// Row, if set, is given the body of every row before it is added to the digest and
+	// passed on, and may change it in place.
+	Row func(body []byte)
 	// Params, if not 0, cuts a ParameterDescription down to Params-1 parameters: the
 	// last one is ours.
 	Params int

@@ -62,6 +62,12 @@ func AppendExecute(dst []byte, portal string) []byte {
 	return finish(append(appendString(dst, portal), 0, 0, 0, 0), at)
 }
 
+// AppendDescribe encodes a Describe of a statement ('S') or portal ('P').
+func AppendDescribe(dst []byte, what byte, name string) []byte {
+	dst, at := begin(dst, KindDescribe)
+	return finish(appendString(append(dst, what), name), at)
+}
+
 // AppendClose encodes a Close of a statement ('S') or portal ('P').
 func AppendClose(dst []byte, what byte, name string) []byte {
 	dst, at := begin(dst, KindClose)

@@ -22,8 +22,6 @@ var drivers = []struct {
 	name string
 	make func(t *testing.T) program
 }{
-	// First, while all nodes number what is created alike: it looks numbers up that main has
-	// told, where reads go. A statement that fails on main alone makes them differ.
 	{"jdbc", jdbc},
 	{"psql", psql},
 	{"psycopg2", func(t *testing.T) program { return pythonScript(t, "psycopg2", "psycopg_2.py") }},
@@ -57,11 +55,7 @@ func TestDrivers(t *testing.T) {
 			t.Run("scripts", func(t *testing.T) {
 				for i, d := range drivers {
 					t.Run(d.name, func(t *testing.T) {
-						// Tables that are created at once have other object identifiers
-						// on other nodes, and drivers look those up.
-						if !mode.Replicates() {
-							t.Parallel()
-						}
+						t.Parallel()
 						compare(t, atIsolation(want[i], mode), sections(scripts[i](t, c.server(d.name))))
 					})
 				}
