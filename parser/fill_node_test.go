@@ -50,7 +50,7 @@ func (n *node) Table(r parser.Relation) (*parser.Table, bool) {
 func tableOf(facts *catalog.Table) *parser.Table {
 	table := &parser.Table{View: facts.View, Children: facts.Children, Grants: facts.Grants, Keys: facts.Keys}
 	for _, c := range facts.Columns {
-		column := parser.Column{Name: c.Name, Type: c.Type, Volatile: c.Volatile, Default: c.Default, Identity: c.Identity != 0}
+		column := parser.Column{Name: c.Name, Type: c.Type, Volatile: c.Volatile, Default: c.Default, Identity: c.Identity != 0, Always: c.Identity == 'a', Sequence: c.Sequence}
 		for _, f := range c.Unlike {
 			column.Unlike = append(column.Unlike, parser.Function{Schema: f.Schema, Name: f.Name, Class: parser.UnknownFunction})
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -20,7 +21,10 @@ func someColumns(texts ...string) []parser.Column {
 		head, expression, volatile := strings.Cut(text, " = ")
 		name, typ, _ := strings.Cut(head, " ")
 		c := parser.Column{Name: name, Type: typ, Volatile: volatile, Default: expression}
-		c.Identity = expression == "identity"
+		c.Identity = expression == "identity" || expression == "always"
+		if c.Always = expression == "always"; c.Identity {
+			c.Sequence = `public."` + name + `_seq"`
+		}
 		for _, f := range []parser.Function{{Schema: "app", Name: "made"}, {Schema: "public", Name: "uuid_generate_v4"}} {
 			if strings.Contains(expression, f.String()) {
 				f.Class = parser.UnknownFunction
@@ -37,8 +41,9 @@ var someTables = map[string]*parser.Table{
 		Columns: someColumns("id int4", "a text", "at timestamptz = now()", "day date = (CURRENT_DATE + 1)", "u uuid = gen_random_uuid()", "z int4"),
 		Keys:    [][]string{{"id"}},
 	},
-	"s":     {Columns: someColumns("id int8 = nextval('s_id_seq'::regclass)", "a text", "o int4 = identity")},
-	"plain": {Columns: someColumns("id int4", "a text", "b text")},
+	"s":      {Columns: someColumns("id int8 = nextval('s_id_seq'::regclass)", "a text", "o int4 = identity")},
+	"always": {Columns: someColumns("id int8 = always", "a text", "n text = ('N'::text || nextval('app.n'::regclass))"), Keys: [][]string{{"id"}}},
+	"plain":  {Columns: someColumns("id int4", "a text", "b text")},
 	"m": {Columns: someColumns("id int4", `"Odd"name text = (app.made() || now())`, "v uuid = public.uuid_generate_v4()",
 		"w text = ('x'::text || (random())::text)", "n timestamp = ('now'::text)::timestamp without time zone", "p int4 = pg_backend_pid()")},
 	"v":    {Columns: someColumns("id int4", "a timestamptz = now()"), View: true},
@@ -92,6 +97,11 @@ func someValues(t testing.TB, plan *parser.Plan) []parser.Value {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for i := range plan.Slots {
+		if plan.Slots[i].Source >= parser.FromSequence {
+			values[i].Text = strconv.Itoa(100 + i)
+		}
+	}
 	for i, question := range plan.Questions(values) {
 		var row [][]byte
 		for n := range strings.Count(question, "pg_catalog.pg_typeof(") {
@@ -107,12 +117,14 @@ func someValues(t testing.TB, plan *parser.Plan) []parser.Value {
 
 // renderPlan shows what a golden file has of a plan.
 func renderPlan(t testing.TB, command, sql string) string {
-	st, plan := planOf(t, sql, parser.PlanOptions{Extended: command == "params", Seeded: command == "seeded"})
+	st, plan := planOf(t, sql, parser.PlanOptions{
+		Extended: strings.HasSuffix(command, "params"), Seeded: command == "seeded", Lease: strings.HasPrefix(command, "lease"),
+	})
 	values := someValues(t, plan)
 	var lines []string
 	if !plan.Empty() {
 		filled := plan.Splice(values)
-		if command == "params" {
+		if command == "params" || command == "lease-params" {
 			filled, _ = plan.Params(st.MaxParam + 1)
 		}
 		lines = append(lines, filled.SQL)
@@ -130,6 +142,9 @@ func renderPlan(t testing.TB, command, sql string) string {
 	}
 	for _, r := range plan.Reasons {
 		lines = append(lines, "reason: "+r.String())
+	}
+	for _, ref := range plan.Unleased {
+		lines = append(lines, fmt.Sprintf("lock: %+v", ref))
 	}
 	for _, s := range plan.Sequences {
 		lines = append(lines, "sequence: "+s)

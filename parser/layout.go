@@ -11,6 +11,9 @@ import (
 type layout struct {
 	// list is where the column list goes on, its closing bracket; 0 without a list.
 	list int
+	// rest is where that begins which follows the relation and its column list.
+	rest     int
+	override override
 	// defaultValues is where the words DEFAULT VALUES begin, and after them ends;
 	// both 0 for VALUES.
 	defaultValues, after int
@@ -76,6 +79,7 @@ func (w *walker) insertLayout(n *pg.InsertStmt) (l layout, ok bool) {
 			return l, false
 		}
 	}
+	l.rest = s.peek().start
 	if n.SelectStmt == nil {
 		return s.defaultValues(l)
 	}

@@ -26,6 +26,8 @@ type Column struct {
 	Volatile bool
 	Default  string // as ParseDefault reads it, or ""
 	Identity bool   // GENERATED AS IDENTITY: drawn from a sequence
+	Always   bool   // GENERATED ALWAYS AS IDENTITY: a value needs OVERRIDING SYSTEM VALUE
+	Sequence string // of an identity column, as nextval would be told it; "" if not known
 	// Unlike are the functions called by Default that are not PostgreSQL's own and may
 	// return something else on each node.
 	Unlike []Function
@@ -54,6 +56,11 @@ type PlanOptions struct {
 	Seeded bool
 	// Extended: values go as parameters, whose types have to be known beforehand.
 	Extended bool
+	// Lease: values of sequences are replaced like others. Otherwise each node draws by
+	// itself.
+	Lease bool
+	// Lock, with Lease: it is only said which sequences each node draws from by itself.
+	Lock bool
 }
 
 // Plan says how the text of a statement is changed so that no node computes for itself
@@ -69,8 +76,11 @@ type Plan struct {
 	// Reasons are why something in the statement may come out differently still.
 	Reasons []Reason
 	// Sequences are the first columns and calls that draw from a sequence, 32 at most.
-	// They are left as they are.
+	// They are left as they are, but for those that PlanOptions.Lease replaces.
 	Sequences []string
+	// Unleased are the sequences that each node draws from by itself for all that was
+	// asked to be leased, 32 at most.
+	Unleased []SequenceRef
 
 	sql   string
 	edits []edit // by place, not overlapping
@@ -107,7 +117,25 @@ func (c *Cache) Plan(sql string, st *Statement, facts Facts, opt PlanOptions) *P
 		p.places = found
 	}
 	p.statement()
+	if p.remembers() || opt.Lock && p.Draws() {
+		return p.withoutLeases()
+	}
 	return p.Plan
+}
+
+// withoutLeases is the plan in which each node draws by itself from all sequences that the
+// statement names.
+func (p *planner) withoutLeases() *Plan {
+	plain := planner{Plan: &Plan{sql: p.sql}, st: p.st, facts: p.facts, opt: p.opt, defaults: p.defaults, places: p.places, timeSlot: noSlot}
+	plain.opt.Lease = false
+	plain.statement()
+	plain.Unleased = p.Unleased
+	for i := range p.Slots {
+		if p.Slots[i].Source == FromSequence {
+			plain.unleased(p.Slots[i].Sequence)
+		}
+	}
+	return plain.Plan
 }
 
 // settled reports whether the text asks for nothing that may differ, and no column is

@@ -4,6 +4,9 @@ package parser
 // the sites behind it, those in its arguments among them.
 func (p *planner) replaceCall(text string, s site, behind []site) (pieces []piece, ok bool) {
 	c := s.call
+	if c.function.Class == Sequence {
+		return p.replaceSequence(c)
+	}
 	source, typ := sourceOf(c.function, c.args, p.opt)
 	if source == FromMain && (p.asking || c.function.Class == UnknownFunction && p.alike(c.function)) {
 		return nil, false // main computes it within the question, or each node alike

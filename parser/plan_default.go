@@ -20,11 +20,15 @@ func (p *planner) target(i, shift int) {
 	}
 	f := filler{planner: p, t: t, l: &l, table: table, shift: shift, number: i}
 	f.assignments()
+	f.overridden()
 	switch {
 	case t.Unfillable != "":
 		f.unfillable()
 	case t.Kind == Insert:
 		f.insert()
+	}
+	if f.overriding && l.after == 0 {
+		f.put(l.rest, []piece{{text: overridingWords, slot: noSlot}})
 	}
 }
 
@@ -36,6 +40,8 @@ type filler struct {
 	table  *Table
 	shift  int
 	number int
+	// overriding: OVERRIDING SYSTEM VALUE has to be added.
+	overriding bool
 }
 
 // column is the table's column of that name, or nil.
@@ -121,13 +127,13 @@ func (f *filler) needed(c *Column) bool {
 		return false
 	case c.Identity:
 		f.sequence(f.name(c) + " (identity)")
-		return false
+		return f.leases(c)
 	}
 	d := f.defaults.get(c.Default)
 	for _, s := range d.sequences {
 		f.sequence(f.name(c) + " (" + s + ")")
 	}
-	return d.Err != nil || len(d.times) > 0 || len(c.Unlike) > 0 || len(inCell(d.calls)) > 0
+	return d.Err != nil || len(d.times) > 0 || len(c.Unlike) > 0 || len(f.inCell(d.calls)) > 0
 }
 
 func (f *filler) name(c *Column) string { return f.t.Relation.String() + "." + c.Name }
@@ -135,6 +141,7 @@ func (f *filler) name(c *Column) string { return f.t.Relation.String() + "." + c
 // ungranted notes the columns that are not filled in for want of a right to name them.
 func (f *filler) ungranted() {
 	for _, c := range f.missing() {
+		f.unleasedDefault(c)
 		f.reason(ColumnGrants, "default of "+f.name(c))
 	}
 }
@@ -145,13 +152,18 @@ func (f *filler) instead() {
 	if len(columns) == 0 {
 		return
 	}
-	pieces := []piece{{text: "(" + nameList(columns) + ") VALUES (", slot: noSlot}}
+	var cells []piece
 	for i, c := range columns {
 		if i > 0 {
-			pieces = append(pieces, piece{text: ", ", slot: noSlot})
+			cells = append(cells, piece{text: ", ", slot: noSlot})
 		}
-		pieces = append(pieces, f.valueOrDefault(c)...)
+		cells = append(cells, f.valueOrDefault(c)...)
 	}
+	head := "(" + nameList(columns) + ") "
+	if f.overriding {
+		head += overridingWords
+	}
+	pieces := append([]piece{{text: head + "VALUES (", slot: noSlot}}, cells...)
 	pieces = append(pieces, piece{text: ")", slot: noSlot})
 	f.edits = append(f.edits, edit{start: f.l.defaultValues + f.shift, end: f.l.after + f.shift, pieces: pieces})
 }
@@ -225,23 +237,29 @@ func (f *filler) value(c *Column, times evaluation) (pieces []piece, ok bool) {
 	if !f.needed(c) {
 		return nil, false
 	}
+	if c.Identity {
+		return f.identity(c, times)
+	}
 	d := f.defaults.get(c.Default)
 	whole := f.wholeFromMain(c, d)
 	if kind := f.countableDefault(d, whole, times); kind != 0 {
-		f.reason(kind, "default of "+f.name(c))
+		f.unleasedDefault(c)
+		if !f.onlyDraws(c) {
+			f.reason(kind, "default of "+f.name(c))
+		}
 		return nil, false
 	}
 	if whole {
 		ask := f.question("("+d.Text+")::"+c.Type, moveSites(sites(spliceableOnly(d.times), d.calls, 0), 1))
 		return []piece{{slot: f.slot(Slot{Source: FromMain, Type: c.Type, Everywhere: len(c.Unlike) > 0 || d.Err != nil, ask: ask})}}, true
 	}
-	return stitch("("+d.Text+")", f.replace("("+d.Text+")", moveSites(sites(d.times, inCell(d.calls), 0), 1))), true
+	return stitch("("+d.Text+")", f.replace("("+d.Text+")", moveSites(sites(d.times, f.inCell(d.calls), 0), 1))), true
 }
 
 // countableDefault is why one value will not do for a default, or 0. The time is one
 // for all evaluations.
 func (f *filler) countableDefault(d *Default, whole bool, times evaluation) ReasonKind {
-	if !whole && len(inCell(d.calls)) == 0 {
+	if !whole && len(f.inCell(d.calls)) == 0 {
 		return 0
 	}
 	return f.countable(times, f.number, whole)
@@ -284,11 +302,11 @@ func spliceableOnly(times []TimeCall) []TimeCall {
 
 // inCell are calls within a default, as they stand in a cell. Those that only the
 // catalogue knows have been judged by it.
-func inCell(calls []valueCall) []valueCall {
+func (f *filler) inCell(calls []valueCall) []valueCall {
 	var judged []valueCall
 	for _, c := range calls {
 		source, _ := sourceOf(c.function, c.args, PlanOptions{})
-		if c.function.Class == UnknownFunction && source == FromMain {
+		if c.function.Class == UnknownFunction && source == FromMain || c.function.Class == Sequence && !f.opt.Lease {
 			continue
 		}
 		if c.times == selected {
@@ -311,7 +329,10 @@ func (f *filler) unfillable() {
 			mentioned = f.t.Kind == CopyFrom || i < f.t.Cells // COPY brings all columns
 		}
 		if !mentioned && f.needed(c) {
-			f.reasonText(NotByText, "default of "+f.name(c), f.t.Unfillable)
+			f.unleasedDefault(c)
+			if !f.onlyDraws(c) {
+				f.reasonText(NotByText, "default of "+f.name(c), f.t.Unfillable)
+			}
 		}
 	}
 }

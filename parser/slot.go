@@ -4,15 +4,18 @@ package parser
 type Source uint8
 
 const (
-	FromTime   Source = iota // the transaction's time
-	FromUUID                 // a random UUID (version 4), made by the proxy
-	FromUUID7                // a UUID of version 7, made by the proxy
-	FromRandom               // a number in [0, 1), made by the proxy
-	FromMain                 // the main node is asked
+	FromTime     Source = iota // the transaction's time
+	FromUUID                   // a random UUID (version 4), made by the proxy
+	FromUUID7                  // a UUID of version 7, made by the proxy
+	FromRandom                 // a number in [0, 1), made by the proxy
+	FromMain                   // the main node is asked
+	FromSequence               // the next value of a sequence
+	FromCurrent                // what the session has last drawn from a sequence
+	FromLast                   // what the session has last drawn from any sequence
 )
 
 // sourceNames is indexed by Source.
-var sourceNames = [...]string{"time", "uuid", "uuid7", "random", "main"}
+var sourceNames = [...]string{"time", "uuid", "uuid7", "random", "main", "sequence", "current", "last"}
 
 func (s Source) String() string {
 	if int(s) < len(sourceNames) {
@@ -28,6 +31,9 @@ type Slot struct {
 	Type string
 	// Everywhere: computing it may have side effects.
 	Everywhere bool
+
+	// Sequence is the one meant, for FromSequence and FromCurrent.
+	Sequence SequenceRef
 
 	ask []piece // the expression that main computes
 }

@@ -62,6 +62,7 @@ func (w *walker) insertTarget(n *pg.InsertStmt) {
 			t.Unfillable = unusualForm
 		}
 	}
+	l.override = overrideOf(n.Override)
 	if n.OnConflictClause != nil {
 		l.sets = append(l.sets, setCells(n.OnConflictClause.TargetList, conflictEvaluation(t.Rows))...)
 	}

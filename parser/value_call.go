@@ -9,8 +9,7 @@ import (
 
 // valueCall is a place where a function is called whose result may be another on each
 // node: chance, what a node tells of itself, and functions that only the catalogue
-// knows. Calls for the time are TimeCalls, those that draw from sequences are left to
-// whoever leases them.
+// knows, and those that draw from sequences. Calls for the time are TimeCalls.
 type valueCall struct {
 	function   Function
 	start, end int
@@ -69,6 +68,8 @@ func isValueFunction(f Function, args int) bool {
 	switch f.Class {
 	case Random, UnknownFunction:
 		return true
+	case Sequence:
+		return isSequenceCall(f, args)
 	case NodeLocal:
 		return !alikeInSpite(f.Name)
 	case Clock:
@@ -275,6 +276,9 @@ func (l layout) moved(cuts []cut, toText bool) layout {
 	m := mover{cuts: cuts, toText: toText}
 	if l.list > 0 {
 		l.list = m.moveAny(l.list)
+	}
+	if l.rest > 0 {
+		l.rest = m.moveAny(l.rest)
 	}
 	if l.after > 0 {
 		l.defaultValues = m.moveAny(l.defaultValues)

@@ -113,3 +113,6 @@ func (l *lane) oldest() uint64 {
 	}
 	return least
 }
+
+// Settled waits until a node has confirmed the commits that are under way now.
+func (g *Gate) Settled(id config.NodeID) { g.wait(id, g.newest()) }

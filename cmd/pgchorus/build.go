@@ -19,6 +19,7 @@ import (
 	"github.com/pgchorus/pgchorus/internal/config"
 	"github.com/pgchorus/pgchorus/internal/oidmap"
 	"github.com/pgchorus/pgchorus/internal/pool"
+	"github.com/pgchorus/pgchorus/internal/sequence"
 	"github.com/pgchorus/pgchorus/internal/server"
 	"github.com/pgchorus/pgchorus/internal/session"
 	"github.com/pgchorus/pgchorus/internal/streaming"
@@ -97,6 +98,7 @@ func build(ctx context.Context, cfg *config.Config, flags serveFlags, log *zap.L
 		Window:      replicator.NewWindow(),
 		Catalog:     catalog.New(cfg.RelationCache.RelcacheSize, cfg.RelationCache.RelcacheExpire, time.Now),
 		Numbers:     oidmap.New(),
+		Leases:      sequence.New(time.Now),
 		Standbys:    standbys{p.monitor},
 		Mutations:   lb.NewMutations(cfg.LoadBalance.TrackTableMutationTableSize, time.Now),
 		Registry:    p.registry,

@@ -54,6 +54,9 @@ type Column struct {
 	// Identity is pg_attribute.attidentity: 'a' for ALWAYS, 'd' for BY DEFAULT, else
 	// 0. An identity column has no default, and is volatile.
 	Identity byte
+	// Sequence is the sequence of an identity column, qualified, as SQL writes the name; ""
+	// if it has none of its own.
+	Sequence string
 	// Unlike are the functions that the default calls, not made by initdb, that are
 	// not Function.Alike; once for each name.
 	Unlike []Name
@@ -66,6 +69,7 @@ type columnRow struct {
 	Default   string   `json:"d"`
 	Generated bool     `json:"g"`
 	Identity  string   `json:"i"`
+	Sequence  string   `json:"s"`
 	Volatile  bool     `json:"v"`
 	Unlike    []string `json:"f"`
 }
@@ -114,10 +118,11 @@ func (r columnRow) decode() (Column, error) {
 	typ, err2 := unhex(r.Type)
 	text, err3 := unhex(r.Default)
 	unlike, err4 := decodeNames(r.Unlike)
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
+	sequence, err5 := unhex(r.Sequence)
+	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
 		return Column{}, err
 	}
-	c := Column{Name: name, Type: typ, Default: text, Generated: r.Generated, Volatile: r.Volatile, Unlike: unlike}
+	c := Column{Name: name, Type: typ, Default: text, Generated: r.Generated, Volatile: r.Volatile, Unlike: unlike, Sequence: sequence}
 	if len(r.Identity) > 0 {
 		c.Identity = r.Identity[0]
 	}

@@ -17,11 +17,22 @@ var defaultFunctions = `
 	JOIN pc.pg_namespace fn ON fn.oid @= f.pronamespace
 	WHERE f.provolatile @<> 'i'`
 
+// identitySequence is the name, as SQL writes it, of the sequence that the identity column a
+// of t draws from.
+var identitySequence = `
+	SELECT ` + hexadecimal("pc.concat(pc.quote_ident(sn.nspname), '.', pc.quote_ident(sc.relname))") + `
+	FROM pc.pg_depend sd
+	JOIN pc.pg_class sc ON sc.oid @= sd.objid AND sc.relkind @= 'S'
+	JOIN pc.pg_namespace sn ON sn.oid @= sc.relnamespace
+	WHERE sd.classid @= 'pg_catalog.pg_class'::pc.regclass::pc.oid AND sd.refclassid @= sd.classid
+		AND sd.refobjid @= t.oid AND sd.refobjsubid @= a.attnum AND sd.deptype @= 'i'
+	LIMIT '1'::pc.int8`
+
 // columnRows is the list of the columns of t. A column without a default of its own has
 // that of its domain.
 var columnRows = `
 	SELECT pc.json_agg(CASE
-		WHEN c.identity @<> '' THEN pc.json_build_object('n', c.name, 'i', c.identity, 'v', true, 't', c.type)
+		WHEN c.identity @<> '' THEN pc.json_build_object('n', c.name, 'i', c.identity, 'v', true, 't', c.type, 's', c.sequence)
 		WHEN c.generated THEN pc.json_build_object('n', c.name, 'g', true, 't', c.type)
 		WHEN ` + volatileDefault + ` THEN pc.json_build_object('n', c.name, 'v', true, 't', c.type, 'f', c.users, 'd', c.expression)
 		ELSE pc.json_build_object('n', c.name, 't', c.type) END ORDER BY c.number)
@@ -29,7 +40,8 @@ var columnRows = `
 		SELECT a.attnum AS number, ` + hexadecimal("a.attname") + ` AS name, a.attidentity AS identity,
 			a.attgenerated @<> '' AS generated,
 			` + hexadecimal("pc.format_type(a.atttypid, CASE WHEN qt.pretty THEN '0' ELSE '-1' END::pc.int4)") + ` AS type,
-			` + hexadecimal("pc.pg_get_expr(e.bin, e.relation, qt.pretty)") + ` AS expression, e.tree, p.functions, p.users
+			` + hexadecimal("pc.pg_get_expr(e.bin, e.relation, qt.pretty)") + ` AS expression, e.tree, p.functions, p.users,
+			CASE WHEN a.attidentity @<> '' THEN (` + identitySequence + `) END AS sequence
 		FROM pc.pg_attribute a
 		JOIN pc.pg_type y ON y.oid @= a.atttypid
 		LEFT JOIN pc.pg_attrdef d ON d.adrelid @= a.attrelid AND d.adnum @= a.attnum AND a.attgenerated @= ''

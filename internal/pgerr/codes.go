@@ -50,6 +50,8 @@ const (
 	UndefinedColumn Code = "42703"
 	// UndefinedFunction: no such function.
 	UndefinedFunction Code = "42883"
+	// InsufficientPrivilege: the role has no right to it.
+	InsufficientPrivilege Code = "42501"
 	// UndefinedTable: no such relation.
 	UndefinedTable Code = "42P01"
 	// UndefinedObject: no such parameter.

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -125,7 +126,7 @@ func (s *Session) runMessage(ctx context.Context, seg *segment, frame wire.Frame
 	if step.local != nil {
 		return step.local(ctx)
 	}
-	if step.kind == wire.KindBind && step.prepared.plan != nil {
+	if step.kind == wire.KindBind && s.replicates() && step.where.all {
 		if ok, err := s.makeValues(ctx, seg, &step); !ok || err != nil {
 			return false, err
 		}
@@ -137,13 +138,14 @@ func (s *Session) runMessage(ctx context.Context, seg *segment, frame wire.Frame
 // makeValues makes the values that a Bind is given in addition. What is asked of main for
 // them is asked behind the messages before it.
 func (s *Session) makeValues(ctx context.Context, seg *segment, st *step) (ok bool, err error) {
-	if st.prepared.plan.Asks() {
+	s.drew.before = func() error {
 		if ok, err := seg.run(ctx, endNone); !ok || err != nil {
-			return false, err
+			return cmp.Or(err, errAnswered)
 		}
+		return nil
 	}
-	st.values, err = s.valuesOf(ctx, st.prepared.plan, st.prepared.stmt)
-	if err != nil {
+	defer func() { s.drew.before = nil }()
+	if err := s.bindValues(ctx, st); err != nil {
 		return s.refuseOrEnd(err)
 	}
 	return true, nil

@@ -100,6 +100,7 @@ func (s *Session) executeBare(ctx context.Context, regardless bool) (ok bool, er
 	ok, err = s.executeAll(ctx, allOptions{bare: true, regardless: regardless})
 	s.tx.wrote = false
 	s.leaveBarrier()
+	s.releaseLeases()
 	return ok, err
 }
 
@@ -465,6 +466,7 @@ func (s *Session) rollbackNodes(ctx context.Context, nodes []replicator.Node) {
 func (s *Session) endTransaction() {
 	s.ending = false
 	s.leaveBarrier()
+	s.endSequences()
 	if s.tx.roles {
 		s.Pool.CloseIdle()
 	}

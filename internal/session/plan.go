@@ -38,7 +38,8 @@ func (f *planFacts) Table(r parser.Relation) (*parser.Table, bool) {
 	}
 	out := &parser.Table{View: t.View, Children: t.Children, Grants: t.Grants, Keys: t.Keys, Columns: make([]parser.Column, len(t.Columns))}
 	for i, c := range t.Columns {
-		out.Columns[i] = parser.Column{Name: c.Name, Type: c.Type, Volatile: c.Volatile, Default: c.Default, Identity: c.Identity != 0}
+		out.Columns[i] = parser.Column{Name: c.Name, Type: c.Type, Volatile: c.Volatile, Default: c.Default, Identity: c.Identity != 0,
+			Always: c.Identity == 'a', Sequence: c.Sequence}
 		for _, n := range c.Unlike {
 			out.Columns[i].Unlike = append(out.Columns[i].Unlike, parser.Function{Schema: n.Schema, Name: n.Name, Class: parser.UnknownFunction})
 		}
@@ -83,7 +84,7 @@ func (f *planFacts) Function(fn parser.Function) (parser.FunctionFacts, bool) {
 const maxPlans = 4
 
 // planOf plans what is replaced in a statement that runs on all nodes; nil if nothing is.
-func (s *Session) planOf(stmt *parser.Statement, sql string, extended bool) *parser.Plan {
+func (s *Session) planOf(stmt *parser.Statement, sql string, opt parser.PlanOptions) *parser.Plan {
 	if !s.replicates() {
 		return nil
 	}
@@ -91,16 +92,17 @@ func (s *Session) planOf(stmt *parser.Statement, sql string, extended bool) *par
 	if !f.matters(stmt) {
 		return nil
 	}
+	opt.Seeded, opt.Lease, opt.Lock = s.settings.seeded, true, opt.Lock || !s.leasesSequences()
 	var plan *parser.Plan
 	for range maxPlans {
 		f.missing, f.ambiguous = catalog.Question{}, nil
-		plan = s.Scripts.Plan(sql, stmt, f, parser.PlanOptions{Seeded: s.settings.seeded, Extended: extended})
+		plan = s.Scripts.Plan(sql, stmt, f, opt)
 		if !s.learn(f) {
 			break
 		}
 	}
 	s.warnOf(plan.Reasons)
-	if plan.Empty() {
+	if plan.Empty() && len(plan.Unleased) == 0 {
 		return nil
 	}
 	return plan
@@ -128,7 +130,7 @@ func (s *Session) warnOf(reasons []parser.Reason) {
 // matters reports whether there may be something to replace: most statements name
 // tables without such defaults.
 func (f *planFacts) matters(stmt *parser.Statement) bool {
-	if stmt.Computes() || len(stmt.TimeCalls) > 0 {
+	if stmt.Computes() || len(stmt.TimeCalls) > 0 || callsSequence(stmt) {
 		return true
 	}
 	for i := range stmt.Targets {
@@ -186,12 +188,18 @@ func (s *Session) canSend(filled parser.Filled) bool {
 	return l != nil && l.conn.Params()["client_encoding"] == "UTF8"
 }
 
+// openForValues opens the transaction whose time is given to a statement, and in which main
+// is asked.
+func (s *Session) openForValues(stmt *parser.Statement) {
+	if s.tx.kind == txNone && stmt.Block == parser.BlockAny {
+		s.openBlock(txImplicit, plainBegin, nil)
+	}
+}
+
 // valuesOf makes the values of a plan, and asks main for those that only main can make. The
 // frontend has been answered if the error says so.
 func (s *Session) valuesOf(ctx context.Context, plan *parser.Plan, stmt *parser.Statement) ([]parser.Value, error) {
-	if s.tx.kind == txNone && stmt.Block == parser.BlockAny {
-		s.openBlock(txImplicit, plainBegin, nil) // whose time it is, and in which main is asked
-	}
+	s.openForValues(stmt)
 	at := time.Now()
 	if s.tx.kind != txNone {
 		at = s.tx.now()
@@ -199,6 +207,16 @@ func (s *Session) valuesOf(ctx context.Context, plan *parser.Plan, stmt *parser.
 	values, err := plan.Values(at, rand.Reader)
 	if err != nil {
 		return nil, err
+	}
+	if len(plan.Unleased) > 0 {
+		if err := s.lockSequences(ctx, plan.Unleased); err != nil {
+			return nil, err
+		}
+	}
+	if plan.Draws() {
+		if err := s.drawValues(ctx, plan, values); err != nil {
+			return nil, err
+		}
 	}
 	for i, question := range plan.Questions(values) {
 		row, err := s.askRow(ctx, question, plan.Everywhere())

@@ -21,6 +21,10 @@ type prepared struct {
 	params int
 	// seen is what nodes have said of its parameters and its result.
 	seen described
+	// locks are the sequences that each node draws from by itself.
+	locks []parser.SequenceRef
+	// generation is that of the catalogue from which it was planned.
+	generation uint64
 	// bySQL is set for PREPARE: text is then the whole PREPARE.
 	bySQL bool
 }
@@ -35,12 +39,7 @@ func (s *Session) newPrepared(m wire.ParseMessage, script *parser.Script) (*prep
 	if p.stmt.Kind == parser.Prepare {
 		return p, nil
 	}
-	if plan := s.planOf(p.stmt, m.Query, true); plan != nil {
-		params := max(p.stmt.MaxParam, len(m.Types))
-		if filled, ok := plan.Params(params + 1); ok && s.canSend(filled) {
-			p.plan, p.filled, p.params, p.sent = plan, filled, params, filled.SQL
-		}
-	}
+	s.planPrepared(p, false)
 	return p, nil
 }
 

@@ -130,7 +130,7 @@ func (g *segment) runAll(ctx context.Context) (ok bool, err error) {
 	s := g.s
 	block := g.block()
 	if s.tx.kind != txNone || block == parser.BlockAny {
-		return s.executeAll(ctx, allOptions{})
+		return s.executeWithValues(ctx)
 	}
 	if warning, until := g.lastsToSync(); until {
 		s.warning = warning

@@ -19,6 +19,7 @@ import (
 	"github.com/pgchorus/pgchorus/internal/oidmap"
 	"github.com/pgchorus/pgchorus/internal/pgerr"
 	"github.com/pgchorus/pgchorus/internal/pool"
+	"github.com/pgchorus/pgchorus/internal/sequence"
 	"github.com/pgchorus/pgchorus/internal/wire"
 	"github.com/pgchorus/pgchorus/lb"
 	"github.com/pgchorus/pgchorus/parser"
@@ -42,6 +43,7 @@ type Env struct {
 	Window  *replicator.Window
 	Catalog *catalog.Cache
 	Numbers *oidmap.Cache
+	Leases  *sequence.Leases
 	// Policy is what the configuration says about routing.
 	Policy func() *lb.Policy
 	// Standbys and Mutations mean something in the modes with a primary only.
@@ -111,6 +113,7 @@ type Session struct {
 	settings sessionSettings
 	running  running
 	numbers  numbering
+	drew     drew
 
 	// What others may see of the session; see Activity.
 	identity  atomic.Pointer[Activity]
@@ -182,6 +185,7 @@ func (s *Session) Run(ctx context.Context) error {
 		return err
 	}
 	defer s.Registry.remove(s)
+	defer s.releaseLeases()
 	defer s.logDisconnection()
 	err = s.serve(ctx)
 	s.leave(ctx, err)

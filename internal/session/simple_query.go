@@ -132,6 +132,9 @@ func (s *Session) runStatement(ctx context.Context, stmt *parser.Statement, sql 
 func (s *Session) replicate(ctx context.Context, stmt *parser.Statement, sql string, base int, several bool, needs *prepared) (ok bool, err error) {
 	w := &queryWork{sql: sql, kind: stmt.Kind, draws: drawsSequence(stmt), digest: wantsDigest(stmt), base: base, needs: needs, lists: listsPrepared(stmt)}
 	w.sql = s.raised(stmt, w.sql)
+	if err := s.prepareSequences(ctx, stmt, sql); err != nil {
+		return s.refuseOrEnd(err)
+	}
 	if err := s.makeSame(ctx, w, stmt, several); err != nil {
 		return s.refuseOrEnd(err)
 	}
@@ -145,7 +148,7 @@ func (s *Session) replicate(ctx context.Context, stmt *parser.Statement, sql str
 	case outside && stmt.Block == parser.BlockMayCommit:
 		return s.executeMayCommit(ctx, &w.bare)
 	}
-	return s.executeAll(ctx, allOptions{})
+	return s.executeWithValues(ctx)
 }
 
 // prepareBare gets obstacles of our own making out of the way.
@@ -165,12 +168,8 @@ func (s *Session) makeSame(ctx context.Context, w *queryWork, stmt *parser.State
 		w.sql = s.withRolePassword(stmt, w.sql)
 		return nil
 	}
-	plan := s.planOf(stmt, w.sql, false)
-	if plan == nil || stmt.Kind == parser.Prepare {
-		return nil
-	}
-	values, err := s.valuesOf(ctx, plan, stmt)
-	if err != nil {
+	plan, values, err := s.planAndValues(ctx, stmt, w.sql)
+	if plan == nil || err != nil {
 		return err
 	}
 	if filled := plan.Splice(values); s.canSend(filled) {
@@ -235,6 +234,7 @@ func (s *Session) noteStatement(stmt *parser.Statement, sql string) {
 		s.forgetCatalogue(stmt)
 	}
 	s.noteSet(stmt, sql)
+	s.drew.follow(stmt)
 	if s.hasPrimary() {
 		s.noteOnPrimary(stmt)
 	}

@@ -48,7 +48,8 @@ type transaction struct {
 	// roles: it has changed roles, so kept connections may be to somebody who may no
 	// longer come in.
 	roles    bool
-	inside   bool // has entered the barrier
+	locked   map[string]bool // sequences that others may not draw from; nil for none
+	inside   bool            // has entered the barrier
 	readNode config.NodeID
 	at       time.Time // the value of now() in it; zero until it is asked for
 }

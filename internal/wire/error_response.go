@@ -85,3 +85,13 @@ func AppendPlaced(dst []byte, frame Frame, e *Expect) []byte {
 	dst = strconv.AppendInt(dst, int64(position), 10)
 	return finish(append(dst, body[at+len(value):]...), lengthAt)
 }
+
+// WithoutPosition is the body of an ErrorResponse without a position in the text: that of a
+// query of ours says nothing to the frontend.
+func WithoutPosition(body []byte) []byte {
+	value, at, ok := findField(body, FieldPosition)
+	if !ok {
+		return body
+	}
+	return append(append([]byte(nil), body[:at-1]...), body[at+len(value)+1:]...)
+}

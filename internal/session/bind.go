@@ -1,0 +1,113 @@
+package session
+
+import (
+	"context"
+	"errors"
+
+	"github.com/pgchorus/pgchorus/internal/pgerr"
+	"github.com/pgchorus/pgchorus/parser"
+)
+
+// planAndValues plans a statement of a query string and makes the values. There is no plan if
+// the statement is to be sent as it is.
+func (s *Session) planAndValues(ctx context.Context, stmt *parser.Statement, sql string) (*parser.Plan, []parser.Value, error) {
+	if stmt.Kind == parser.Prepare {
+		return nil, nil, nil
+	}
+	plan := s.planOf(stmt, sql, parser.PlanOptions{})
+	if plan == nil {
+		return nil, nil, nil
+	}
+	values, err := s.valuesOf(ctx, plan, stmt)
+	if errors.Is(err, errNoRight) {
+		if plan = s.planOf(stmt, sql, parser.PlanOptions{Lock: true}); plan == nil {
+			return nil, nil, nil
+		}
+		values, err = s.valuesOf(ctx, plan, stmt)
+	}
+	if errors.Is(err, errNoSequence) {
+		return nil, nil, nil // the server says it better
+	}
+	return plan, values, err
+}
+
+// planPrepared plans the statement of a Parse message. lock: each node draws from sequences
+// by itself.
+func (s *Session) planPrepared(p *prepared, lock bool) {
+	p.generation = s.Catalog.Database(s.login.Database).Generation()
+	p.plan, p.locks, p.sent = nil, nil, p.text
+	plan := s.planOf(p.stmt, p.text, parser.PlanOptions{Extended: true, Lock: lock})
+	if plan == nil {
+		return
+	}
+	p.locks = plan.Unleased
+	if plan.Empty() {
+		return
+	}
+	params := max(p.stmt.MaxParam, len(p.types))
+	filled, ok := plan.Params(params + 1)
+	switch {
+	case ok && s.canSend(filled):
+		p.plan, p.filled, p.params, p.sent = plan, filled, params, filled.SQL
+	case plan.Draws() && !lock:
+		s.planPrepared(p, true) // Bind has no room for the values
+	}
+}
+
+// bindValues makes the values that a Bind is given in addition, and sees to the sequences
+// that are not among them.
+func (s *Session) bindValues(ctx context.Context, st *step) error {
+	if err := s.prepareSequences(ctx, st.prepared.stmt, st.prepared.text); err != nil {
+		return err
+	}
+	if s.isOutdated(st.prepared) {
+		s.replan(st, false)
+	}
+	err := s.valuesOfPrepared(ctx, st)
+	if errors.Is(err, errNoRight) {
+		s.replan(st, true)
+		err = s.valuesOfPrepared(ctx, st)
+	}
+	if errors.Is(err, errNoSequence) {
+		return pgerr.New(pgerr.UndefinedTable, "sequence does not exist")
+	}
+	return err
+}
+
+func (s *Session) valuesOfPrepared(ctx context.Context, st *step) (err error) {
+	p := st.prepared
+	switch {
+	case p.plan != nil:
+		if p.plan.Asks() {
+			if err := s.runBefore(); err != nil {
+				return err
+			}
+		}
+		st.values, err = s.valuesOf(ctx, p.plan, p.stmt)
+	case len(p.locks) > 0:
+		s.openForValues(p.stmt)
+		err = s.lockSequences(ctx, p.locks)
+	}
+	return err
+}
+
+// isOutdated reports whether the catalogue has changed since a statement was planned.
+func (s *Session) isOutdated(p *prepared) bool {
+	return p.stmt.Kind != parser.Prepare && !isRole(p.stmt) && p.generation != s.Catalog.Database(s.login.Database).Generation()
+}
+
+// replan plans a statement anew under its name. The nodes are given it in the place of the
+// old one if it has become another.
+func (s *Session) replan(st *step, lock bool) {
+	next := *st.prepared
+	s.planPrepared(&next, lock)
+	next.sent = s.raised(next.stmt, s.withRolePassword(next.stmt, next.sent))
+	if next.sent == st.prepared.sent {
+		st.prepared.generation, st.prepared.locks = next.generation, next.locks
+		return
+	}
+	if s.st.prepared[next.name] == st.prepared {
+		s.st.prepared[next.name] = &next
+	}
+	st.portal.prepared, st.prepared = &next, &next
+}
