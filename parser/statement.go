@@ -96,6 +96,9 @@ type Statement struct {
 	// part, with their columns as far as the text names them.
 	Targets []Target
 
+	// Hazards are what in it nodes may decide differently by themselves.
+	Hazards Hazards
+
 	MaxParam         int  // the highest $n, 0 for none
 	Returning        bool // RETURNING on any data-modifying part
 	HasLockingClause bool // FOR UPDATE and its relatives, at any depth

@@ -23,6 +23,15 @@ type Target struct {
 	// text, such as "rows come from a query", or "". It matters only if such a column
 	// has a default that nodes compute differently.
 	Unfillable string
+	// Alias is the name by which the statement speaks of the relation, or "".
+	Alias string
+	// Only: the statement says ONLY, and leaves out tables that inherit from it.
+	Only bool
+	// Returning: this part of the statement has RETURNING.
+	Returning bool
+	// Conflict is ON CONFLICT; ConflictSets are the columns that DO UPDATE sets.
+	Conflict     Conflict
+	ConflictSets []string
 	// Equal are the columns that the WHERE of UPDATE and DELETE demands to equal one
 	// constant or parameter each: with a unique key among them, it is one row at most.
 	Equal []string
@@ -44,7 +53,8 @@ func (w *walker) addTarget(t Target, l layout) {
 
 // insertTarget notes what INSERT says of the columns.
 func (w *walker) insertTarget(n *pg.InsertStmt) {
-	t := Target{Kind: Insert, Relation: relationOf(n.Relation), Columns: columnNames(n.Cols)}
+	t := Target{Kind: Insert, Relation: relationOf(n.Relation), Alias: aliasOf(n.Relation), Columns: columnNames(n.Cols), Returning: len(n.ReturningList) > 0}
+	t.Conflict, t.ConflictSets = conflictOf(n.OnConflictClause)
 	query := n.SelectStmt.GetSelectStmt()
 	switch {
 	case n.SelectStmt == nil:
@@ -152,7 +162,10 @@ func hasIndirection(targets []*pg.Node) bool {
 }
 
 func (w *walker) updateTarget(n *pg.UpdateStmt) {
-	t := Target{Kind: Update, Relation: relationOf(n.Relation), Columns: columnNames(n.TargetList)}
+	t := Target{
+		Kind: Update, Relation: relationOf(n.Relation), Alias: aliasOf(n.Relation), Only: !n.Relation.GetInh(),
+		Columns: columnNames(n.TargetList), Returning: len(n.ReturningList) > 0,
+	}
 	if len(n.FromClause) == 0 {
 		t.Equal = equalColumns(n.WhereClause)
 	}
@@ -165,7 +178,10 @@ func (w *walker) updateTarget(n *pg.UpdateStmt) {
 }
 
 func (w *walker) deleteTarget(n *pg.DeleteStmt) {
-	t := Target{Kind: Delete, Relation: relationOf(n.Relation)}
+	t := Target{
+		Kind: Delete, Relation: relationOf(n.Relation), Alias: aliasOf(n.Relation), Only: !n.Relation.GetInh(),
+		Returning: len(n.ReturningList) > 0,
+	}
 	if len(n.UsingClause) == 0 {
 		t.Equal = equalColumns(n.WhereClause)
 	}

@@ -77,6 +77,7 @@ func (w *walker) run(node *pg.Node) {
 
 // walk visits m and all below it.
 func (w *walker) walk(m protoreflect.Message) {
+	w.noteHazards(m)
 	switch n := m.Interface().(type) {
 	case *pg.Node:
 		w.node(m)

@@ -34,6 +34,9 @@ type Options struct {
 	// this SQLSTATE, so that what does not roll back, a sequence, stays in step. Their
 	// answers do not matter then. nil is never.
 	AfterFailure func(code string) bool
+	// Withhold is asked when main has succeeded: true keeps the statement from the
+	// others. nil is never.
+	Withhold func() bool
 	Gate         *Gate
 	Order        *Order
 }
@@ -52,6 +55,8 @@ type Outcome struct {
 	// Broken is set when main was lost after a part of its answer had reached the
 	// frontend: the statement can neither be repeated nor be answered.
 	Broken bool
+	// Withheld: the others have not been sent the statement.
+	Withheld bool
 	// Err is the frontend's error, from Copy.
 	Err error
 
@@ -77,6 +82,10 @@ func Execute(nodes []Node, opt Options) Outcome {
 			out.start(rest, opt.Gate)
 			out.drain(rest)
 		}
+		return out
+	}
+	if opt.Withhold != nil && !out.Answer.Failed() && opt.Withhold() {
+		out.Withheld = true
 		return out
 	}
 	copying := out.Answer.CopyIn

@@ -14,6 +14,7 @@ import (
 	"github.com/pgchorus/pgchorus/internal/admin"
 	"github.com/pgchorus/pgchorus/internal/auth"
 	"github.com/pgchorus/pgchorus/internal/backend"
+	"github.com/pgchorus/pgchorus/internal/capture"
 	"github.com/pgchorus/pgchorus/internal/catalog"
 	"github.com/pgchorus/pgchorus/internal/cluster"
 	"github.com/pgchorus/pgchorus/internal/config"
@@ -96,6 +97,7 @@ func build(ctx context.Context, cfg *config.Config, flags serveFlags, log *zap.L
 		Order:       replicator.NewOrder(),
 		Barrier:     barrier,
 		Window:      replicator.NewWindow(),
+		Large:       capture.NewLarge(),
 		Catalog:     catalog.New(cfg.RelationCache.RelcacheSize, cfg.RelationCache.RelcacheExpire, time.Now),
 		Numbers:     oidmap.New(),
 		Leases:      sequence.New(time.Now),

@@ -103,6 +103,7 @@ type row struct {
 	Grants    bool        `json:"grants"`
 	Columns   []columnRow `json:"columns"`
 	Keys      [][]string  `json:"keys"`
+	Effects   effectsRow  `json:"effects"`
 }
 
 // decoder puts rows together to an answer.

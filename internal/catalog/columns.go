@@ -33,7 +33,8 @@ type Table struct {
 	Columns []Column
 	// Keys are the columns of each unique index that is valid, checked at once, and
 	// neither partial nor over expressions; in the order of the table.
-	Keys [][]string
+	Keys    [][]string
+	Effects Effects
 }
 
 // Column is a column of a Table.
@@ -110,7 +111,8 @@ func decodeTable(r row) (*Table, error) {
 		}
 		t.Keys = append(t.Keys, columns)
 	}
-	return t, nil
+	t.Effects, err = r.Effects.decode()
+	return t, err
 }
 
 func (r columnRow) decode() (Column, error) {

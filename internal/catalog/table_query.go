@@ -53,18 +53,19 @@ var columnRows = `
 		WHERE a.attrelid @= t.oid AND a.attnum @> 0 AND NOT a.attisdropped
 	) AS c`
 
+// keysOf are the unique keys of t, each a list of columns; firm: none of them can be null.
+var keysOf = `
+	SELECT x.indexrelid AS number, u.columns, u.firm
+	FROM pc.pg_index x CROSS JOIN LATERAL (
+		SELECT pc.json_agg(` + hexadecimal("ka.attname") + ` ORDER BY ka.attnum) AS columns, pc.bool_and(ka.attnotnull) AS firm
+		FROM pc.unnest(x.indkey::pc.int2[]) WITH ORDINALITY AS u (attnum, place)
+		JOIN pc.pg_attribute ka ON ka.attrelid @= t.oid AND ka.attnum @= u.attnum
+		WHERE u.place @<= x.indnkeyatts) AS u
+	WHERE x.indrelid @= t.oid AND x.indisunique AND x.indisvalid AND x.indimmediate
+		AND x.indpred IS NULL AND x.indexprs IS NULL`
+
 // keyRows is the list of the unique keys of t, each a list of columns.
-var keyRows = `
-	SELECT pc.json_agg(k.columns ORDER BY k.number) FROM (
-		SELECT x.indexrelid AS number, (
-			SELECT pc.json_agg(` + hexadecimal("ka.attname") + ` ORDER BY ka.attnum)
-			FROM pc.unnest(x.indkey::pc.int2[]) WITH ORDINALITY AS u (attnum, place)
-			JOIN pc.pg_attribute ka ON ka.attrelid @= t.oid AND ka.attnum @= u.attnum
-			WHERE u.place @<= x.indnkeyatts) AS columns
-		FROM pc.pg_index x
-		WHERE x.indrelid @= t.oid AND x.indisunique AND x.indisvalid AND x.indimmediate
-			AND x.indpred IS NULL AND x.indexprs IS NULL
-	) AS k`
+var keyRows = `SELECT pc.json_agg(k.columns ORDER BY k.number) FROM (` + keysOf + `) AS k`
 
 // tablesSQL has a row for each name that there is a relation for which rows can be added
 // to.
@@ -101,7 +102,7 @@ SELECT pc.unnest(done.rows) FROM (
 				'children', t.relhassubclass AND t.relkind @= 'r', 'grants', EXISTS (
 					SELECT FROM pc.pg_attribute ga CROSS JOIN LATERAL pc.aclexplode(ga.attacl) AS g
 					WHERE ga.attrelid @= t.oid AND g.privilege_type @= 'INSERT'),
-				'columns', (` + columnRows + `), 'keys', (` + keyRows + `)) END) AS rows
+				'columns', (` + columnRows + `), 'keys', (` + keyRows + `), 'effects', ` + effectsFacts + `) END) AS rows
 		FROM named w
 		JOIN pc.pg_class t ON t.oid @= w.oid
 		JOIN pc.pg_namespace n ON n.oid @= t.relnamespace

@@ -369,6 +369,7 @@ func (s *Session) planBind(frame wire.Frame) (step, error) {
 		return step{}, err
 	}
 	bound.target = s.routeAnd(s.traits(p.stmt, p.text))
+	bound.care = s.careForBind(p, bound.target)
 	st.where = bound.target
 	return st, nil
 }
@@ -441,6 +442,11 @@ func (s *Session) planExecute(frame wire.Frame) (step, error) {
 		return st, nil
 	}
 	st.prepared = p.prepared
+	if limit != 0 {
+		if err := s.limitCare(p); err != nil {
+			return step{}, err
+		}
+	}
 	if s.tx.failed && !endsFailed(p.prepared.kind()) {
 		return step{}, errFailedTransaction()
 	}

@@ -37,6 +37,7 @@ func (s *Session) planPrepared(p *prepared, lock bool) {
 	p.generation = s.Catalog.Database(s.login.Database).Generation()
 	p.plan, p.locks, p.sent = nil, nil, p.text
 	plan := s.planOf(p.stmt, p.text, parser.PlanOptions{Extended: true, Lock: lock})
+	p.unlike = s.unlike
 	if plan == nil {
 		return
 	}

@@ -54,12 +54,25 @@ func (s *Session) executeAll(ctx context.Context, opt allOptions) (ok bool, err 
 			Holds:        holds,
 			Regardless:   opt.regardless,
 			AfterFailure: s.repeatsFailure,
+			Withhold:     s.withhold(),
 			Gate:         s.Gate,
 			Order:        s.Order,
 		})
 		s.others.on = false
 		if out.Err != nil {
 			return false, out.Err
+		}
+		if disagrees(&out) {
+			if first && !copied && s.mayTryAgain(&out, repeats) && s.takeBack(mark) {
+				if err := s.tryAgain(ctx, repeats); err != nil {
+					return false, err
+				}
+				continue
+			}
+			if out.Withheld {
+				s.takeBack(mark)
+				return s.refused(s.errWithheld())
+			}
 		}
 		ok, torn, err := s.judge(ctx, &out, mark, opt.bare)
 		if s.hasMissed(ctx) && ok {
@@ -478,6 +491,9 @@ func (s *Session) endTransaction() {
 		s.forget(changed)
 	}
 	s.numbersAfterDDL()
+	if s.tx.touchedRights {
+		s.rights = nil
+	}
 	s.tx = noTransaction()
 	clear(s.st.portals)
 }

@@ -37,6 +37,8 @@ type link struct {
 	reported bool
 	// answers: the frontend is given the answer to the current work.
 	answers bool
+	// replays: the current work is main's rows instead of the statement.
+	replays bool
 	// parses are the statements that the current work prepares.
 	parses []parsing
 
@@ -93,6 +95,7 @@ func (l *link) begin() {
 	l.answer.Reset()
 	l.exchange.Begin()
 	l.parses = l.parses[:0]
+	l.replays = false
 }
 
 // send writes what was appended. From here on a cancel reaches the node.
@@ -129,6 +132,9 @@ func (l *link) Finish(visible bool) (*wire.Answer, error) {
 		return nil, err
 	}
 	l.note()
+	if l.replays {
+		l.s.care.review(l)
+	}
 	return &l.answer, nil
 }
 

@@ -85,6 +85,7 @@ const maxPlans = 4
 
 // planOf plans what is replaced in a statement that runs on all nodes; nil if nothing is.
 func (s *Session) planOf(stmt *parser.Statement, sql string, opt parser.PlanOptions) *parser.Plan {
+	s.unlike = nil
 	if !s.replicates() {
 		return nil
 	}
@@ -101,7 +102,7 @@ func (s *Session) planOf(stmt *parser.Statement, sql string, opt parser.PlanOpti
 			break
 		}
 	}
-	s.warnOf(plan.Reasons)
+	s.unlike = plan.Reasons
 	if plan.Empty() && len(plan.Unleased) == 0 {
 		return nil
 	}

@@ -25,6 +25,8 @@ type prepared struct {
 	locks []parser.SequenceRef
 	// generation is that of the catalogue from which it was planned.
 	generation uint64
+	// unlike is what plan has left for each node to compute.
+	unlike []parser.Reason
 	// bySQL is set for PREPARE: text is then the whole PREPARE.
 	bySQL bool
 }
@@ -85,7 +87,8 @@ type portal struct {
 	name     string
 	prepared *prepared // nil for a cursor that SQL has made
 	target   target
-	done     bool // answered here, and executed
+	care     *care // nil for nothing
+	done     bool  // answered here, and executed
 	// formats are those of its result.
 	formats resultFormats
 }

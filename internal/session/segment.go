@@ -38,7 +38,7 @@ func (g *segment) takes(st step) bool {
 // own messages only.
 func (g *segment) joinsOwn(st step) bool {
 	for _, other := range g.steps {
-		if other.prepared != st.prepared {
+		if other.prepared != st.prepared || st.portal != nil && st.portal.care != nil && st.kind == other.kind {
 			return false
 		}
 	}
@@ -50,6 +50,9 @@ func (g *segment) joinsOwn(st step) bool {
 func (st step) needsOwnSegment() bool {
 	if st.prepared == nil {
 		return false
+	}
+	if st.portal != nil && st.portal.care != nil {
+		return true
 	}
 	switch st.prepared.kind() {
 	case parser.Prepare, parser.Execute, parser.Deallocate, parser.Discard:
@@ -82,7 +85,8 @@ func (g *segment) run(ctx context.Context, end batchEnd) (ok bool, err error) {
 	}
 	s := g.s
 	g.end = end
-	s.work = g
+	s.work, s.care, s.unlike = g, g.care(), g.unlike()
+	defer s.endCare()
 	g.openImplicit()
 	switch {
 	case g.where.all && s.replicates():
@@ -218,10 +222,10 @@ func (g *segment) appendTo(l *link) {
 	if l.needsBegin() && !g.bare {
 		l.appendBegin()
 	}
-	for _, st := range g.steps {
-		if l.answers || st.acts {
-			g.appendStep(l, st)
-		}
+	if g.s.care != nil {
+		g.appendCare(l, g.s.care)
+	} else {
+		g.appendSteps(l)
 	}
 	g.countExecutes(l)
 	l.unsynced = true
@@ -230,6 +234,15 @@ func (g *segment) appendTo(l *link) {
 		l.appendSync()
 	default:
 		l.append(wire.Expect{}, wire.AppendFlush)
+	}
+}
+
+// appendSteps encodes the messages as they are.
+func (g *segment) appendSteps(l *link) {
+	for _, st := range g.steps {
+		if l.answers || st.acts {
+			g.appendStep(l, st)
+		}
 	}
 }
 

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"go.uber.org/zap"
-
 	"github.com/pgchorus/pgchorus/internal/config"
 	"github.com/pgchorus/pgchorus/internal/pgerr"
 	"github.com/pgchorus/pgchorus/internal/sequence"
@@ -98,7 +96,7 @@ func (s *Session) align(ctx context.Context, ref parser.SequenceRef, at map[conf
 	}
 	queries, ok := sequence.Align(positions)
 	if !ok {
-		s.warnText(fmt.Sprintf("sequence %s cannot be aligned for want of a right to it", ref.Name))
+		s.warnText("nodes may draw other values", fmt.Sprintf("sequence %s cannot be aligned for want of a right to it", ref.Name))
 		return false, nil
 	}
 	queryOf := func(l *link) string {
@@ -113,18 +111,6 @@ func (s *Session) align(ctx context.Context, ref parser.SequenceRef, at map[conf
 		}
 	}
 	return s.askOthers(ctx, queryOf)
-}
-
-// warnText is warnOf for a text.
-func (s *Session) warnText(text string) {
-	if s.warned[text] || len(s.warned) >= maxWarnings {
-		return
-	}
-	if s.warned == nil {
-		s.warned = map[string]bool{}
-	}
-	s.warned[text] = true
-	s.log.Warn("nodes may draw other values", zap.String("sequence", text))
 }
 
 // prepareSequences is called before a statement runs on all nodes that may change sequences,

@@ -13,6 +13,7 @@ import (
 
 	"github.com/pgchorus/pgchorus/internal/auth"
 	"github.com/pgchorus/pgchorus/internal/backend"
+	"github.com/pgchorus/pgchorus/internal/capture"
 	"github.com/pgchorus/pgchorus/internal/catalog"
 	"github.com/pgchorus/pgchorus/internal/cluster"
 	"github.com/pgchorus/pgchorus/internal/config"
@@ -41,6 +42,7 @@ type Env struct {
 	Order   *replicator.Order
 	Barrier *replicator.Barrier
 	Window  *replicator.Window
+	Large   *capture.Large
 	Catalog *catalog.Cache
 	Numbers *oidmap.Cache
 	Leases  *sequence.Leases
@@ -105,6 +107,12 @@ type Session struct {
 	track   lb.Track
 	wroteAt time.Time
 	work    work
+	// care is what is done for the statement at hand besides running it; nil for nothing.
+	// unlike is what its plan has left for each node to compute.
+	care    *care
+	unlike  []parser.Reason
+	rights  *rights
+	scratch []byte // for a row on its way
 
 	memo     parser.Memo
 	tx       transaction

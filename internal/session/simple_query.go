@@ -130,7 +130,7 @@ func (s *Session) runStatement(ctx context.Context, stmt *parser.Statement, sql 
 // replicate runs a statement on all nodes, in the way that its relation to
 // transaction blocks asks for.
 func (s *Session) replicate(ctx context.Context, stmt *parser.Statement, sql string, base int, several bool, needs *prepared) (ok bool, err error) {
-	w := &queryWork{sql: sql, kind: stmt.Kind, draws: drawsSequence(stmt), digest: wantsDigest(stmt), base: base, needs: needs, lists: listsPrepared(stmt)}
+	w := &queryWork{stmt: stmt, sql: sql, kind: stmt.Kind, draws: drawsSequence(stmt), digest: wantsDigest(stmt), base: base, needs: needs, lists: listsPrepared(stmt)}
 	w.sql = s.raised(stmt, w.sql)
 	if err := s.prepareSequences(ctx, stmt, sql); err != nil {
 		return s.refuseOrEnd(err)
@@ -138,10 +138,13 @@ func (s *Session) replicate(ctx context.Context, stmt *parser.Statement, sql str
 	if err := s.makeSame(ctx, w, stmt, several); err != nil {
 		return s.refuseOrEnd(err)
 	}
+	s.care = s.careFor(stmt, w.sql, len(s.unlike) > 0)
+	defer s.endCare()
 	s.work = w
 	outside := s.tx.kind == txNone
 	switch {
 	case outside && (stmt.Block == parser.BlockNever || stmt.Block == parser.BlockOnly):
+		s.care = nil
 		w.bare = true
 		s.prepareBare(stmt)
 		return s.executeBare(ctx, false)
@@ -230,6 +233,7 @@ func (s *Session) noteStatement(stmt *parser.Statement, sql string) {
 	if changesRoles(stmt) {
 		s.tx.roles = true
 	}
+	s.noteRights(stmt)
 	if changesCatalogue(stmt.Kind) {
 		s.forgetCatalogue(stmt)
 	}

@@ -15,6 +15,9 @@ var _ backend.Sink = (*Session)(nil)
 // A frontend that has gone must not look like a node that has: it is remembered,
 // and what is still to come is dropped.
 func (s *Session) Take(c *backend.Conn, kind wire.Kind, total int, e *wire.Expect) error {
+	if e.Tail && (kind == wire.KindDataRow || kind == wire.KindRowDescription) {
+		return s.takeTail(c, kind, total, e)
+	}
 	if s.gone != nil {
 		return c.Discard(total)
 	}

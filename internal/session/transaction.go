@@ -47,11 +47,14 @@ type transaction struct {
 	readOnly bool
 	// roles: it has changed roles, so kept connections may be to somebody who may no
 	// longer come in.
-	roles    bool
-	locked   map[string]bool // sequences that others may not draw from; nil for none
-	inside   bool            // has entered the barrier
-	readNode config.NodeID
-	at       time.Time // the value of now() in it; zero until it is asked for
+	roles bool
+	// touchedRights: rights or settings that were changed in it are what they were before, if
+	// it is rolled back.
+	touchedRights bool
+	locked        map[string]bool // sequences that others may not draw from; nil for none
+	inside        bool            // has entered the barrier
+	readNode      config.NodeID
+	at            time.Time // the value of now() in it; zero until it is asked for
 }
 
 const plainBegin = "BEGIN"

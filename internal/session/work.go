@@ -41,6 +41,7 @@ func wantsDigest(stmt *parser.Statement) bool {
 
 // queryWork is one statement by simple query.
 type queryWork struct {
+	stmt *parser.Statement // nil where it is several, or ours
 	sql  string
 	kind parser.Kind
 	// draws and digest: see drawsSequence and wantsDigest.
@@ -72,6 +73,10 @@ func (w *queryWork) appendTo(l *link) {
 	if w.lists {
 		l.appendAllPrepared()
 		l.appendSync()
+	}
+	if l.s.care != nil {
+		w.appendCare(l, l.s.care)
+		return
 	}
 	if w.bare || !l.needsBegin() {
 		l.appendQuery(wire.Expect{What: wire.ExpectQuery, Base: w.base, Place: w.place, Digest: w.digest}, w.sql)

@@ -8,6 +8,8 @@ type Expect struct {
 	Hide bool // the request was ours; the frontend sees nothing of the answer
 	// Digest adds up the rows, to be compared between nodes.
 	Digest bool
+	// Tail: the last column of the rows is ours.
+	Tail bool
 	// Silent notes command tags and does not show them.
 	Silent bool
 	// HideTags is the number of leading CommandCompletes of a Query that belong to

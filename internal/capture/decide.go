@@ -1,0 +1,260 @@
+package capture
+
+import (
+	"slices"
+
+	"github.com/pgchorus/pgchorus/internal/catalog"
+	"github.com/pgchorus/pgchorus/parser"
+)
+
+// Way is how a statement is kept the same on all nodes.
+type Way uint8
+
+const (
+	// Rows of main's are given to the others.
+	Rows Way = iota + 1
+	// Locks are taken on all nodes before each runs the statement.
+	Locks
+	// Digest of the rows is compared, after each node has run the statement.
+	Digest
+)
+
+func (w Way) String() string {
+	switch w {
+	case Rows:
+		return "rows of the main node"
+	case Locks:
+		return "table locks"
+	case Digest:
+		return "compared rows"
+	}
+	return "each node alone"
+}
+
+// Facts is the catalogue, as Decide asks it. ok is false where nothing is known.
+type Facts interface {
+	TableOf(parser.Relation) (t *catalog.Table, ok bool)
+	FunctionOf(parser.Function) (f catalog.Function, ok bool)
+}
+
+// Situation is what matters besides the statement.
+type Situation struct {
+	// OneSnapshot: the transaction has one snapshot, which is the same on all nodes.
+	OneSnapshot bool
+	// Unlike: something in the statement is left for each node to compute, and may come
+	// out differently (parser.Plan.Reasons).
+	Unlike bool
+	// Way is what the operator wants where it can be had (set_write_strategy); 0 is Rows.
+	Way Way
+}
+
+// Plan is how one statement is kept the same. It holds for one text and one state of the
+// catalogue; nothing changes it.
+type Plan struct {
+	// Way is Rows or Locks, or, if the operator wants it, Digest.
+	Way Way
+	// Reasons are why nodes might do different things by themselves.
+	Reasons []string
+	// Obstacle is why Rows cannot be had, or "".
+	Obstacle string
+
+	st     *parser.Statement
+	target *parser.Target // of the statement itself; nil if it has none
+	table  *catalog.Table // nil if not known
+	shape  *shape         // of Rows
+}
+
+// Decide returns nil for a statement that every node may run for itself. It allocates
+// nothing then.
+func Decide(st *parser.Statement, f Facts, sit Situation) *Plan {
+	if !Concerns(st) {
+		return nil
+	}
+	d := decider{st: st, facts: f, sit: sit}
+	if !d.mayDiffer() {
+		return nil
+	}
+	return d.plan()
+}
+
+// Plain reports whether a statement with one target, the table t, is one that every node may
+// run for itself, as far as can be told without asking for anything else. Decide would
+// return nil for it.
+func Plain(st *parser.Statement, t *catalog.Table) bool {
+	target := &st.Targets[0]
+	if !t.Exists || len(st.Reads) > 0 || len(st.UnknownFunctions) > 0 || st.Hazards.Choices() != 0 || t.Effects.LateKeys {
+		return false
+	}
+	switch target.Kind {
+	case parser.Insert:
+		return st.Kind == parser.Insert
+	case parser.Update, parser.Delete:
+		return findsByKey(target, t)
+	}
+	return false
+}
+
+// Concerns: the statement changes rows, or makes a table of rows that it reads.
+func Concerns(st *parser.Statement) bool {
+	switch st.Kind {
+	case parser.CopyFrom:
+		return false
+	case parser.SelectInto, parser.CreateTableAs:
+		return len(st.Reads) > 0 || len(st.Targets) > 0
+	case parser.DDL:
+		return refreshes(st)
+	}
+	return len(st.Targets) > 0
+}
+
+// refreshes: REFRESH MATERIALIZED VIEW, which reads what the view is made from.
+func refreshes(st *parser.Statement) bool {
+	return st.Node == "RefreshMatViewStmt" && st.Block != parser.BlockNever
+}
+
+// decider is the state of one decision.
+type decider struct {
+	st    *parser.Statement
+	facts Facts
+	sit   Situation
+}
+
+// table is that of the statement's first target; nil if it is not known.
+func (d *decider) table() *catalog.Table {
+	if len(d.st.Targets) == 0 {
+		return nil
+	}
+	t, ok := d.facts.TableOf(d.st.Targets[0].Relation)
+	if !ok || !t.Exists {
+		return nil
+	}
+	return t
+}
+
+func (d *decider) mayDiffer() bool {
+	return d.races() || d.st.Hazards.Choices() != 0 || d.sit.Unlike || d.keysLate()
+}
+
+// races: which commits a node's snapshot shows decides about the outcome.
+func (d *decider) races() bool {
+	return !d.sit.OneSnapshot && (len(d.st.Reads) > 0 || d.readsByFunction() || !d.isPoint())
+}
+
+// keysLate: a unique key takes no lock when a row is inserted.
+func (d *decider) keysLate() bool {
+	t := d.table()
+	return t != nil && t.Effects.LateKeys && d.st.Targets[0].Kind != parser.Delete
+}
+
+// readsByFunction: a function may look at tables. What calls volatile ones has been
+// replaced by values, or is Unlike.
+func (d *decider) readsByFunction() bool {
+	for _, f := range d.st.UnknownFunctions {
+		if fact, ok := d.facts.FunctionOf(f); ok && fact.Alike && fact.Volatility != catalog.Immutable {
+			return true
+		}
+	}
+	return false
+}
+
+// isPoint: the statement inserts rows that its text has, or changes one row that it finds
+// by a whole unique key.
+func (d *decider) isPoint() bool {
+	if len(d.st.Targets) != 1 {
+		return false
+	}
+	target := &d.st.Targets[0]
+	switch target.Kind {
+	case parser.Insert:
+		return d.st.Kind == parser.Insert
+	case parser.Update, parser.Delete:
+		t := d.table()
+		return t != nil && findsByKey(target, t)
+	}
+	return false
+}
+
+// findsByKey: the statement names a whole unique key.
+func findsByKey(target *parser.Target, t *catalog.Table) bool {
+	return !t.View && (!t.Children || target.Only) && hasKey(t, target.Equal)
+}
+
+func hasKey(t *catalog.Table, columns []string) bool {
+	for _, key := range t.Keys {
+		if len(key) > 0 && containsAll(columns, key) {
+			return true
+		}
+	}
+	return false
+}
+
+func containsAll(set, names []string) bool {
+	for _, name := range names {
+		if !slices.Contains(set, name) {
+			return false
+		}
+	}
+	return true
+}
+
+// plan is made once it is known that there has to be one.
+func (d *decider) plan() *Plan {
+	p := &Plan{Way: Rows, st: d.st, table: d.table(), Reasons: d.reasons()}
+	switch d.st.Kind {
+	case parser.Insert, parser.Update, parser.Delete:
+		p.target = &d.st.Targets[0]
+	}
+	p.shape, p.Obstacle = d.capturable(p)
+	if p.Obstacle != "" || d.sit.Way == Locks {
+		p.Way = Locks
+	}
+	if d.sit.Way == Digest && p.HasDigest() {
+		p.Way = Digest
+	}
+	return p
+}
+
+// reasons says why nodes might differ, for the operator.
+func (d *decider) reasons() []string {
+	var reasons []string
+	add := func(on bool, text string) {
+		if on {
+			reasons = append(reasons, text)
+		}
+	}
+	if !d.sit.OneSnapshot {
+		add(len(d.st.Reads) > 0, "reads other rows")
+		add(d.readsByFunction(), "calls a function that may read tables")
+		add(!d.isPoint() && len(d.st.Reads) == 0, "changes rows that it does not find by a unique key")
+	}
+	add(d.st.Hazards.Choices() != 0, "uses "+d.st.Hazards.Choices().String())
+	add(d.sit.Unlike, "computes values on each node")
+	add(d.keysLate(), "has a unique key that is checked late")
+	return reasons
+}
+
+// Locked is the plan with table locks instead.
+func (p *Plan) Locked() *Plan {
+	locked := *p
+	locked.Way = Locks
+	return &locked
+}
+
+// Compared is the plan without anything but a comparison.
+func (p *Plan) Compared() *Plan {
+	compared := *p
+	compared.Way = Digest
+	return &compared
+}
+
+// Forced is a plan with table locks for a statement that Decide has none for, because
+// nodes did different things all the same; nil if it changes no rows.
+func Forced(st *parser.Statement, f Facts) *Plan {
+	if !Concerns(st) {
+		return nil
+	}
+	d := decider{st: st, facts: f}
+	p := d.plan()
+	p.Way, p.Obstacle = Locks, "nodes have disagreed about it"
+	return p
+}

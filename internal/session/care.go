@@ -1,0 +1,297 @@
+package session
+
+import (
+	"slices"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"github.com/pgchorus/pgchorus/internal/capture"
+	"github.com/pgchorus/pgchorus/internal/catalog"
+	"github.com/pgchorus/pgchorus/internal/config"
+	"github.com/pgchorus/pgchorus/internal/logkey"
+	"github.com/pgchorus/pgchorus/internal/wire"
+	"github.com/pgchorus/pgchorus/parser"
+)
+
+// A write that nodes could do differently although they run it in the same order is kept the
+// same as capture.Decide says: the others are given main's rows, or tables are locked first.
+
+// care is what is done for the statement at hand, besides running it. Main's rows are kept
+// here until the others are sent them.
+type care struct {
+	plan *capture.Plan
+	// text is the statement with a column of ours behind what it returns; "" if it is
+	// sent as it is.
+	text string
+	// locks are statements that go in front of it; "" for none.
+	locks []string
+	// digest: the rows are compared.
+	digest bool
+
+	main   *link    // that ran the statement; set when it is sent
+	rows   [][]byte // captured
+	bytes  int64
+	over   bool // there are more than may be kept
+	broken bool // a row was none
+	replay []capture.Statement
+	tags   []byte // what a replay has to be answered with
+}
+
+// givesRows reports whether the others get main's rows instead of the statement.
+func (c *care) givesRows() bool { return c.plan.Way == capture.Rows }
+
+// careFacts are planFacts, as capture asks them.
+type careFacts struct{ *planFacts }
+
+var _ capture.Facts = careFacts{}
+
+// TableOf implements capture.Facts.
+func (f careFacts) TableOf(r parser.Relation) (*catalog.Table, bool) { return f.table(r) }
+
+// FunctionOf implements capture.Facts.
+func (f careFacts) FunctionOf(fn parser.Function) (catalog.Function, bool) {
+	name := catalog.Name{Schema: fn.Schema, Name: fn.Name}
+	fact, known := f.facts.Function(name)
+	if !known {
+		f.missing.Functions = append(f.missing.Functions, name)
+	}
+	return fact, known
+}
+
+// careFor is what is done for a statement, which is sql after what nodes would compute for
+// themselves was replaced in it; nil if every node may run it as it is.
+func (s *Session) careFor(stmt *parser.Statement, sql string, unlike bool) *care {
+	if stmt.Kind == parser.Execute {
+		return s.careForExecute(stmt)
+	}
+	if !unlike && s.isPlain(stmt) || s.Config().Replication.ReplicationSafety == config.SafetyCompat {
+		return nil
+	}
+	plan := s.decideCare(stmt, capture.Situation{OneSnapshot: s.oneSnapshotEverywhere(), Unlike: unlike, Way: s.wantedWay()})
+	if plan == nil {
+		return nil
+	}
+	return s.careOf(plan, sql)
+}
+
+// careForExecute is for SQL's EXECUTE. What it runs was given its text by PREPARE, so nothing
+// is added to it: its tables are locked.
+func (s *Session) careForExecute(stmt *parser.Statement) *care {
+	p := s.st.prepared[stmt.Name]
+	if p == nil || p.kind() == parser.Execute {
+		return nil
+	}
+	c := s.careFor(p.effective(), p.sent, len(p.unlike) > 0)
+	if c == nil {
+		return nil
+	}
+	if c.givesRows() {
+		c = s.careOf(c.plan.Locked(), p.sent)
+	}
+	return &care{plan: c.plan, locks: c.locks}
+}
+
+// isPlain reports whether it is known, without asking anybody, that every node may run the
+// statement for itself. Most writes are plain.
+func (s *Session) isPlain(stmt *parser.Statement) bool {
+	if !capture.Concerns(stmt) {
+		return true
+	}
+	if len(stmt.Targets) != 1 {
+		return false
+	}
+	r := stmt.Targets[0].Relation
+	t, known := s.Catalog.Database(s.login.Database).Table(catalog.Name{Schema: r.Schema, Name: r.Name})
+	return known && !t.Ambiguous && capture.Plain(stmt, t)
+}
+
+// oneSnapshotEverywhere: what the transaction sees is the same on all nodes.
+func (s *Session) oneSnapshotEverywhere() bool {
+	return s.isolates() || s.tx.kind == txExplicit && keepsSnapshot(s.isolation()) || s.tx.kind != txExplicit && keepsSnapshot(s.settings.isolation)
+}
+
+func (s *Session) wantedWay() capture.Way {
+	switch s.Config().Replication.SetWriteStrategy {
+	case "lock":
+		return capture.Locks
+	case "verify":
+		return capture.Digest
+	}
+	return capture.Rows
+}
+
+// decideCare asks capture, and the catalogue for what it does not know.
+func (s *Session) decideCare(stmt *parser.Statement, sit capture.Situation) *capture.Plan {
+	f := &planFacts{facts: facts{known: s.Catalog.Database(s.login.Database)}}
+	var plan *capture.Plan
+	for range maxPlans {
+		f.missing, f.ambiguous = catalog.Question{}, nil
+		plan = capture.Decide(stmt, careFacts{f}, sit)
+		if !s.learn(f) {
+			break
+		}
+	}
+	return plan
+}
+
+// careOf turns a plan into what can be done here and now: rights may be lacking.
+func (s *Session) careOf(plan *capture.Plan, sql string) *care {
+	rights := s.rightsFor(plan)
+	if plan.Way == capture.Rows && (!s.textIsExact(plan, rights) || !rights.mayCapture(plan) || s.Large.Has(sql)) {
+		plan = plan.Locked()
+	}
+	c := &care{plan: plan}
+	ok := true
+	switch plan.Way {
+	case capture.Rows:
+		c.text, ok = plan.OnMain(sql)
+		if !ok {
+			return s.careOf(plan.Locked(), sql)
+		}
+		return c
+	case capture.Locks:
+		c.locks, ok = rights.locks(plan)
+	}
+	if !ok {
+		s.warnUnlocked(plan)
+	}
+	if plan.HasDigest() && rights.maySelect(plan) {
+		if text, ok := plan.WithDigest(sql); ok {
+			c.text, c.digest = text, true
+		}
+	}
+	return c
+}
+
+// warnUnlocked tells the operator, once a session for each reason, that a statement is
+// neither captured nor locked.
+func (s *Session) warnUnlocked(plan *capture.Plan) {
+	s.warnText("a table of a statement may not be locked, its rows are compared instead", strings.Join(append(slices.Clone(plan.Reasons), plan.Obstacle), "; "))
+}
+
+// warnText tells the operator something, once a session for each reason.
+func (s *Session) warnText(message, reason string) {
+	if s.warned[reason] || len(s.warned) >= maxWarnings {
+		return
+	}
+	if s.warned == nil {
+		s.warned = map[string]bool{}
+	}
+	s.warned[reason] = true
+	s.log.Warn(message, zap.String(logkey.Reason, reason))
+}
+
+// textIsExact reports whether the text of a value that main sends is read as the same value
+// elsewhere: in the encoding of the database, which has no character for some clients', in
+// a form that is the same everywhere, with all digits.
+func (s *Session) textIsExact(plan *capture.Plan, rights *rights) bool {
+	l := s.main()
+	if l == nil {
+		return false
+	}
+	params := l.conn.Params()
+	return params["client_encoding"] == params["server_encoding"] && strings.HasPrefix(params["DateStyle"], "ISO") &&
+		(!plan.CutsFloats() || rights.floats)
+}
+
+// reset begins a new attempt: what another one has left is gone.
+func (c *care) reset(main *link) {
+	c.main = main
+	c.rows, c.bytes, c.over, c.broken = c.rows[:0], 0, false, false
+	c.replay, c.tags = nil, nil
+}
+
+// failed reports whether the statement has failed on main, so that there are no rows.
+func (c *care) failed() bool { return c.main == nil || c.main.answer.Failed() }
+
+// statements are the replay, made once for all nodes.
+func (c *care) statements() []capture.Statement {
+	if c.replay != nil {
+		return c.replay
+	}
+	replay, err := c.plan.Replay(c.rows)
+	switch {
+	case err != nil:
+		c.broken = true
+		fallthrough
+	case len(replay) == 0:
+		replay = []capture.Statement{{SQL: "SELECT", Tag: "SELECT 1"}} // a transaction that does nothing
+	}
+	c.replay = replay
+	for _, st := range replay {
+		c.tags = append(append(c.tags, st.Tag...), 0)
+	}
+	c.rows = nil
+	return replay
+}
+
+// review makes the answer to a replay that has hit all rows look as main's does.
+func (c *care) review(l *link) {
+	if c.main != nil && !l.answer.Failed() && string(l.answer.Tags) == string(c.tags) {
+		l.answer.Tags = append(l.answer.Tags[:0], c.main.answer.Tags...)
+	}
+}
+
+// withholds reports whether main's rows cannot be given to the others.
+func (c *care) withholds() bool {
+	if c.over || !c.givesRows() {
+		return c.over
+	}
+	c.statements()
+	return c.broken
+}
+
+// takeTail passes on a row of main's without the column that is ours, and keeps that.
+func (s *Session) takeTail(c conn, kind wire.Kind, total int, e *wire.Expect) error {
+	frame, err := c.Next(total)
+	if err != nil {
+		return err
+	}
+	if kind == wire.KindRowDescription {
+		return s.describeTail(frame, e)
+	}
+	s.scratch = s.scratch[:0]
+	out, last, err := wire.AppendRowTail(s.scratch, frame)
+	if err != nil {
+		return err
+	}
+	s.care.keep(last, s.Config().Replication.CaptureRowsHint, s.Config().Replication.CaptureMaxBytes)
+	if len(out) > 0 && s.gone == nil {
+		s.pass(out)
+	}
+	s.scratch = out
+	return nil
+}
+
+// conn is what takeTail needs of a backend connection.
+type conn interface {
+	Next(max int) (wire.Frame, error)
+}
+
+func (s *Session) describeTail(frame wire.Frame, e *wire.Expect) error {
+	out, none, err := wire.AppendDescriptionTail(nil, frame)
+	switch {
+	case err != nil:
+		return err
+	case s.gone != nil:
+	case !none:
+		s.pass(out)
+	case e.What == wire.ExpectDescribePortal:
+		s.replyEmpty(wire.KindNoData)
+	}
+	return nil
+}
+
+// keep remembers a row, within bounds.
+func (c *care) keep(row []byte, maxRows int, maxBytes int64) {
+	if c == nil || !c.givesRows() || c.over {
+		return
+	}
+	c.bytes += int64(len(row))
+	if len(c.rows) >= maxRows || c.bytes > maxBytes {
+		c.over, c.rows = true, nil
+		return
+	}
+	c.rows = append(c.rows, slices.Clone(row))
+}

@@ -1,0 +1,170 @@
+package session
+
+import (
+	"github.com/pgchorus/pgchorus/internal/capture"
+	"github.com/pgchorus/pgchorus/internal/pgerr"
+	"github.com/pgchorus/pgchorus/internal/wire"
+	"github.com/pgchorus/pgchorus/parser"
+)
+
+// names of our own on a node; closed again at once, so that nobody sees them.
+const (
+	careStatement   = "pgchorus_care"
+	replayStatement = "pgchorus_replay"
+)
+
+// careForBind is what is done for the execution of a prepared statement.
+func (s *Session) careForBind(p *prepared, where target) *care {
+	if !where.all || !s.replicates() {
+		return nil
+	}
+	return s.careFor(p.stmt, p.sent, len(p.unlike) > 0)
+}
+
+// limit is told that an Execute asks for a part of the rows only. All of them have to be
+// known for others to be given them, so the tables are locked instead; it is an error if
+// the statement was bound for the other way already.
+func (s *Session) limitCare(p *portal) error {
+	c := p.care
+	switch {
+	case c == nil || c.text == "" || !c.plan.Returns():
+		return nil
+	case c.main != nil:
+		return pgerr.New(pgerr.FeatureNotSupported, "a part of the rows of a statement that changes rows was asked for").
+			WithHint("Send Bind and Execute together, or Execute without a limit.")
+	}
+	locks := s.careOf(c.plan.Locked(), p.prepared.sent)
+	*c = care{plan: locks.plan, locks: locks.locks}
+	return nil
+}
+
+// care is what is done for the segment's statement.
+func (g *segment) care() *care {
+	for _, st := range g.steps {
+		if st.portal != nil && st.portal.care != nil {
+			return st.portal.care
+		}
+	}
+	return nil
+}
+
+// unlike is what the segment's statement leaves for each node to compute.
+func (g *segment) unlike() []parser.Reason {
+	for _, st := range g.steps {
+		if st.kind == wire.KindBind {
+			return st.prepared.unlike
+		}
+	}
+	return nil
+}
+
+func (g *segment) cared() (*parser.Statement, string) {
+	for _, st := range g.steps {
+		if st.kind == wire.KindBind {
+			return st.prepared.stmt, st.prepared.sent
+		}
+	}
+	return nil, ""
+}
+
+// has reports whether one of the steps is of a kind.
+func (g *segment) has(kind wire.Kind) bool {
+	for _, st := range g.steps {
+		if st.kind == kind {
+			return true
+		}
+	}
+	return false
+}
+
+// appendCare encodes the messages of a statement that something is done for.
+func (g *segment) appendCare(l *link, c *care) {
+	if l.answers {
+		c.reset(l)
+	}
+	if g.has(wire.KindBind) {
+		for _, lock := range c.locks {
+			l.appendHidden(careStatement, lock)
+		}
+	}
+	switch {
+	case l.answers || !c.givesRows():
+		for _, st := range g.steps {
+			if l.answers || st.acts {
+				g.appendCareStep(l, st, c)
+			}
+		}
+	case c.failed():
+		for _, st := range g.steps {
+			if st.acts {
+				g.appendStep(l, st)
+			}
+		}
+	case g.has(wire.KindExecute):
+		l.replays = true
+		l.appendReplay(c.statements())
+	}
+}
+
+// appendCareStep encodes one message.
+func (g *segment) appendCareStep(l *link, st step, c *care) {
+	if c.text == "" {
+		g.appendStep(l, st)
+		return
+	}
+	switch e := (wire.Expect{What: expectOf(st), Tail: true}); st.kind {
+	case wire.KindBind:
+		e.Tail = false
+		g.appendCareBind(l, st, c, e)
+	case wire.KindDescribe:
+		e.Tail = st.target == 'P'
+		if st.target == 'S' {
+			g.appendStep(l, st)
+			return
+		}
+		l.append(e, func(b []byte) []byte { return append(b, st.frame...) })
+	case wire.KindExecute:
+		e.Digest = !c.givesRows()
+		l.append(e, func(b []byte) []byte { return wire.AppendExecute(b, st.portal.name) })
+	default:
+		g.appendStep(l, st)
+	}
+}
+
+// appendCareBind binds the statement with the column that is ours, under a name of ours.
+func (g *segment) appendCareBind(l *link, st step, c *care, e wire.Expect) {
+	hidden := func(what wire.ExpectKind) wire.Expect { return wire.Expect{What: what, Hide: true} }
+	l.append(hidden(wire.ExpectParse), func(b []byte) []byte { return wire.AppendParse(b, careStatement, c.text, l.typesFor(st.prepared)) })
+	bind := wire.Frame(g.appendBind(l, nil, st))
+	l.append(e, func(b []byte) []byte {
+		out, err := wire.AppendBindTail(b, careStatement, bind)
+		if err != nil {
+			return append(b, bind...) // the server says what is wrong with it
+		}
+		return out
+	})
+	l.append(hidden(wire.ExpectClose), func(b []byte) []byte { return wire.AppendClose(b, 'S', careStatement) })
+}
+
+// appendReplay gives a node main's rows. Its tags are looked at.
+func (l *link) appendReplay(statements []capture.Statement) {
+	for _, st := range statements {
+		l.appendOwn(replayStatement, st.SQL, wire.Expect{What: wire.ExpectExecute})
+	}
+}
+
+// appendHidden runs a statement of ours by extended query.
+func (l *link) appendHidden(name, sql string) {
+	l.appendOwn(name, sql, wire.Expect{What: wire.ExpectExecute, Hide: true})
+}
+
+// appendOwn runs a statement under a name of ours. The portal has that name too: the
+// unnamed one may be the frontend's.
+func (l *link) appendOwn(name, sql string, execute wire.Expect) {
+	hidden := func(what wire.ExpectKind) wire.Expect { return wire.Expect{What: what, Hide: true} }
+	l.append(hidden(wire.ExpectParse), func(b []byte) []byte { return wire.AppendParse(b, name, sql, nil) })
+	l.append(hidden(wire.ExpectBind), func(b []byte) []byte { return wire.AppendBindPlain(b, name, name) })
+	l.append(execute, func(b []byte) []byte { return wire.AppendExecute(b, name) })
+	l.append(hidden(wire.ExpectClose), func(b []byte) []byte { return wire.AppendClose(b, 'P', name) })
+	l.append(hidden(wire.ExpectClose), func(b []byte) []byte { return wire.AppendClose(b, 'S', name) })
+}

@@ -1,0 +1,180 @@
+package session
+
+import (
+	"fmt"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"github.com/pgchorus/pgchorus/internal/capture"
+	"github.com/pgchorus/pgchorus/parser"
+)
+
+// What pgchorus does for a statement must not need a right that the statement does not: so
+// the session's rights are asked for before.
+
+// rights are what the session may do with the relations of plans, and what its settings do
+// to values. They are kept until something might have changed them.
+type rights struct {
+	generation uint64 // of the catalogue
+	relations  map[string]right
+	sequences  map[string]bool
+	// floats: all digits of floating-point numbers are sent.
+	floats bool
+}
+
+// right is what the session may do with one relation.
+type right struct{ known, lockable, selectable, lock bool }
+
+// maxRights bounds how many relations the rights are kept of.
+const maxRights = 500
+
+// rightsFor are those for a plan's relations. What cannot be asked for is not allowed.
+func (s *Session) rightsFor(plan *capture.Plan) *rights {
+	generation := s.Catalog.Database(s.login.Database).Generation()
+	if s.rights == nil || s.rights.generation != generation || len(s.rights.relations) > maxRights {
+		s.rights = &rights{generation: generation}
+	}
+	if s.rights.knows(plan) {
+		return s.rights
+	}
+	if err := s.askRights(plan); err != nil {
+		s.log.Warn("rights not read", zap.Error(err))
+	}
+	return s.rights
+}
+
+func (r *rights) knows(plan *capture.Plan) bool {
+	for _, l := range plan.Locks() {
+		if !r.relations[l.Name()].known {
+			return false
+		}
+	}
+	for _, column := range plan.Identities() {
+		if _, known := r.sequences[sequenceKey(plan, column)]; !known {
+			return false
+		}
+	}
+	return true
+}
+
+func sequenceKey(plan *capture.Plan, column string) string {
+	target, _ := plan.Target()
+	return capture.SequenceOf(target, column)
+}
+
+// askRights asks the session's own connection to main.
+func (s *Session) askRights(plan *capture.Plan) error {
+	l := s.askable()
+	if l == nil {
+		return nil
+	}
+	rows, err := l.ask(rightsSQL(plan))
+	if err != nil {
+		return err
+	}
+	return s.rights.add(plan, rows)
+}
+
+// add reads what rightsSQL brought.
+func (r *rights) add(plan *capture.Plan, rows []string) error {
+	if r.relations == nil {
+		r.relations, r.sequences = map[string]right{}, map[string]bool{}
+	}
+	locks, identities := plan.Locks(), plan.Identities()
+	for _, l := range locks {
+		r.relations[l.Name()] = right{known: true}
+	}
+	for _, text := range rows {
+		var kind, selects, changes string
+		var i int
+		if _, err := fmt.Sscan(text, &i, &kind, &selects, &changes); err != nil {
+			return fmt.Errorf("rights: %w", err)
+		}
+		switch {
+		case kind == "float":
+			r.floats = selects == "t"
+		case kind == "sequence" && i < len(identities):
+			r.sequences[sequenceKey(plan, identities[i])] = selects == "t"
+		case i < len(locks):
+			r.relations[locks[i].Name()] = right{
+				known: true, lockable: strings.Contains("rpv", kind), selectable: selects == "t", lock: changes == "t",
+			}
+		}
+	}
+	return nil
+}
+
+// rightsSQL asks for the rights; every name in it is qualified, so that it works in
+// whatever state the session's settings are. LOCK TABLE in the modes that plans use asks
+// for one of the rights to change rows (lockcmds.c, LockTableAclCheck).
+func rightsSQL(plan *capture.Plan) string {
+	var names []string
+	for i, l := range plan.Locks() {
+		names = append(names, fmt.Sprintf("(%d, %s)", i, quoteText(l.Name())))
+	}
+	sql := "SELECT pg_catalog.concat_ws(' ', 0, 'float', pg_catalog.current_setting('extra_float_digits')::pg_catalog.int4 OPERATOR(pg_catalog.>) 0, false)"
+	if len(names) > 0 {
+		sql += " UNION ALL SELECT pg_catalog.concat_ws(' ', q.i, c.relkind, " + privilege("SELECT") + ", " +
+			privilege("UPDATE") + " OR " + privilege("DELETE") + " OR " + privilege("TRUNCATE") + ")" +
+			" FROM (VALUES " + strings.Join(names, ", ") + ") AS q (i, n)" +
+			" JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(q.n)"
+	}
+	for i, column := range plan.Identities() {
+		sql += fmt.Sprintf(" UNION ALL SELECT pg_catalog.concat_ws(' ', %d, 'sequence', pg_catalog.has_sequence_privilege(%s, 'USAGE'), false)", i, sequenceKey(plan, column))
+	}
+	return sql
+}
+
+func privilege(name string) string { return "pg_catalog.has_table_privilege(c.oid, '" + name + "')" }
+
+func quoteText(text string) string {
+	quoted := "'" + strings.ReplaceAll(text, "'", "''") + "'"
+	if strings.Contains(text, `\`) {
+		return " E" + strings.ReplaceAll(quoted, `\`, `\\`)
+	}
+	return quoted
+}
+
+// maySelect reports whether the rows that the statement makes may be looked at.
+func (r *rights) maySelect(plan *capture.Plan) bool {
+	target, ok := plan.Target()
+	return ok && r.relations[(capture.Lock{Relation: target}).Name()].selectable
+}
+
+// mayCapture reports whether main's rows can be captured and replayed by the session.
+func (r *rights) mayCapture(plan *capture.Plan) bool {
+	for _, column := range plan.Identities() {
+		if !r.sequences[sequenceKey(plan, column)] {
+			return false
+		}
+	}
+	return r.maySelect(plan)
+}
+
+// locks are the statements that lock a plan's tables; ok is false if a right is lacking for
+// one that could be locked, or nothing is known of it.
+func (r *rights) locks(plan *capture.Plan) (statements []string, ok bool) {
+	ok = true
+	for _, l := range plan.Locks() {
+		switch of := r.relations[l.Name()]; {
+		case of.lockable && of.lock:
+			statements = append(statements, l.SQL())
+		case of.lockable:
+			ok = false
+		}
+	}
+	return statements, ok
+}
+
+// noteRights forgets the rights when a statement may have changed them, or the settings that
+// are kept with them.
+func (s *Session) noteRights(stmt *parser.Statement) {
+	switch stmt.Kind {
+	case parser.Insert, parser.Update, parser.Delete, parser.Select, parser.Merge, parser.CopyFrom:
+		if len(stmt.UnknownFunctions) == 0 && !callsSetConfig(stmt) {
+			return
+		}
+	}
+	s.rights, s.tx.touchedRights = nil, true
+}

@@ -1,0 +1,201 @@
+package scenario
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pgchorus/pgchorus/internal/pgtest"
+	"github.com/pgchorus/pgchorus/test/proxy"
+)
+
+// captureTables are what the races are about. A COMMIT of a transaction that has inserted
+// into held waits on every node on which somebody holds advisory lock 7.
+const captureTables = `
+CREATE TABLE t (id int PRIMARY KEY, grp int, v int NOT NULL);
+CREATE TABLE param (p int);
+CREATE TABLE dst (id int PRIMARY KEY, v bigint);
+CREATE TABLE held (i int);
+CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock_shared(7); RETURN NULL; END';
+CREATE CONSTRAINT TRIGGER hold AFTER INSERT ON held DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION hold();
+`
+
+const captureRows = `
+TRUNCATE t, param, dst, held;
+INSERT INTO t SELECT i, i % 2, i FROM generate_series(1, 10) AS i;
+INSERT INTO param VALUES (1);
+`
+
+// race is two transactions, of which the second may see the first one's COMMIT on some nodes
+// only. They are called S and T in the decision on row capture.
+type race struct {
+	name string
+	s    []string // statements in a block
+	t    string
+	// held: S is committed everywhere but on main when T runs. Otherwise T waits on main
+	// for S, which is committed then.
+	held bool
+	// differs: the nodes differ if each runs T for itself, and no command tag tells.
+	differs bool
+}
+
+var races = []race{
+	{"a predicate that is read", []string{"UPDATE t SET v = v + 100"}, "INSERT INTO dst SELECT 1, sum(v) FROM t", true, true},
+	{"a row that matches only now", []string{"UPDATE t SET grp = 7 WHERE id = 1"}, "DELETE FROM t WHERE grp = 7", true, false},
+	{"a sub-select in a statement that waits", []string{"UPDATE t SET v = v + 1 WHERE id = 1", "UPDATE param SET p = 2"},
+		"UPDATE t SET v = (SELECT p FROM param) WHERE id = 1", false, true},
+	{"a row that was not there", []string{"UPDATE t SET v = v + 1 WHERE id = 1", "INSERT INTO t VALUES (11, 1, 11)"},
+		"UPDATE t SET v = v + 100 WHERE grp = 1", false, false},
+	{"a key that is deleted and inserted again", []string{"DELETE FROM t WHERE id = 1", "INSERT INTO t VALUES (1, 1, 50)"},
+		"UPDATE t SET v = v + 1 WHERE id = 1", false, false},
+	{"a key that was not there", []string{"INSERT INTO t VALUES (12, 0, 5)"}, "UPDATE t SET v = v + 1 WHERE id = 12", true, false},
+	{"a table made of another", []string{"UPDATE t SET v = v + 100"}, "CREATE TABLE made AS SELECT sum(v) AS sum FROM t", true, true},
+	{"two targets", []string{"UPDATE t SET v = v + 100"},
+		"WITH gone AS (DELETE FROM t WHERE id = 10 RETURNING v) INSERT INTO dst SELECT 2, (SELECT sum(v) FROM t)", true, true},
+	{"an upsert of what is read", []string{"UPDATE t SET v = v + 100"},
+		"INSERT INTO dst SELECT id, v FROM t ON CONFLICT (id) DO UPDATE SET v = excluded.v", true, true},
+	{"a join that is merged", []string{"UPDATE t SET v = v + 100"},
+		"MERGE INTO dst USING t ON dst.id = t.id WHEN NOT MATCHED THEN INSERT VALUES (t.id, t.v)", true, true},
+}
+
+// run plays a race and returns T's error. T is run in the given mode.
+func (r race) run(s *stage, mode pgx.QueryExecMode) error {
+	s.t.Helper()
+	one, other := s.connect(), s.connect()
+	s.exec(one, "DROP TABLE IF EXISTS made")
+	s.exec(one, captureRows)
+	release := func() {}
+	if r.held {
+		release = s.holdCommitOnMain()
+	}
+	s.exec(one, "BEGIN")
+	for _, sql := range r.s {
+		s.exec(one, sql)
+	}
+	var first *background
+	if r.held {
+		s.exec(one, "INSERT INTO held VALUES (1)")
+		first = start(func() ([]string, error) { return rowsOf(one, "COMMIT") })
+		awaitWaiter(s.t, s.nodes[0])
+		for _, node := range s.nodes[1:] {
+			await(s.t, "the COMMIT on a node", func() bool { return slices.Equal(direct(node, "SELECT count(*) FROM held"), []string{"1"}) })
+		}
+	}
+	second := start(func() ([]string, error) {
+		_, err := other.Exec(bounded(s.t), r.t, mode)
+		return nil, err
+	})
+	await(s.t, "the second transaction", func() bool {
+		return second.hasEnded() || waiters(s.nodes[0]) > boolToInt(r.held) || r.held && s.hasRunOnMain()
+	})
+	release()
+	if first == nil {
+		s.exec(one, "COMMIT")
+	} else {
+		first.must(s.t)
+	}
+	<-second.done
+	return second.err
+}
+
+// hasRunOnMain reports whether main has run a statement of a transaction that is open, and
+// that is not being committed.
+func (s *stage) hasRunOnMain() bool {
+	return len(direct(s.nodes[0], "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'")) > 0
+}
+
+func boolToInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// holdCommitOnMain keeps the COMMIT of whoever has inserted into held from main until it is
+// released.
+func (s *stage) holdCommitOnMain() (release func()) {
+	s.t.Helper()
+	conn, err := pgx.Connect(bounded(s.t), s.nodes[0].Node.DSN(database))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { hangUp(conn) })
+	s.exec(conn, "SELECT pg_advisory_lock(7)")
+	return func() { s.exec(conn, "SELECT pg_advisory_unlock(7)") }
+}
+
+// differ reports whether the nodes hold different rows in the races' tables.
+func (s *stage) differ() bool {
+	for _, look := range []string{"SELECT id, v FROM t ORDER BY id", "SELECT id, v FROM dst ORDER BY id", "SELECT * FROM made"} {
+		main := direct(s.nodes[0], look)
+		for _, node := range s.nodes[1:] {
+			if !slices.Equal(direct(node, look), main) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// TestRacesLeaveTheNodesEqual plays each race in both protocols and in each way to keep
+// nodes the same. A statement outside of a block does not fail for it.
+func TestRacesLeaveTheNodesEqual(t *testing.T) {
+	for _, strategy := range []string{"auto", "lock"} {
+		t.Run(strategy, func(t *testing.T) {
+			s := newStage(t, proxy.WithConfig("set_write_strategy = "+strategy))
+			s.exec(s.connect(), captureTables)
+			for _, r := range races {
+				for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeExec, pgx.QueryExecModeCacheStatement} {
+					t.Run(fmt.Sprintf("%s/%v", strings.ReplaceAll(r.name, " ", "_"), mode), func(t *testing.T) {
+						s := s.in(t)
+						if err := r.run(s, mode); err != nil {
+							t.Errorf("%s: %v", r.t, err)
+						}
+						s.wantEqual()
+					})
+				}
+			}
+		})
+	}
+}
+
+// TestRacesMakeNodesDifferIfEachDecidesForItself shows that the races above are some.
+func TestRacesMakeNodesDifferIfEachDecidesForItself(t *testing.T) {
+	s := newStage(t, proxy.WithConfig("replication_safety = compat"))
+	s.exec(s.connect(), captureTables)
+	for _, r := range races {
+		if !r.differs {
+			continue
+		}
+		t.Run(strings.ReplaceAll(r.name, " ", "_"), func(t *testing.T) {
+			s := s.in(t)
+			if err := r.run(s, pgx.QueryExecModeSimpleProtocol); err != nil {
+				t.Errorf("%s: %v", r.t, err)
+			}
+			if !s.differ() {
+				t.Error("the nodes are equal: the race shows nothing")
+			}
+			s.makeEqual()
+		})
+	}
+}
+
+// makeEqual empties the races' tables on all nodes.
+func (s *stage) makeEqual() {
+	s.t.Helper()
+	s.exec(s.connect(), "TRUNCATE t, param, dst, held; DROP TABLE IF EXISTS made")
+	pgtest.WantEqual(s.t, s.nodes...)
+}
+
+// hasEnded reports whether the statement is done.
+func (b *background) hasEnded() bool {
+	select {
+	case <-b.done:
+		return true
+	default:
+		return false
+	}
+}
