@@ -34,6 +34,7 @@ func Explain(in Input) []Step {
 
 var ruleTexts = [endOfRules]struct{ question, parameter string }{
 	answeredHere:      {"does pgchorus answer itself?", ""},
+	keptOnMain:        {"does function_policy keep it on the main node?", "function_policy"},
 	rawMode:           {"is it raw mode?", "backend_clustering_mode"},
 	notRead:           {"is it more than a read?", "read_only_function_list, write_function_list"},
 	failed:            {"has the transaction failed?", ""},
@@ -57,6 +58,8 @@ var ruleTexts = [endOfRules]struct{ question, parameter string }{
 func (in *Input) found(r rule) string {
 	p := in.Policy
 	switch r {
+	case keptOnMain:
+		return yes(in.Traits.OnMain)
 	case answeredHere:
 		return yes(in.Local)
 	case rawMode:

@@ -47,6 +47,7 @@ const (
 	NoSuchRelation
 	AsksAboutNode
 	ReadsSequence
+	MainByPolicy
 
 	// Why it goes where it goes.
 	ReplicationHint
@@ -127,6 +128,7 @@ var reasonTexts = [endOfReasons]reasonText{
 	NoSuchRelation:    {"reads a relation that is not known", "reads a relation that is not known: ", ""},
 	AsksAboutNode:     {"asks about the primary", "asks about the primary: ", "()"},
 	ReadsSequence:     {"reads a sequence", "reads sequence ", ""},
+	MainByPolicy:      {"function_policy keeps it on the main node", "function_policy keeps ", " on the main node"},
 
 	ReplicationHint:         {"comment says REPLICATION", "", ""},
 	ReplicateSelect:         {"replicate_select is on", "", ""},

@@ -12,6 +12,7 @@ type rule uint8
 const (
 	answeredHere rule = iota
 	rawMode
+	keptOnMain
 	replicationHint
 	notRead
 	failed
@@ -35,7 +36,7 @@ const (
 // replicate, notRead, has nothing before it that could send a write to one node.
 var (
 	rulesOfRaw         = []rule{answeredHere, rawMode}
-	rulesOfReplication = []rule{answeredHere, notRead, failed, replicationHint, snapshotReadOnly, replicateSelect,
+	rulesOfReplication = []rule{answeredHere, keptOnMain, notRead, failed, replicationHint, snapshotReadOnly, replicateSelect,
 		loadBalanceMode, mainOnly, transactionWrote, sessionWrote, isolation, standby}
 	rulesOfPrimary = []rule{answeredHere, failed, control, sessionState, primaryNeeded,
 		loadBalanceMode, mainOnly, transactionPinned, transactionWrote, sessionWrote, isolation, touched, standby}
@@ -62,6 +63,8 @@ func (in *Input) applies(r rule) bool {
 		return t.Class != Read
 	case failed:
 		return in.Txn.Failed && !t.EndsFailure
+	case keptOnMain:
+		return t.OnMain
 	case replicationHint:
 		return t.Everywhere
 	case snapshotReadOnly:
@@ -104,6 +107,8 @@ func (in *Input) decide(r rule) Decision {
 		// The failure may have been on one node only, and any other would
 		// happily run the statement: PostgreSQL's 25P02 has to come from us.
 		return to(Here, TransactionFailed, "")
+	case keptOnMain:
+		return in.main(t.Reason, t.Name)
 	case replicationHint:
 		return to(AllNodes, ReplicationHint, "")
 	case snapshotReadOnly:

@@ -45,6 +45,9 @@ type Traits struct {
 	Class Class
 	// MainOnly: a read that the main node answers, for Reason.
 	MainOnly bool
+	// OnMain: no read, and yet the main node alone does it, for Reason
+	// (function_policy).
+	OnMain bool
 	// Everywhere: a read that its comment sends to all nodes (/*REPLICATION*/).
 	Everywhere bool
 	// Pins: within a transaction, what it leaves is on the main node only, and later

@@ -300,7 +300,7 @@ func scriptSize(s *Script) int64 {
 }
 
 func statementSize(st *Statement) int64 {
-	size := int64(unsafe.Sizeof(*st)) + int64(len(st.Name)+len(st.Value))
+	size := int64(unsafe.Sizeof(*st)) + int64(len(st.Name)+len(st.Value)+len(st.Body))
 	for _, v := range st.Values {
 		size += int64(len(v)) + 16
 	}

@@ -189,7 +189,7 @@ func (b *builder) literalSensitive(s *Script) bool {
 		return true
 	}
 	st := &s.Statements[0]
-	if !shapeDecides(st.Kind) {
+	if !shapeDecides(st.Kind) || st.Objects > 0 {
 		return true
 	}
 	for _, call := range st.TimeCalls {

@@ -42,10 +42,10 @@ func (w *walker) inner(node *pg.Node) {
 	switch {
 	case w.st.Kind == Explain && !w.st.Analyze:
 		w.st.Reads = slices.Concat(w.st.Reads, w.st.Writes)
-		w.st.Writes, w.st.Functions = nil, nil
+		w.st.Writes, w.st.Functions, w.st.Objects = nil, nil, 0
 		w.st.HasLockingClause, w.st.Returning = false, false
 	case w.st.Kind == Prepare:
-		w.st.Reads, w.st.Writes, w.st.Functions = nil, nil, nil
+		w.st.Reads, w.st.Writes, w.st.Functions, w.st.Objects = nil, nil, nil, 0
 		w.st.HasLockingClause, w.st.Returning = false, false
 	}
 }

@@ -30,7 +30,7 @@ func (w *walker) describe(node *pg.Node) {
 	case *pg.Node_CallStmt:
 		st.Kind, st.Block, st.changes = Call, BlockMayCommit, true
 	case *pg.Node_DoStmt:
-		st.Kind, st.Block, st.changes = Do, BlockMayCommit, true
+		st.Kind, st.Block, st.changes, st.Body = Do, BlockMayCommit, true, doBody(n.DoStmt)
 	case *pg.Node_TransactionStmt:
 		describeTransaction(st, n.TransactionStmt)
 	case *pg.Node_VariableSetStmt:

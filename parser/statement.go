@@ -103,9 +103,16 @@ type Statement struct {
 	Returning        bool // RETURNING on any data-modifying part
 	HasLockingClause bool // FOR UPDATE and its relatives, at any depth
 	Holds            bool // DECLARE ... WITH HOLD
-	ToStdout         bool // COPY ... TO STDOUT
-	FromStdin        bool // COPY ... FROM STDIN
-	Binary           bool // COPY ... (FORMAT binary)
+	// Objects is how often the text has a large object made whose number the server may
+	// choose (lo_creat, lo_create, lo_from_bytea), and ObjectsCounted that each of these
+	// calls is made once.
+	Objects        int
+	ObjectsCounted bool
+	// Body is the text of DO, in SQL's own languages; "" for any other language.
+	Body      string
+	ToStdout  bool // COPY ... TO STDOUT
+	FromStdin bool // COPY ... FROM STDIN
+	Binary    bool // COPY ... (FORMAT binary)
 
 	// facts that only decide whether another text may share this script
 	valueSensitive bool

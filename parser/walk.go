@@ -330,6 +330,7 @@ func (w *walker) rangeFunction(n *pg.RangeFunction) {
 func (w *walker) funcCall(n *pg.FuncCall, m protoreflect.Message) {
 	f := w.call(n.Funcname, n.Args)
 	site, noted := w.openCall(n, f)
+	w.objectCall(f)
 	w.timeFunctionCall(n, f)
 	w.below(m)
 	if noted {

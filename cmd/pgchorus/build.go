@@ -20,6 +20,7 @@ import (
 	"github.com/pgchorus/pgchorus/internal/config"
 	"github.com/pgchorus/pgchorus/internal/oidmap"
 	"github.com/pgchorus/pgchorus/internal/pool"
+	"github.com/pgchorus/pgchorus/internal/safety"
 	"github.com/pgchorus/pgchorus/internal/sequence"
 	"github.com/pgchorus/pgchorus/internal/server"
 	"github.com/pgchorus/pgchorus/internal/session"
@@ -37,6 +38,8 @@ type program struct {
 	cfg   atomic.Pointer[config.Config]
 	// policy is what cfg says about routing.
 	policy atomic.Pointer[lb.Policy]
+	// safety is what it says about what may be repeated.
+	safety atomic.Pointer[safety.Policy]
 
 	access   atomic.Pointer[access]
 	saltKey  auth.SaltKey
@@ -87,6 +90,9 @@ func build(ctx context.Context, cfg *config.Config, flags serveFlags, log *zap.L
 	p.env = session.Env{
 		Config:      p.cfg.Load,
 		Policy:      p.policy.Load,
+		Safety:      p.safety.Load,
+		Bodies:      &safety.Bodies{},
+		Notes:       &safety.Notes{},
 		Auth:        func() *auth.Authenticator { return p.access.Load().authenticator },
 		FrontendTLS: func() *tls.Config { return p.access.Load().frontendTLS },
 		Address:     p.address,
@@ -123,6 +129,7 @@ func build(ctx context.Context, cfg *config.Config, flags serveFlags, log *zap.L
 // use puts a configuration in force.
 func (p *program) use(cfg *config.Config) {
 	p.policy.Store(lb.PolicyOf(cfg))
+	p.safety.Store(safety.PolicyOf(cfg))
 	p.cfg.Store(cfg)
 }
 

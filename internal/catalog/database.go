@@ -21,6 +21,9 @@ type Database struct {
 	functions  *table[Function]
 	relations  *table[Relation]
 	tables     *table[*Table]
+	// code and surroundings are what statements set off.
+	code         *table[*Code]
+	surroundings *table[*Surroundings]
 
 	mu      sync.Mutex // held to change what is above or below, not to look facts up
 	dropped bool       // no longer the Cache's own: nothing is stored any more
@@ -33,6 +36,9 @@ func newDatabase(size int, expire time.Duration, now func() time.Time) *Database
 		functions: newTable[Function](size),
 		relations: newTable[Relation](size),
 		tables:    newTable[*Table](size),
+
+		code:         newTable[*Code](size),
+		surroundings: newTable[*Surroundings](size),
 	}
 }
 
@@ -78,6 +84,7 @@ func (d *Database) ForgetNames(names ...string) {
 	for _, name := range names {
 		d.relations.remove(name)
 		d.tables.remove(name)
+		d.surroundings.remove(name)
 	}
 }
 
@@ -86,6 +93,8 @@ func (d *Database) forget() {
 	d.functions.clear()
 	d.relations.clear()
 	d.tables.clear()
+	d.code.clear()
+	d.surroundings.clear()
 }
 
 // drop ends the use of d, for sessions that still hold it: nobody would tell it of

@@ -237,6 +237,7 @@ type Replication struct {
 	ChecksumInterval      time.Duration
 	Repair                string // report, repair, fence
 	UnparsedStatement     string // warn, allow, refuse
+	AdminBroadcast        bool
 	AutoPrepare           bool
 }
 

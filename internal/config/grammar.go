@@ -63,12 +63,6 @@ type Object struct {
 	Function bool
 }
 
-// FunctionRule is one element of function_policy.
-type FunctionRule struct {
-	Class  string // time, random, uuid, ...
-	Action string // rewrite, lease, capture, main, map, broadcast, warn, deny
-}
-
 // maxElements bounds lists whose elements are compiled or built into structures.
 const maxElements = 1000
 
@@ -211,22 +205,6 @@ func parseRelationships(text string) (any, error) {
 func parseObject(text string) Object {
 	name, function := strings.CutSuffix(strings.Trim(text, blanks), "()")
 	return Object{name, function}
-}
-
-// functionActions are the actions of function_policy.
-var functionActions = []string{"rewrite", "lease", "capture", "main", "map", "broadcast", "warn", "deny"}
-
-// parseFunctionPolicy reads a comma list of class:action.
-func parseFunctionPolicy(text string) (any, error) {
-	var rules []FunctionRule
-	for _, part := range splitList(text, ",") {
-		class, action, _ := strings.Cut(part, ":")
-		if class == "" || !slices.Contains(functionActions, action) {
-			return nil, badText("%q is not class:action with an action of %s", part, strings.Join(functionActions, ", "))
-		}
-		rules = append(rules, FunctionRule{class, action})
-	}
-	return rules, nil
 }
 
 // parseFlag reads backend_flagN: words separated by |.

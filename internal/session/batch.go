@@ -67,6 +67,9 @@ func (s *Session) runBatch(ctx context.Context, end batchEnd) error {
 	if len(s.batch.messages) > 0 {
 		s.running.begin()
 		s.refreshView()
+		if err := s.lostLocks(); err != nil {
+			return err
+		}
 		s.batch.end = end
 		ok, err := s.runMessages(ctx, end)
 		s.batch.end = endNone
@@ -131,6 +134,11 @@ func (s *Session) runMessage(ctx context.Context, seg *segment, frame wire.Frame
 			return false, err
 		}
 	}
+	if step.kind == wire.KindBind {
+		if ok, err := s.makeObjects(ctx, seg, &step); !ok || err != nil {
+			return false, err
+		}
+	}
 	seg.add(step)
 	return true, nil
 }
@@ -146,6 +154,21 @@ func (s *Session) makeValues(ctx context.Context, seg *segment, st *step) (ok bo
 	}
 	defer func() { s.drew.before = nil }()
 	if err := s.bindValues(ctx, st); err != nil {
+		return s.refuseOrEnd(err)
+	}
+	return true, nil
+}
+
+// makeObjects numbers the large objects that a Bind has made.
+func (s *Session) makeObjects(ctx context.Context, seg *segment, st *step) (ok bool, err error) {
+	executed, _ := s.effectiveOf(st.prepared.stmt, st.prepared.text)
+	if executed.Objects == 0 || !st.where.all || !s.replicates() {
+		return true, nil
+	}
+	if ok, err := seg.run(ctx, endNone); !ok || err != nil {
+		return false, err
+	}
+	if err := s.numberObjects(ctx, executed); err != nil {
 		return s.refuseOrEnd(err)
 	}
 	return true, nil
@@ -228,17 +251,6 @@ func (s *Session) functionCall(ctx context.Context, frame wire.Frame) error {
 	return s.settle(ctx, ok)
 }
 
-func (s *Session) runCall(ctx context.Context, call wire.Frame) (ok bool, err error) {
-	if s.tx.failed {
-		return s.refused(errFailedTransaction())
-	}
-	if err := s.learnFunction(call); err != nil {
-		return s.refused(err)
-	}
-	s.work = &callWork{frame: call}
-	return s.executeWrite(ctx, s.routeAnd(lb.Traits{}))
-}
-
 // step is one message of a batch with what it means.
 type step struct {
 	kind     wire.Kind
@@ -306,7 +318,13 @@ func (s *Session) planParse(frame wire.Frame) (step, error) {
 	if err := s.learnTypes(p.types); err != nil {
 		return step{}, err
 	}
+	if !s.answersHere(p) && p.kind() != parser.Prepare {
+		if err := s.checkSafety(p.stmt, p.text, 0); err != nil {
+			return step{}, err
+		}
+	}
 	p.sent = s.raised(p.stmt, s.withRolePassword(p.stmt, p.sent))
+	p.sent, _ = s.withObjects(p.stmt, p.sent)
 	st := step{kind: wire.KindParse, frame: frame, prepared: p}
 	if s.answersHere(p) {
 		st.local = s.parseHere(p)
@@ -366,6 +384,9 @@ func (s *Session) planBind(frame wire.Frame) (step, error) {
 		return st, nil
 	}
 	if err := s.bindNumbers(&st); err != nil {
+		return step{}, err
+	}
+	if err := s.checkSafety(p.stmt, p.text, 0); err != nil {
 		return step{}, err
 	}
 	bound.target = s.routeAnd(s.traits(p.stmt, p.text))

@@ -47,14 +47,14 @@ func (s *Session) traits(stmt *parser.Statement, text string) lb.Traits {
 	known := s.Catalog.Database(s.login.Database)
 	traits, missing := lb.Examine(stmt, text, s.policy(), known)
 	if missing == nil {
-		return traits
+		return s.onMain(traits, stmt, text)
 	}
 	told, ok := s.askCatalogue(known, *missing)
 	if !ok {
 		return traits
 	}
 	traits, _ = lb.Examine(stmt, text, s.policy(), facts{known, told})
-	return traits
+	return s.onMain(traits, stmt, text)
 }
 
 // askCatalogue asks a node of the session's own. Nothing comes of it while no node can

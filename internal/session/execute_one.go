@@ -17,6 +17,11 @@ func (s *Session) executeOne(ctx context.Context, where target) (ok bool, err er
 	if reason := s.torn(); reason != nil {
 		return s.refused(reason)
 	}
+	if where.keeps && s.tx.kind != txNone {
+		if err := s.enterBarrier(ctx); err != nil {
+			return false, err
+		}
+	}
 	mark := s.front.Mark()
 	for {
 		l, err := s.nodeFor(ctx, where)
@@ -86,7 +91,7 @@ func (s *Session) noteUse(l *link, where target) {
 		return
 	}
 	switch {
-	case where.once && !s.replicates():
+	case where.once && !s.replicates(), where.keeps:
 		s.tx.writer = l.ID()
 	case !where.primary || s.oneSnapshot():
 		s.tx.readNode = l.ID() // not where a single read had to go

@@ -20,6 +20,9 @@ type target struct {
 	once bool
 	// primary: it is the primary that is meant, whichever node that is by then.
 	primary bool
+	// keeps: what it does is on that one node of those that replicate, so that the
+	// transaction hangs on it.
+	keeps bool
 }
 
 // route asks lb.Route where a statement goes.
@@ -46,7 +49,7 @@ func (s *Session) targetOf(d lb.Decision, traits lb.Traits) target {
 	case lb.NoPrimary:
 		return target{node: noNode, primary: true, once: traits.Class != lb.Read}
 	}
-	return target{node: d.Node, primary: s.hasPrimary() && d.Node == s.mainID(), once: traits.Class != lb.Read}
+	return target{node: d.Node, primary: s.hasPrimary() && d.Node == s.mainID(), once: traits.Class != lb.Read, keeps: traits.OnMain}
 }
 
 // routeInput gathers what lb.Route looks at.

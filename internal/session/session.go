@@ -20,6 +20,7 @@ import (
 	"github.com/pgchorus/pgchorus/internal/oidmap"
 	"github.com/pgchorus/pgchorus/internal/pgerr"
 	"github.com/pgchorus/pgchorus/internal/pool"
+	"github.com/pgchorus/pgchorus/internal/safety"
 	"github.com/pgchorus/pgchorus/internal/sequence"
 	"github.com/pgchorus/pgchorus/internal/wire"
 	"github.com/pgchorus/pgchorus/lb"
@@ -48,6 +49,11 @@ type Env struct {
 	Leases  *sequence.Leases
 	// Policy is what the configuration says about routing.
 	Policy func() *lb.Policy
+	// Safety is what it says about what may be repeated. Bodies and Notes are what all
+	// sessions have read and told.
+	Safety func() *safety.Policy
+	Bodies *safety.Bodies
+	Notes  *safety.Notes
 	// Standbys and Mutations mean something in the modes with a primary only.
 	Standbys  Standbys
 	Mutations *lb.Mutations
@@ -115,6 +121,7 @@ type Session struct {
 	scratch []byte // for a row on its way
 
 	memo     parser.Memo
+	verdicts *verdictMemo // nil until there is something to remember
 	tx       transaction
 	st       statements
 	batch    batch
@@ -138,6 +145,8 @@ type sessionSettings struct {
 	seeded bool
 	// bound is the primary that alone has a part of the session; nil for none.
 	bound *config.NodeID
+	// locksOn is the node that has the session's advisory locks; nil for none.
+	locksOn *config.NodeID
 	// channels are those of LISTEN: messages may come while nobody asks. nil for none.
 	channels map[string]bool
 	// custom are the names of settings that the session has made up ("my.own"), which

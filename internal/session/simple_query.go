@@ -41,6 +41,9 @@ func (s *Session) runString(ctx context.Context, text string) (ok bool, err erro
 	s.running.begin()
 	s.refreshView()
 	s.logStatement(text)
+	if err := s.lostLocks(); err != nil {
+		return false, err
+	}
 	script := s.memo.Script(s.Scripts, []byte(text))
 	switch {
 	case s.tx.failed && script.Err != nil && !isPgpool(text):
@@ -58,6 +61,9 @@ func (s *Session) runString(ctx context.Context, text string) (ok bool, err erro
 // routeString routes a string of reads; same is false unless all go to one node.
 func (s *Session) routeString(script *parser.Script, text string) (where target, same bool) {
 	for i := range script.Statements {
+		if s.checkSafety(&script.Statements[i], text, 0) != nil {
+			return target{}, false // told when its turn comes
+		}
 		next := s.route(s.traits(&script.Statements[i], text))
 		if next.all || next.once || i > 0 && next != where {
 			return target{}, false
@@ -113,6 +119,9 @@ func (s *Session) runStatement(ctx context.Context, stmt *parser.Statement, sql 
 	if err != nil {
 		return s.refused(err)
 	}
+	if err := s.checkSafety(stmt, sql, base); err != nil {
+		return s.refused(err)
+	}
 	where := s.routeStatement(stmt, sql)
 	if where.all && s.replicates() {
 		ok, err = s.replicate(ctx, stmt, sql, base, several, needs)
@@ -140,6 +149,9 @@ func (s *Session) replicate(ctx context.Context, stmt *parser.Statement, sql str
 	}
 	s.care = s.careFor(stmt, w.sql, len(s.unlike) > 0)
 	defer s.endCare()
+	if err := s.placeObjects(ctx, w, stmt, sql); err != nil {
+		return s.refuseOrEnd(err)
+	}
 	s.work = w
 	outside := s.tx.kind == txNone
 	switch {
@@ -239,11 +251,13 @@ func (s *Session) noteStatement(stmt *parser.Statement, sql string) {
 	}
 	s.noteSet(stmt, sql)
 	s.drew.follow(stmt)
+	s.noteAdvisory(stmt)
 	if s.hasPrimary() {
 		s.noteOnPrimary(stmt)
 	}
 	switch stmt.Kind {
 	case parser.Prepare:
+		sql, _ = s.withObjects(stmt, sql)
 		s.notePrepared(&prepared{name: stmt.Name, text: sql, stmt: stmt, bySQL: true})
 	case parser.Deallocate:
 		s.forgetPrepared(stmt)

@@ -131,15 +131,15 @@ func (w *callWork) appendTo(l *link) {
 	if l.answers {
 		w.main = l
 	} else if oid, ok := w.createdObject(); ok {
-		frame = wire.AppendLargeObjectCreate(nil, oid)
+		frame = wire.AppendLargeObject(nil, w.frame.Body(), oid)
 	}
 	l.append(wire.Expect{What: wire.ExpectFunctionCall}, func(b []byte) []byte { return l.appendCall(b, frame) })
 }
 
-// createdObject is the large object that lo_creat has made on main. The others are
+// createdObject is the large object that the call has made on main. The others are
 // told its number, which each would choose for itself.
 func (w *callWork) createdObject() (oid []byte, ok bool) {
-	if w.main == nil || !wire.CallsLargeObjectCreat(w.frame.Body()) {
+	if w.main == nil || !wire.CreatesLargeObject(w.frame.Body()) {
 		return nil, false
 	}
 	return wire.CallResult(w.main.answer.Tags)

@@ -1,0 +1,234 @@
+package safety
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/pgchorus/pgchorus/internal/catalog"
+	"github.com/pgchorus/pgchorus/parser"
+)
+
+// maxFollowed bounds how many functions and tables are looked at for one statement. What
+// lies beyond may do anything.
+const maxFollowed = 200
+
+// effects are what code may do that nodes do differently.
+type effects struct {
+	// unlike are values that nodes compute for themselves, such as "calls now()".
+	unlike []string
+	// opaque is what nobody can tell: dynamic SQL, errors that are caught, other languages.
+	opaque []string
+	// writes are the relations that it changes.
+	writes []catalog.Name
+	// denied is a call that is refused wherever it stands.
+	denied *Reason
+	// calls: sequences are drawn from.
+	draws bool
+}
+
+func (e *effects) alike() bool { return len(e.unlike)+len(e.opaque) == 0 && !e.draws }
+
+// first is the first thing that may differ, in words.
+func (e *effects) first() string {
+	switch {
+	case len(e.unlike) > 0:
+		return e.unlike[0]
+	case len(e.opaque) > 0:
+		return e.opaque[0]
+	}
+	return "draws from a sequence"
+}
+
+func (e *effects) add(list *[]string, text string) {
+	if len(*list) < maxReasons && !slices.Contains(*list, text) {
+		*list = append(*list, text)
+	}
+}
+
+func (e *effects) write(n catalog.Name) {
+	if !slices.Contains(e.writes, n) {
+		e.writes = append(e.writes, n)
+	}
+}
+
+// definesText is said of code that has DDL in it.
+const definesText = "changes the schema"
+
+// follower goes through code, and what that calls and sets off, once each.
+type follower struct {
+	*judge
+	effects effects
+	met     map[string]bool
+}
+
+func (j *judge) follow() *follower { return &follower{judge: j, met: map[string]bool{}} }
+
+// first reports whether something is met for the first time, within the bound.
+func (f *follower) first(kind, name string) bool {
+	key := kind + " " + name
+	if f.met[key] {
+		return false
+	}
+	if len(f.met) >= maxFollowed {
+		f.effects.add(&f.effects.opaque, "sets off more code than is looked at")
+		return false
+	}
+	f.met[key] = true
+	return true
+}
+
+// text reads a body or a definition. system: PostgreSQL's own may look like anything.
+func (f *follower) text(text string) {
+	body := f.bodies.read(text)
+	e := &f.effects
+	for _, flag := range []struct {
+		holds bool
+		text  string
+	}{
+		{body.Dynamic, "runs SQL that it puts together (EXECUTE)"}, {body.Catches, "catches errors (EXCEPTION)"},
+		{body.Commits, "ends transactions itself"}, {body.TooLong, "is too long to be looked at"},
+		{body.SkipsLocked, "skips locked rows"}, {body.Defines, definesText},
+	} {
+		if flag.holds {
+			e.add(&e.opaque, flag.text)
+		}
+	}
+	if body.Clock {
+		e.add(&e.unlike, "asks for the time")
+	}
+	for i := range body.Functions {
+		f.call(&body.Functions[i])
+	}
+	for _, r := range body.Writes {
+		e.write(catalog.Name{Schema: r.Schema, Name: r.Name})
+		f.changed(catalog.Name{Schema: r.Schema, Name: r.Name}, anyEvent)
+	}
+	for _, r := range body.Reads {
+		f.viewed(catalog.Name{Schema: r.Schema, Name: r.Name})
+	}
+}
+
+// call judges a call within code.
+func (f *follower) call(fn *parser.Function) {
+	f.deny(fn)
+	switch fn.Class {
+	case parser.Deterministic:
+	case parser.Clock, parser.Random, parser.NodeLocal:
+		f.effects.add(&f.effects.unlike, "calls "+fn.String()+"()")
+	case parser.Sequence:
+		f.effects.draws = true
+	case parser.Writer:
+		f.writer(fn)
+	default:
+		f.function(catalog.Name{Schema: fn.Schema, Name: fn.Name})
+	}
+}
+
+func (f *follower) writer(fn *parser.Function) {
+	switch classOf(fn) {
+	case largeObjectClass:
+		f.effects.add(&f.effects.unlike, "has a large object numbered by each node ("+fn.String()+")")
+	default:
+		if !alikeWithin(fn.Name) {
+			f.effects.add(&f.effects.opaque, "calls "+fn.String()+"()")
+		}
+	}
+}
+
+// deny looks a call up in the deny list and in function_policy.
+func (f *follower) deny(fn *parser.Function) {
+	if f.effects.denied != nil {
+		return
+	}
+	if r := f.denied(fn, ""); r != nil {
+		f.effects.denied = r
+	}
+}
+
+// function follows a function that only the catalogue knows.
+func (f *follower) function(n catalog.Name) {
+	if !f.first("function", n.String()) {
+		return
+	}
+	code, known := f.facts.Code(n)
+	switch {
+	case !known:
+		f.ask.Functions = append(f.ask.Functions, n)
+		f.effects.add(&f.effects.opaque, "calls "+n.String()+"(), which is not known")
+		return
+	case code.More:
+		f.effects.add(&f.effects.opaque, "calls "+n.String()+"(), of which there are too many")
+	}
+	for i := range code.Bodies {
+		f.routine(n, &code.Bodies[i])
+	}
+}
+
+// routine follows one body of a function.
+func (f *follower) routine(n catalog.Name, r *catalog.Routine) {
+	if r.System {
+		return // what is called by its name is judged by it
+	}
+	for _, s := range r.Support {
+		f.function(s)
+	}
+	f.deny(&parser.Function{Schema: r.Schema, Name: n.Name})
+	if class := classOfExtension(r.Extension); class != "" && f.effects.denied == nil {
+		f.effects.denied = f.deniedByClass(class, n.String(), "")
+	}
+	switch {
+	case r.Long:
+		f.effects.add(&f.effects.opaque, "calls "+n.String()+"(), which is too long to be looked at")
+	case r.Language == "sql" || r.Language == "plpgsql":
+		f.text(r.Source)
+	case r.Kind == 'a', r.Extension != "" && r.Volatility != catalog.Volatile, r.Language == "internal":
+	case r.Extension == "pgcrypto", r.Extension == "uuid-ossp", r.Extension == "tsm_system_rows", r.Extension == "tsm_system_time":
+		f.effects.add(&f.effects.unlike, "calls "+n.String()+"()")
+	case r.Volatility == catalog.Immutable && r.Language == "c":
+	default:
+		f.effects.add(&f.effects.opaque, "calls "+n.String()+"() in language "+r.Language)
+	}
+}
+
+// viewed follows a relation that code reads: what a view calls.
+func (f *follower) viewed(n catalog.Name) {
+	if strings.HasPrefix(n.Schema, "pg_") || n.Schema == "information_schema" || !f.first("view", n.String()) {
+		return
+	}
+	s, known := f.facts.Surroundings(n)
+	if !known {
+		f.ask.Relations = append(f.ask.Relations, n)
+		return
+	}
+	for i := range s.Texts {
+		if t := &s.Texts[i]; t.Kind == catalog.ViewText || t.Kind == catalog.PolicyText {
+			f.text(t.Text)
+		}
+	}
+}
+
+// anyEvent are the bits of all events of triggers.
+const anyEvent = catalog.TriggerInsert | catalog.TriggerDelete | catalog.TriggerUpdate | catalog.TriggerTruncate
+
+// changed follows what a change of a relation sets off, within code.
+func (f *follower) changed(n catalog.Name, events int) {
+	if !f.first("table", n.String()) {
+		return
+	}
+	s, known := f.facts.Surroundings(n)
+	if !known {
+		f.ask.Relations = append(f.ask.Relations, n)
+		return
+	}
+	if s.More {
+		f.effects.add(&f.effects.opaque, "sets off more on "+n.String()+" than is looked at")
+	}
+	for _, t := range s.Triggers {
+		if t.Type&events != 0 {
+			f.function(t.Function)
+		}
+	}
+	for _, t := range s.Texts {
+		f.text(t.Text)
+	}
+}

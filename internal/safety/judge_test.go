@@ -1,0 +1,303 @@
+package safety
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pgchorus/pgchorus/internal/catalog"
+	"github.com/pgchorus/pgchorus/internal/config"
+	"github.com/pgchorus/pgchorus/parser"
+)
+
+// world is a catalogue in memory. What it does not have does not exist.
+type world struct {
+	code   map[string]*catalog.Code
+	around map[string]*catalog.Surroundings
+	tables map[string]*catalog.Table
+}
+
+func (w world) Function(n catalog.Name) (catalog.Function, bool) {
+	c := w.code[n.Name]
+	if c == nil {
+		return catalog.Function{}, true
+	}
+	worst := catalog.Immutable
+	for _, b := range c.Bodies {
+		worst = min(worst, b.Volatility)
+	}
+	return catalog.Function{Exists: true, Volatility: worst, Alike: worst == catalog.Immutable}, true
+}
+
+func (w world) Table(n catalog.Name) (*catalog.Table, bool) {
+	if t := w.tables[n.Name]; t != nil {
+		return t, true
+	}
+	return &catalog.Table{}, true
+}
+
+func (w world) Code(n catalog.Name) (*catalog.Code, bool) {
+	if c := w.code[n.Name]; c != nil {
+		return c, true
+	}
+	return &catalog.Code{}, true
+}
+
+func (w world) Surroundings(n catalog.Name) (*catalog.Surroundings, bool) {
+	if s := w.around[n.Name]; s != nil {
+		return s, true
+	}
+	return &catalog.Surroundings{}, true
+}
+
+func routine(v catalog.Volatility, language, source string) *catalog.Code {
+	return &catalog.Code{Exists: true, Bodies: []catalog.Routine{{Schema: "public", Kind: 'f', Volatility: v, Language: language, Source: source, Trusted: true}}}
+}
+
+func extension(name string) *catalog.Code {
+	return &catalog.Code{Exists: true, Bodies: []catalog.Routine{{Schema: "public", Kind: 'f', Language: "c", Extension: name}}}
+}
+
+func withTrigger(name string, kind int) *catalog.Surroundings {
+	return &catalog.Surroundings{Exists: true, Triggers: []catalog.Trigger{{Name: "tr", Function: catalog.Name{Schema: "public", Name: name}, Type: kind}}}
+}
+
+func withText(kind catalog.TextKind, text string) *catalog.Surroundings {
+	return &catalog.Surroundings{Exists: true, Texts: []catalog.Text{{Kind: kind, Column: "c", Text: text}}}
+}
+
+const (
+	beforeRow = catalog.TriggerRow | catalog.TriggerBefore | catalog.TriggerInsert | catalog.TriggerUpdate
+	afterRow  = catalog.TriggerRow | catalog.TriggerInsert
+)
+
+// someWorld has a function and a table of each nature.
+func someWorld() world {
+	return world{
+		code: map[string]*catalog.Code{
+			"pure":      routine(catalog.Immutable, "sql", "SELECT $1 + 1"),
+			"false_imm": routine(catalog.Immutable, "sql", "SELECT now()::text"),
+			"mover":     routine(catalog.Volatile, "plpgsql", "BEGIN UPDATE plain SET v = v + 1 WHERE id = 1; END"),
+			"lucky":     routine(catalog.Volatile, "plpgsql", "BEGIN INSERT INTO log VALUES (random()); END"),
+			"dynamic":   routine(catalog.Volatile, "plpgsql", "BEGIN EXECUTE 'x'; END"),
+			"catcher":   routine(catalog.Volatile, "plpgsql", "BEGIN INSERT INTO log VALUES (1); EXCEPTION WHEN OTHERS THEN NULL; END"),
+			"committer": routine(catalog.Volatile, "plpgsql", "BEGIN COMMIT; END"),
+			"python":    routine(catalog.Volatile, "plpython3u", "return 1"),
+			"drawer":    routine(catalog.Volatile, "sql", "SELECT nextval('s')"),
+			"rolls":     routine(catalog.Volatile, "sql", "SELECT random()"),
+			"dblink":    extension("dblink"),
+			"stamp":     routine(catalog.Volatile, "plpgsql", "BEGIN NEW.at := now(); RETURN NEW; END"),
+			"sober":     routine(catalog.Volatile, "plpgsql", "BEGIN NEW.a := lower(NEW.a); RETURN NEW; END"),
+			"audit":     routine(catalog.Volatile, "plpgsql", "BEGIN INSERT INTO log VALUES (clock_timestamp()); RETURN NULL; END"),
+			"counts":    routine(catalog.Volatile, "plpgsql", "BEGIN UPDATE log SET n = n + 1; RETURN NULL; END"),
+			"deep":      routine(catalog.Volatile, "plpgsql", "BEGIN PERFORM lucky(); RETURN NEW; END"),
+		},
+		around: map[string]*catalog.Surroundings{
+			"plain": {Exists: true}, "log": {Exists: true}, "src": {Exists: true},
+			"stamped": withTrigger("stamp", beforeRow), "sobered": withTrigger("sober", beforeRow), "audited": withTrigger("audit", afterRow),
+			"counted": withTrigger("counts", afterRow), "deeply": withTrigger("deep", beforeRow),
+			"checked": withText(catalog.CheckText, "CHECK ((due > now()))"), "fenced": withText(catalog.PolicyText, "(valid > now())"),
+			"made": withText(catalog.GeneratedText, "false_imm(id)"), "ruled": withText(catalog.RuleText, "CREATE RULE r AS ON INSERT TO ruled DO INSERT INTO log VALUES (now())"),
+			"ruled_well": withText(catalog.RuleText, "CREATE RULE r AS ON INSERT TO ruled_well DO INSERT INTO log VALUES (1)"),
+			"far":        {Exists: true, Foreign: true},
+		},
+		tables: map[string]*catalog.Table{
+			"plain": {Exists: true, Keys: [][]string{{"id"}}, Columns: []catalog.Column{{Name: "id", Type: "integer"}, {Name: "v", Type: "integer"}}},
+		},
+	}
+}
+
+// policyOf reads lines of pgpool.conf.
+func policyOf(t testing.TB, lines ...string) *Policy {
+	t.Helper()
+	file := "backend_clustering_mode = native_replication\nbackend_hostname0 = 'a'\nbackend_port0 = 5432\n" + strings.Join(lines, "\n") + "\n"
+	cfg, _, err := config.Parse("pgpool.conf", []byte(file), func(string) ([]byte, error) { return nil, nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return PolicyOf(cfg)
+}
+
+// judged is the verdict on a statement.
+func judged(t testing.TB, policy *Policy, sql string) *Verdict {
+	t.Helper()
+	script := parser.Classify(sql)
+	stmt := &script.Statements[0]
+	plan := parser.NewCache(1<<20, 1).Plan(sql, stmt, planWorld{someWorld()}, parser.PlanOptions{})
+	v, ask := Judge(Input{Statement: stmt, Text: sql, Plan: plan, Policy: policy, Facts: someWorld(), Bodies: &Bodies{}})
+	if !ask.Empty() {
+		t.Fatalf("%s: asks for %v", sql, ask)
+	}
+	return v
+}
+
+// planWorld is the same for parser.Plan.
+type planWorld struct{ world }
+
+func (w planWorld) Table(r parser.Relation) (*parser.Table, bool) {
+	t := w.tables[r.Name]
+	if t == nil {
+		return &parser.Table{}, true
+	}
+	out := &parser.Table{Keys: t.Keys}
+	for _, c := range t.Columns {
+		out.Columns = append(out.Columns, parser.Column{Name: c.Name, Type: c.Type})
+	}
+	return out, true
+}
+
+func (w planWorld) Function(f parser.Function) (parser.FunctionFacts, bool) {
+	fact, _ := w.world.Function(catalog.Name{Name: f.Name})
+	return parser.FunctionFacts{Alike: fact.Alike}, true
+}
+
+func TestJudge(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, sql             string
+		compat, mixed, strict string // level and action
+		reason                string // some reason has it
+	}{
+		// rows that the text names
+		{"insert of constants", "INSERT INTO plain VALUES (1, 2)", "D0 run", "D0 run", "D0 run", ""},
+		{"update by key", "UPDATE plain SET v = v + 1 WHERE id = 1", "D0 run", "D0 run", "D0 run", ""},
+		{"delete by key", "DELETE FROM plain WHERE id = $1", "D0 run", "D0 run", "D0 run", ""},
+		{"truncate", "TRUNCATE plain", "D0 run", "D0 run", "D0 run", ""},
+		{"DDL", "CREATE TABLE x (a int)", "D0 run", "D0 run", "D0 run", ""},
+		{"a read", "SELECT * FROM plain", "D0 run", "D0 run", "D0 run", ""},
+		// time, chance, sequences
+		{"the time", "INSERT INTO plain VALUES (1, extract(day FROM now()))", "D1 rewrite", "D1 rewrite", "D1 rewrite", "asks for the time"},
+		{"a sequence", "INSERT INTO plain VALUES (nextval('s'), 1)", "D2 warn", "D2 lease", "D2 lease", "nextval"},
+		{"chance, once", "INSERT INTO plain VALUES (1, random())", "D3 rewrite", "D3 rewrite", "D3 rewrite", "for itself"},
+		{"chance for each row", "UPDATE plain SET v = random()", "D4 warn", "D4 capture", "D4 capture", "random() is evaluated for each row"},
+		// rows that a query finds
+		{"by a condition", "UPDATE plain SET v = 0 WHERE v > 3", "D4 run", "D4 capture", "D4 capture", "that a condition finds"},
+		{"insert of a query", "INSERT INTO plain SELECT id, 1 FROM src", "D4 run", "D4 capture", "D4 capture", "reads from src"},
+		{"merge", "MERGE INTO plain USING src ON plain.id = src.id WHEN MATCHED THEN DELETE", "D4 run", "D4 capture", "D4 capture", "MERGE"},
+		{"several targets", "WITH d AS (DELETE FROM src WHERE id = 1 RETURNING id) INSERT INTO plain SELECT id, 1 FROM d", "D4 run", "D4 capture", "D4 capture", "several relations"},
+		{"skip locked", "SELECT * FROM plain FOR UPDATE SKIP LOCKED", "D4 warn", "D4 capture", "D4 capture", "locked at that moment"},
+		{"create table as", "CREATE TABLE x AS SELECT * FROM plain", "D4 run", "D4 capture", "D4 capture", "result of a query"},
+		// triggers, rules, constraints
+		{"before trigger with the clock", "INSERT INTO stamped VALUES (1)", "D4 warn", "D4 capture", "D4 capture", "trigger tr of stamped calls now()"},
+		{"trigger that does not fire", "DELETE FROM stamped WHERE id = 1", "D4 run", "D4 capture", "D4 capture", "that a condition finds"},
+		{"deterministic trigger", "INSERT INTO sobered VALUES (1)", "D0 run", "D0 run", "D0 run", ""},
+		{"after trigger that writes the time elsewhere", "INSERT INTO audited VALUES (1)", "D5 warn", "D5 lock", "D5 refuse", "trigger tr of audited calls clock_timestamp()"},
+		{"deterministic after trigger", "INSERT INTO counted VALUES (1)", "D0 run", "D0 run", "D0 run", ""},
+		{"what a trigger's function calls", "INSERT INTO deeply VALUES (1)", "D5 warn", "D5 lock", "D5 refuse", "random"},
+		{"check with the clock", "INSERT INTO checked VALUES (1)", "D5 warn", "D5 lock", "D5 refuse", "constraint c of checked calls now()"},
+		{"policy with the clock", "DELETE FROM fenced WHERE id = 1", "D5 warn", "D5 lock", "D5 refuse", "policy c of fenced"},
+		{"generated column that is not immutable", "INSERT INTO made VALUES (1)", "D5 warn", "D5 lock", "D5 refuse", "generated column c of made"},
+		{"rule with the clock", "INSERT INTO ruled VALUES (1)", "D5 warn", "D5 lock", "D5 refuse", "rule c of ruled"},
+		{"deterministic rule", "INSERT INTO ruled_well VALUES (1)", "D0 run", "D0 run", "D0 run", ""},
+		// functions
+		{"pure function", "INSERT INTO plain VALUES (pure(1), 2)", "D0 run", "D0 run", "D0 run", ""},
+		{"deterministic volatile function", "SELECT mover()", "D0 run", "D0 run", "D0 run", ""},
+		{"function that stores chance", "SELECT lucky()", "D5 warn", "D5 lock", "D5 refuse", "function lucky() calls random()"},
+		{"dynamic SQL", "SELECT dynamic()", "D5 warn", "D5 lock", "D5 refuse", "EXECUTE"},
+		{"caught errors", "SELECT catcher()", "D5 warn", "D5 lock", "D5 refuse", "EXCEPTION"},
+		{"procedure that commits", "CALL committer()", "D5 warn", "D5 lock", "D5 refuse", "ends transactions"},
+		{"another language", "SELECT python()", "D5 warn", "D5 lock", "D5 refuse", "plpython3u"},
+		{"hidden nextval", "SELECT drawer()", "D5 warn", "D5 lock", "D5 refuse", "draws from a sequence"},
+		{"false label", "INSERT INTO plain VALUES (1, false_imm()::int)", "D4 warn", "D4 warn", "D4 refuse", "labelled immutable"},
+		{"DO with chance", "DO 'BEGIN INSERT INTO log VALUES (random()); END'", "D5 warn", "D5 lock", "D5 refuse", "DO calls random()"},
+		{"DO without", "DO 'BEGIN INSERT INTO log VALUES (1); END'", "D0 run", "D0 run", "D0 run", ""},
+		{"DO in another language", "DO LANGUAGE plpython3u 'x'", "D5 warn", "D5 lock", "D5 refuse", "language"},
+		// the outside world
+		{"foreign table", "INSERT INTO far VALUES (1)", "D6 refuse", "D6 refuse", "D6 refuse", "foreign table"},
+		{"from a foreign table", "INSERT INTO plain SELECT * FROM far", "D4 warn", "D4 capture", "D4 capture", "foreign table far"},
+		{"dblink", "SELECT dblink('x')", "D6 refuse", "D6 refuse", "D6 refuse", "class dblink"},
+		{"file of the server", "COPY plain FROM '/x'", "D6 refuse", "D6 refuse", "D6 refuse", "class filesystem"},
+		{"program of the server", "COPY plain TO PROGRAM 'x'", "D6 refuse", "D6 refuse", "D6 refuse", "class filesystem"},
+		{"copy from the frontend", "COPY plain FROM STDIN", "D0 run", "D0 run", "D0 run", ""},
+		{"reading a file", "SELECT pg_read_file('x')", "D6 main", "D6 main", "D6 main", "reads files"},
+		{"storing a file", "INSERT INTO plain VALUES (1, pg_read_file('x'))", "D6 refuse", "D6 refuse", "D6 refuse", "stores what"},
+		{"slot", "SELECT pg_drop_replication_slot('x')", "D6 refuse", "D6 refuse", "D6 refuse", "class replication"},
+		{"reload", "SELECT pg_reload_conf()", "D6 refuse", "D6 refuse", "D6 refuse", "class admin"},
+		// one node
+		{"advisory lock", "SELECT pg_advisory_lock(1)", "D6 main", "D6 main", "D6 main", "of class advisory"},
+		{"advisory lock and a sequence", "SELECT pg_advisory_lock(1), nextval('s')", "D2 warn", "D2 lease", "D2 lease", "nextval"},
+		{"notify", "NOTIFY c", "D6 main", "D6 main", "D6 main", "listen"},
+		{"pg_notify", "SELECT pg_notify('c', 'x')", "D6 main", "D6 main", "D6 main", "of class notify"},
+		{"signal", "SELECT pg_terminate_backend(1)", "D6 main", "D6 main", "D6 main", "of class signal"},
+		// utilities
+		{"alter system", "ALTER SYSTEM SET work_mem = 1", "D6 refuse", "D6 refuse", "D6 refuse", "configuration of a node"},
+		{"subscription", "CREATE SUBSCRIPTION s CONNECTION 'x' PUBLICATION p", "D6 refuse", "D6 refuse", "D6 refuse", "subscription"},
+		{"publication", "CREATE PUBLICATION p FOR ALL TABLES", "D0 run", "D0 run", "D0 run", ""},
+		{"import", "IMPORT FOREIGN SCHEMA a FROM SERVER b INTO c", "D6 warn", "D6 warn", "D6 refuse", "remote server"},
+		{"unlogged", "CREATE UNLOGGED TABLE x (a int)", "D6 run", "D6 warn", "D6 refuse", "unlogged"},
+		{"vacuum", "VACUUM plain", "D0 run", "D0 run", "D0 run", ""},
+		{"explain analyze", "EXPLAIN ANALYZE UPDATE plain SET v = 1", "D4 run", "D4 capture", "D4 capture", "that a condition finds"},
+		{"explain", "EXPLAIN UPDATE plain SET v = 1", "D0 run", "D0 run", "D0 run", ""},
+		{"not understood", "FROB x", "D5 warn", "D5 warn", "D5 refuse", "not understood"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			want := []string{tt.compat, tt.mixed, tt.strict}
+			var got []string
+			var all string
+			for _, setting := range []string{"compat", "mixed", "strict"} {
+				v := judged(t, policyOf(t, "replication_safety = "+setting), tt.sql)
+				got = append(got, v.Level.String()+" "+v.Action.String())
+				all += v.String() + "\n"
+			}
+			if !slices.Equal(got, want) || !strings.Contains(all, tt.reason) {
+				t.Errorf("%s\n got %q\nwant %q, %q\n%s", tt.sql, got, want, tt.reason, all)
+			}
+		})
+	}
+}
+
+func TestFunctionPolicy(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, line, sql, want string }{
+		{"broadcast of advisory locks", "function_policy = 'advisory:broadcast'", "SELECT pg_advisory_lock(1)", "D0 run"},
+		{"warning of advisory locks", "function_policy = 'advisory:warn'", "SELECT pg_advisory_lock(1)", "D6 warn"},
+		{"denied time", "function_policy = 'time:deny'", "INSERT INTO plain VALUES (1, now())", "D6 refuse"},
+		{"denied sequences", "function_policy = 'sequence:deny'", "SELECT nextval('s')", "D6 refuse"},
+		{"admin on all nodes", "admin_broadcast = on", "SELECT pg_reload_conf()", "D0 run"},
+		{"ALTER SYSTEM on all nodes", "admin_broadcast = on", "ALTER SYSTEM SET work_mem = 1", "D0 run"},
+		{"files on main", "function_policy = 'filesystem:main'", "COPY plain TO '/x'", "D6 main"},
+		{"rows of a file cannot be on main alone", "function_policy = 'filesystem:main'", "COPY plain FROM '/x'", "D6 refuse"},
+		{"files on all nodes", "function_policy = 'filesystem:broadcast'", "COPY plain FROM '/x'", "D6 run"},
+		{"foreign tables on main", "function_policy = 'dblink:main'", "INSERT INTO far VALUES (1)", "D6 main"},
+		{"other classes keep their default", "function_policy = 'time:warn'", "SELECT pg_reload_conf()", "D6 refuse"},
+		{"unparsed, refused", "unparsed_statement = refuse", "FROB x", "D5 refuse"},
+		{"unparsed, allowed", "unparsed_statement = allow", "FROB x", "D5 run"},
+		{"deny list in a body", "function_deny_list = '^random$'", "SELECT lucky()", "D6 refuse"},
+		{"deny list in a trigger", "function_deny_list = 'clock_.*'", "INSERT INTO audited VALUES (1)", "D6 refuse"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			v := judged(t, policyOf(t, tt.line), tt.sql)
+			if got := v.Level.String() + " " + v.Action.String(); got != tt.want {
+				t.Errorf("%s: %s (%v), want %s", tt.sql, got, v, tt.want)
+			}
+		})
+	}
+}
+
+// TestLocks: the tables that nobody may change meanwhile.
+func TestLocks(t *testing.T) {
+	t.Parallel()
+	v := judged(t, policyOf(t), "INSERT INTO audited VALUES (1)")
+	if want := []catalog.Name{{Name: "audited"}, {Name: "log"}}; !slices.Equal(v.Locks, want) {
+		t.Errorf("locks %v, want %v", v.Locks, want)
+	}
+}
+
+// TestAsking: what is not known is asked for, and until then the verdict is the cautious
+// one.
+func TestAsking(t *testing.T) {
+	t.Parallel()
+	stmt := &parser.Classify("INSERT INTO plain VALUES (mover())").Statements[0]
+	db := catalog.New(10, 0, nil).Database("d")
+	v, ask := Judge(Input{Statement: stmt, Policy: policyOf(t), Facts: db, Bodies: &Bodies{}})
+	if len(ask.Functions) != 1 || len(ask.Relations) != 1 {
+		t.Errorf("asks for %v", ask)
+	}
+	if v == nil {
+		t.Error("no verdict")
+	}
+}

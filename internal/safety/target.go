@@ -1,0 +1,174 @@
+package safety
+
+import (
+	"slices"
+
+	"github.com/pgchorus/pgchorus/internal/catalog"
+	"github.com/pgchorus/pgchorus/parser"
+)
+
+// targets judges what changing the statement's relations sets off.
+func (j *judge) targets(stmt *parser.Statement) {
+	for i := range stmt.Targets {
+		t := &stmt.Targets[i]
+		j.target(t, j.events(t))
+	}
+	if stmt.Kind == parser.Truncate {
+		for _, r := range stmt.Writes {
+			j.target(&parser.Target{Kind: parser.Truncate, Relation: r}, catalog.TriggerTruncate)
+		}
+	}
+	for _, r := range stmt.Reads {
+		j.source(stmt, r)
+	}
+}
+
+// events are the bits of the triggers that fire. An INSERT with ON CONFLICT may update.
+func (j *judge) events(t *parser.Target) int {
+	switch t.Kind {
+	case parser.Update:
+		return catalog.TriggerUpdate
+	case parser.Delete:
+		return catalog.TriggerDelete
+	case parser.Insert, parser.CopyFrom:
+		if parser.FindWord(j.in.Text, "conflict") > 0 {
+			return catalog.TriggerInsert | catalog.TriggerUpdate
+		}
+		return catalog.TriggerInsert
+	}
+	return catalog.TriggerInsert | catalog.TriggerUpdate | catalog.TriggerDelete
+}
+
+func (j *judge) target(t *parser.Target, events int) {
+	name := catalog.Name{Schema: t.Relation.Schema, Name: t.Relation.Name}
+	s, known := j.facts.Surroundings(name)
+	if !known {
+		j.ask.Relations = append(j.ask.Relations, name)
+		return
+	}
+	switch {
+	case s.Foreign:
+		j.foreign(t.Relation.Name)
+	case s.View:
+		j.viewTarget(s, events)
+	}
+	if s.More {
+		j.add(Reason{Level: SideEffects, Action: j.policy.bySafety(Warn, Lock, Refuse), Text: name.String() + " sets off more than is looked at", Hint: strictHint, Name: t.Relation.Name})
+	}
+	for i := range s.Triggers {
+		if tr := &s.Triggers[i]; tr.Type&events != 0 {
+			j.trigger(name, tr)
+		}
+	}
+	for i := range s.Texts {
+		j.definition(name, t, &s.Texts[i])
+	}
+}
+
+// strictHint goes with what replication_safety = strict refuses.
+const strictHint = "Give the value in the statement, or set replication_safety = mixed to have the tables locked and a warning logged."
+
+// foreign: what is written to a foreign table is written once for each node that does it.
+func (j *judge) foreign(name string) {
+	const text = "writes to a foreign table, "
+	switch j.policy.actions[remoteClass] {
+	case "deny":
+		j.add(Reason{Level: NodeLocal, Action: Refuse, Text: text + "and function_policy denies class dblink", Hint: classHints[remoteClass], Name: name, denied: true})
+	case "main":
+		j.add(Reason{Level: NodeLocal, Action: Main, Text: text + "which the main node does for all"})
+	default:
+		j.add(Reason{Level: NodeLocal, Action: Warn, Text: text + "once for each node"})
+	}
+}
+
+// source: rows that come from a foreign table are not the same for each node.
+func (j *judge) source(stmt *parser.Statement, r parser.Relation) {
+	if len(stmt.Targets) == 0 {
+		return
+	}
+	name := catalog.Name{Schema: r.Schema, Name: r.Name}
+	s, known := j.facts.Surroundings(name)
+	if !known {
+		j.ask.Relations = append(j.ask.Relations, name)
+		return
+	}
+	if s.Foreign {
+		j.add(Reason{Level: Rows, Action: j.policy.bySafety(Warn, Capture, Capture), Text: "stores what it reads from the foreign table " + name.String()})
+	}
+}
+
+// viewTarget judges what lies below a view that is written to: the relations in its
+// definition.
+func (j *judge) viewTarget(s *catalog.Surroundings, events int) {
+	f := j.follow()
+	for _, t := range s.Texts {
+		if t.Kind == catalog.ViewText {
+			for _, r := range j.bodies.read(t.Text).Reads {
+				f.changed(catalog.Name{Schema: r.Schema, Name: r.Name}, events)
+			}
+		}
+	}
+	j.found(f, "below the view", SideEffects, nil)
+}
+
+// trigger judges what a trigger does. One that only sets columns of the row before it is
+// stored leaves a trace in the row alone; what others do is elsewhere.
+func (j *judge) trigger(table catalog.Name, t *catalog.Trigger) {
+	f := j.follow()
+	f.function(t.Function)
+	level := SideEffects
+	const inRow = catalog.TriggerBefore | catalog.TriggerRow
+	if t.Type&inRow == inRow && t.Type&catalog.TriggerInstead == 0 && len(f.effects.writes) == 0 && len(f.effects.opaque) == 0 {
+		level = Rows
+	}
+	j.found(f, "trigger "+t.Name+" of "+table.String(), level, append(slices.Clone(f.effects.writes), table))
+}
+
+// found adds what code was found to do, with the tables to be locked for it.
+func (j *judge) found(f *follower, where string, level Level, locks []catalog.Name) {
+	if r := f.effects.denied; r != nil {
+		denied := *r
+		denied.Text = spoken(denied.Text, where)
+		j.add(denied)
+	}
+	if f.effects.alike() {
+		return
+	}
+	text := spoken(f.effects.first(), where)
+	if level == Rows {
+		j.add(Reason{Level: Rows, Action: j.policy.bySafety(Warn, Capture, Capture), Text: text})
+		return
+	}
+	j.add(Reason{Level: level, Action: j.policy.bySafety(Warn, Lock, Refuse), Text: text, Hint: strictHint})
+	j.lock(locks)
+}
+
+// lock notes tables to be locked, those that exist.
+func (j *judge) lock(names []catalog.Name) {
+	for _, n := range names {
+		s, known := j.facts.Surroundings(n)
+		if known && s.Exists && !s.Foreign && !slices.Contains(j.v.Locks, n) {
+			j.v.Locks = append(j.v.Locks, n)
+		}
+	}
+}
+
+// definition judges a text that belongs to a table.
+func (j *judge) definition(table catalog.Name, t *parser.Target, text *catalog.Text) {
+	if text.Kind == catalog.DefaultText || text.Kind == catalog.ViewText {
+		return // what Plan looks at, and what viewTarget does
+	}
+	if t.Kind == parser.Delete && (text.Kind == catalog.CheckText || text.Kind == catalog.GeneratedText) || t.Kind == parser.Truncate {
+		return
+	}
+	f := j.follow()
+	f.text(text.Text)
+	if text.Kind == catalog.RuleText {
+		f.effects.opaque = slices.DeleteFunc(f.effects.opaque, func(s string) bool { return s == definesText })
+	}
+	j.found(f, definitionNames[text.Kind]+" "+text.Column+" of "+table.String(), SideEffects, append(slices.Clone(f.effects.writes), table))
+}
+
+var definitionNames = map[catalog.TextKind]string{
+	catalog.GeneratedText: "generated column", catalog.CheckText: "constraint", catalog.PolicyText: "policy", catalog.RuleText: "rule",
+}

@@ -1,0 +1,82 @@
+package safety
+
+import (
+	"strings"
+
+	"github.com/pgchorus/pgchorus/internal/catalog"
+	"github.com/pgchorus/pgchorus/internal/pgerr"
+	"github.com/pgchorus/pgchorus/parser"
+)
+
+// Verdict is what follows for a statement. It never changes once returned.
+type Verdict struct {
+	Level   Level
+	Action  Action // the strongest of the reasons' actions
+	Reasons []Reason
+	// Warn: the operator is told of it.
+	Warn bool
+	// Locks are the tables to be locked for Lock, in order of their names.
+	Locks []catalog.Name
+	// OutsideOnly: Main holds outside of transactions only. Inside, all nodes have to
+	// have it, so that the loss of one takes nothing along.
+	OutsideOnly bool
+}
+
+// Reason is one thing that may go wrong.
+type Reason struct {
+	Level  Level
+	Action Action
+	Text   string // such as "calls now() in trigger stamp of t"
+	Hint   string // the way out, for Refuse
+	// Name is what the text of the statement has of it, for the error's position, and
+	// Call says that it is a function there.
+	Name string
+	Call bool
+	// denied: by the deny list or the policy of functions, not by replication_safety.
+	denied bool
+}
+
+func (r Reason) String() string { return r.Level.String() + " " + r.Action.String() + ": " + r.Text }
+
+// String is such as "D5 lock: calls now() in trigger stamp of t".
+func (v *Verdict) String() string {
+	if len(v.Reasons) == 0 {
+		return v.Level.String() + " " + v.Action.String()
+	}
+	texts := make([]string, len(v.Reasons))
+	for i, r := range v.Reasons {
+		texts[i] = r.String()
+	}
+	return strings.Join(texts, "; ")
+}
+
+// Refusal is the error for a statement that is refused, or nil. sql is its text.
+func (v *Verdict) Refusal(sql string) *pgerr.Error {
+	if v.Action != Refuse {
+		return nil
+	}
+	for i := range v.Reasons {
+		if r := &v.Reasons[i]; r.Action == Refuse {
+			return r.refusal(sql)
+		}
+	}
+	return nil
+}
+
+func (r *Reason) refusal(sql string) *pgerr.Error {
+	message := "statement cannot be replicated safely: "
+	if r.denied {
+		message = "statement is not allowed: "
+	}
+	err := pgerr.New(pgerr.FeatureNotSupported, message+r.Text)
+	if r.Hint != "" {
+		err = err.WithHint("%s", r.Hint)
+	}
+	if r.Name != "" {
+		err.Position = parser.FindName(sql, r.Name, r.Call)
+	}
+	return err
+}
+
+// maxReasons bounds Verdict.Reasons.
+const maxReasons = 16
