@@ -3,19 +3,9 @@ package replicator
 import (
 	"bytes"
 	"context"
+	"fmt"
 
 	"github.com/pgchorus/pgchorus/internal/wire"
-)
-
-// CommitMode is the order in which nodes are sent COMMIT.
-type CommitMode uint8
-
-const (
-	// Parallel sends COMMIT to all nodes at once: one round trip and one flush.
-	Parallel CommitMode = iota
-	// MainFirst waits for main, which may refuse where the others would not: a
-	// SERIALIZABLE transaction conflicts with others that only main has seen.
-	MainFirst
 )
 
 // Decision is what became of a transaction.
@@ -50,25 +40,66 @@ func CommitWithin(ctx context.Context, nodes []Node, opt CommitOptions) (d Decis
 
 // Commit ends a transaction on the nodes, which are in node order.
 func Commit(nodes []Node, mode CommitMode, gate *Gate) Decision {
-	token := gate.enter(nodes)
-	defer gate.leaveAll(nodes, token) // they have left by then, if nothing panics
-	var round commitRound
-	if mode == MainFirst && len(nodes) > 1 {
-		round.send(nodes[:1], gate, token)
-		if len(round.refused) > 0 {
-			gate.leaveAll(nodes[1:], token)
-			rollback(nodes[1:])
-			return round.decide()
-		}
-		nodes = nodes[1:]
+	r := commitRound{gate: gate, token: gate.enter(nodes)}
+	defer gate.leaveAll(nodes, r.token) // they have left by then, if nothing panics
+	if len(nodes) < 2 {
+		mode = Parallel
 	}
-	round.send(nodes, gate, token)
-	return round.decide()
+	switch mode {
+	case MainLast:
+		r.mainLast(nodes[0], nodes[1:])
+	case MainFirst:
+		r.mainFirst(nodes[0], nodes[1:])
+	case LastAgent:
+		r.lastAgent(nodes[0], nodes[1:])
+	default:
+		r.send(SendCommit, nodes...)
+	}
+	return r.decide()
+}
+
+// mainLast: if the others have all refused, main does not commit either.
+func (r *commitRound) mainLast(main Node, others []Node) {
+	r.send(SendCommit, others...)
+	if r.isRefused() {
+		r.rollBack(main)
+		return
+	}
+	r.send(SendCommit, main)
+}
+
+// mainFirst: if main refuses, the others are not asked.
+func (r *commitRound) mainFirst(main Node, others []Node) {
+	r.send(SendCommit, main)
+	if r.isRefused() {
+		r.rollBack(others...)
+		return
+	}
+	r.send(SendCommit, others...)
+}
+
+// lastAgent: main's COMMIT is the decision. If main is lost with it, the others have the
+// transaction prepared, and nobody was told that it failed: they commit.
+func (r *commitRound) lastAgent(main Node, others []Node) {
+	prepared := r.send(SendPrepare, others...)
+	if r.isRefused() {
+		r.rollBack(main)
+		r.takeBack(prepared)
+		return
+	}
+	r.send(SendCommit, main)
+	if r.isRefused() {
+		r.takeBack(prepared)
+		return
+	}
+	r.send(SendCommitPrepared, prepared...)
 }
 
 // commitRound collects who said what.
 type commitRound struct {
-	confirmed *wire.Answer // the first that did; nil for none
+	gate      *Gate
+	token     uint64
+	confirmed *wire.Answer // of the first that did; nil for none
 	refused   []refusal
 	lost      []Loss
 }
@@ -78,12 +109,15 @@ type refusal struct {
 	answer *wire.Answer
 }
 
-// send sends COMMIT to the nodes and reads what they answer.
-func (r *commitRound) send(nodes []Node, gate *Gate, token uint64) {
+// isRefused reports whether a node has refused and none has confirmed.
+func (r *commitRound) isRefused() bool { return r.confirmed == nil && len(r.refused) > 0 }
+
+// send sends the ending to the nodes and reads what they answer. It returns those that
+// have done it.
+func (r *commitRound) send(e Ending, nodes ...Node) (done []Node) {
 	for _, node := range nodes {
-		if err := node.StartEnd(true); err != nil {
-			gate.leave(node.ID(), token)
-			r.lost = append(r.lost, Loss{Node: node, Err: err})
+		if err := node.StartEnd(e); err != nil {
+			r.lose(node, err)
 		}
 	}
 	for _, node := range nodes {
@@ -91,15 +125,58 @@ func (r *commitRound) send(nodes []Node, gate *Gate, token uint64) {
 			continue
 		}
 		answer, err := node.Finish(r.confirmed == nil && len(r.refused) == 0)
-		gate.leave(node.ID(), token)
 		switch {
 		case err != nil:
-			r.lost = append(r.lost, Loss{Node: node, Err: err})
+			r.lose(node, err)
+			continue
 		case !confirms(answer):
 			r.refused = append(r.refused, refusal{node, answer})
-		case r.confirmed == nil:
-			r.confirmed = answer
+		default:
+			done = append(done, node)
+			if r.confirmed == nil && e != SendPrepare {
+				r.confirmed = answer
+			}
 		}
+		if e != SendPrepare {
+			r.gate.leave(node.ID(), r.token)
+		}
+	}
+	return done
+}
+
+func (r *commitRound) lose(node Node, err error) {
+	r.gate.leave(node.ID(), r.token)
+	r.lost = append(r.lost, Loss{Node: node, Err: err})
+}
+
+// rollBack ends the parts of nodes that have not been asked to commit. One that is lost
+// meanwhile has rolled back by itself.
+func (r *commitRound) rollBack(nodes ...Node) {
+	r.gate.leaveAll(nodes, r.token)
+	Rollback(nodes, false)
+}
+
+// takeBack ends what was prepared. The frontend may only be told of a failure when every
+// node has done so: one that does not answer still has it, and must go.
+func (r *commitRound) takeBack(prepared []Node) {
+	for _, node := range prepared {
+		if err := node.StartEnd(SendRollbackPrepared); err != nil {
+			r.lose(node, err)
+		}
+	}
+	for _, node := range prepared {
+		if isLost(r.lost, node) {
+			continue
+		}
+		answer, err := node.Finish(false)
+		if err == nil && answer.Failed() {
+			err = fmt.Errorf("prepared transaction not rolled back: %s", describe(answer))
+		}
+		if err != nil {
+			r.lose(node, err)
+			continue
+		}
+		r.gate.leave(node.ID(), r.token)
 	}
 }
 
@@ -134,7 +211,7 @@ func (r *commitRound) decide() Decision {
 // still be reached; a node that cannot has rolled back by itself.
 func Rollback(nodes []Node, visible bool) (lost []Loss) {
 	for _, node := range nodes {
-		if err := node.StartEnd(false); err != nil {
+		if err := node.StartEnd(SendRollback); err != nil {
 			lost = append(lost, Loss{Node: node, Err: err})
 		}
 	}
@@ -150,5 +227,3 @@ func Rollback(nodes []Node, visible bool) (lost []Loss) {
 	}
 	return lost
 }
-
-func rollback(nodes []Node) { Rollback(nodes, false) }

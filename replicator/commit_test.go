@@ -27,6 +27,8 @@ func decided(d Decision) string {
 func TestCommit(t *testing.T) {
 	lost, unsent := one(said{lost: true}), one(said{startLost: true})
 	done, refused, failed := ok("COMMIT"), fails("40001"), ok("ROLLBACK")
+	prepared := ok("PREPARE TRANSACTION")
+	twice := append(prepared, ok("COMMIT PREPARED")...)
 	tests := []struct {
 		name    string
 		mode    CommitMode
@@ -53,6 +55,30 @@ func TestCommit(t *testing.T) {
 		{"one lost and the rest refuse: the lost one may have it", Parallel, [][]said{lost, refused, refused}, "rolled back, error 40001, fence 0", ""},
 		{"one lost and one refuses of what a third has confirmed", Parallel, [][]said{lost, refused, done}, "committed, fence 0, fence 1", ""},
 		{"no node", Parallel, nil, "unknown", ""},
+		{"main last", MainLast, [][]said{done, done, done}, "committed", "commit 1, commit 2, finish 1 visible, finish 2, commit 0, finish 0"},
+		{"main last, alone", MainLast, [][]said{done}, "committed", "commit 0, finish 0 visible"},
+		{"main last: the others refuse", MainLast, [][]said{done, refused, refused}, "rolled back, error 40001", "commit 1, commit 2, finish 1 visible, finish 2, rollback 0, finish 0"},
+		{"main last: one refuses what another has confirmed", MainLast, [][]said{done, done, refused}, "committed, fence 2", ""},
+		{"main last: main refuses what the others have", MainLast, [][]said{refused, done, done}, "committed, fence 0", ""},
+		{"main last: main lost", MainLast, [][]said{lost, done, done}, "committed, fence 0", ""},
+		{"main last: the others lost, main decides", MainLast, [][]said{done, lost, unsent}, "committed, fence 2, fence 1", ""},
+		{"main last: one lost and one refuses", MainLast, [][]said{done, lost, refused}, "rolled back, error 40001, fence 1", ""},
+		{"last agent", LastAgent, [][]said{done, twice, twice}, "committed",
+			"prepare 1, prepare 2, finish 1 visible, finish 2 visible, commit 0, finish 0 visible, commit prepared 1, commit prepared 2, finish 1, finish 2"},
+		{"last agent, alone", LastAgent, [][]said{done}, "committed", "commit 0, finish 0 visible"},
+		{"last agent: one cannot prepare", LastAgent, [][]said{done, refused, twice}, "rolled back, error 40001",
+			"prepare 1, prepare 2, finish 1 visible, finish 2, rollback 0, finish 0, rollback prepared 2, finish 2"},
+		{"last agent: a block had failed", LastAgent, [][]said{done, twice, failed}, "rolled back",
+			"prepare 1, prepare 2, finish 1 visible, finish 2 visible, rollback 0, finish 0, rollback prepared 1, finish 1"},
+		{"last agent: main refuses", LastAgent, [][]said{refused, twice, twice}, "rolled back, error 40001",
+			"prepare 1, prepare 2, finish 1 visible, finish 2 visible, commit 0, finish 0 visible, rollback prepared 1, rollback prepared 2, finish 1, finish 2"},
+		{"last agent: main refuses, and one is lost before it has rolled back", LastAgent, [][]said{refused, twice, {prepared[0], {lost: true}}}, "rolled back, error 40001, fence 2", ""},
+		{"last agent: one lost while it prepares", LastAgent, [][]said{done, lost, twice}, "committed, fence 1", ""},
+		{"last agent: main lost, those that have it prepared commit", LastAgent, [][]said{lost, twice, twice}, "committed, fence 0", ""},
+		{"last agent: main and one lost", LastAgent, [][]said{lost, {prepared[0], {lost: true}}, twice}, "committed, fence 0, fence 1", ""},
+		{"last agent: one lost behind main's commit", LastAgent, [][]said{done, twice, {prepared[0], {startLost: true}}}, "committed, fence 2", ""},
+		{"last agent: one refuses behind main's commit", LastAgent, [][]said{done, twice, {prepared[0], {code: "42501"}}}, "committed, fence 2", ""},
+		{"last agent: all lost", LastAgent, [][]said{lost, lost, unsent}, "unknown", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -91,35 +117,45 @@ func wantRefusals(t *testing.T, d Decision) {
 	}
 }
 
-// TestDecisionIsAFact tries every combination of what three nodes may do. What one has
-// confirmed is committed; every node that has not confirmed it is fenced.
+// TestDecisionIsAFact tries every combination of what three nodes may do, at each step of
+// each mode. What one has confirmed is committed; every node that has not confirmed it is
+// fenced, and so is every node that may have it when it is told to have failed.
 func TestDecisionIsAFact(t *testing.T) {
 	outcomes := []said{{tag: "COMMIT"}, {tag: "ROLLBACK"}, {code: "40001"}, {lost: true}, {startLost: true}}
-	for _, mode := range []CommitMode{Parallel, MainFirst} {
-		for i := range len(outcomes) * len(outcomes) * len(outcomes) {
-			acts := []said{outcomes[i%5], outcomes[i/5%5], outcomes[i/25]}
-			made, _ := nodes(one(acts[0]), one(acts[1]), one(acts[2]))
+	for _, mode := range []CommitMode{Parallel, MainLast, MainFirst, LastAgent} {
+		for i := range 5 * 5 * 5 * 5 * 5 {
+			acts := [][]said{one(outcomes[i%5]), {outcomes[i/5%5], outcomes[i/125%5]}, {outcomes[i/25%5], outcomes[i/625]}}
+			made, _ := nodes(acts...)
 			d := Commit(made, mode, nil)
-			asked := 3
-			if mode == MainFirst && (acts[0].tag == "ROLLBACK" || acts[0].code != "") {
-				asked = 1
-			}
-			confirmed := 0
-			for _, act := range acts[:asked] {
-				if act.tag == "COMMIT" {
-					confirmed++
-				}
-			}
-			if d.Committed != (confirmed > 0) {
-				t.Fatalf("mode %d, %+v: committed is %t", mode, acts, d.Committed)
-			}
-			if d.Committed && len(d.Fence) != 3-confirmed {
-				t.Errorf("mode %d, %+v: %s", mode, acts, decided(d))
-			}
-			if !d.Committed && !d.Unknown && d.Answer == nil {
-				t.Errorf("mode %d, %+v: nothing to tell the frontend", mode, acts)
-			}
+			checkFact(t, fmt.Sprintf("mode %d, %+v", mode, acts), made, d)
 		}
+	}
+}
+
+// checkFact compares a decision with what became of the nodes.
+func checkFact(t *testing.T, what string, made []Node, d Decision) {
+	t.Helper()
+	has, open := 0, 0
+	for _, node := range made {
+		n := node.(*fakeNode)
+		switch {
+		case isLost(d.Fence, n):
+		case n.has:
+			has++
+		default:
+			open++
+		}
+		if n.gone && n.asked && !isLost(d.Fence, n) && !d.Unknown {
+			t.Errorf("%s: %s, and node %d may have it", what, decided(d), n.id)
+		}
+	}
+	switch {
+	case d.Committed && (has == 0 || open > 0):
+		t.Errorf("%s: %s, and %d nodes have it, %d do not", what, decided(d), has, open)
+	case !d.Committed && has > 0:
+		t.Errorf("%s: %s, and %d nodes have it", what, decided(d), has)
+	case !d.Committed && !d.Unknown && d.Answer == nil:
+		t.Errorf("%s: nothing to tell the frontend", what)
 	}
 }
 

@@ -37,8 +37,8 @@ type Options struct {
 	// Withhold is asked when main has succeeded: true keeps the statement from the
 	// others. nil is never.
 	Withhold func() bool
-	Gate         *Gate
-	Order        *Order
+	Gate     *Gate
+	Order    *Order
 }
 
 // Outcome is what became of a statement.

@@ -31,6 +31,10 @@ type fakeNode struct {
 	answer  wire.Answer
 	gone    bool
 	ended   atomic.Bool // its connection has broken, and nobody has read so yet
+	// ending is what it was asked last; asked: to commit or to prepare, has: it has
+	// committed.
+	ending     Ending
+	asked, has bool
 }
 
 func (n *fakeNode) Silent() bool { return !n.ended.Load() }
@@ -56,8 +60,9 @@ func (n *fakeNode) Start(answers bool) error {
 	return n.begin()
 }
 
-func (n *fakeNode) StartEnd(commit bool) error {
-	n.write("%s %d", map[bool]string{true: "commit", false: "rollback"}[commit], n.id)
+func (n *fakeNode) StartEnd(e Ending) error {
+	n.write("%s %d", e, n.id)
+	n.ending, n.asked = e, n.asked || e == SendCommit || e == SendPrepare
 	return n.begin()
 }
 
@@ -78,6 +83,9 @@ func (n *fakeNode) Finish(visible bool) (*wire.Answer, error) {
 	if s.lost {
 		n.gone = true
 		return nil, errLost
+	}
+	if n.ending == SendCommit || n.ending == SendCommitPrepared {
+		n.has = n.has || s.code == "" && s.tag != "ROLLBACK"
 	}
 	n.answer.Reset()
 	n.answer.CopyIn, n.answer.Rows = s.copyIn, s.rows
@@ -137,10 +145,10 @@ type quietNode struct {
 	answer wire.Answer
 }
 
-func (n *quietNode) ID() config.NodeID   { return config.NodeID(n.id) }
-func (n *quietNode) Start(bool) error    { return nil }
-func (n *quietNode) StartEnd(bool) error { return nil }
-func (n *quietNode) Silent() bool        { return true }
+func (n *quietNode) Silent() bool          { return true }
+func (n *quietNode) ID() config.NodeID     { return config.NodeID(n.id) }
+func (n *quietNode) Start(bool) error      { return nil }
+func (n *quietNode) StartEnd(Ending) error { return nil }
 
 func (n *quietNode) Finish(bool) (*wire.Answer, error) {
 	n.answer.Reset()

@@ -15,8 +15,8 @@ type Node interface {
 	// Start sends the statement, with what this node lacks in front: its BEGIN, a
 	// prepared statement. answers is set for the node whose answer the frontend gets.
 	Start(answers bool) error
-	// StartEnd sends COMMIT or ROLLBACK.
-	StartEnd(commit bool) error
+	// StartEnd sends what ends the node's part of the transaction.
+	StartEnd(Ending) error
 	// Finish reads the answer to what was started, up to its end or to the request
 	// for copy data. The frontend is given the answer if visible is set. The
 	// Answer belongs to the Node and is valid until its next Start.

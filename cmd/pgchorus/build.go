@@ -17,6 +17,7 @@ import (
 	"github.com/pgchorus/pgchorus/internal/capture"
 	"github.com/pgchorus/pgchorus/internal/catalog"
 	"github.com/pgchorus/pgchorus/internal/cluster"
+	"github.com/pgchorus/pgchorus/internal/commitlog"
 	"github.com/pgchorus/pgchorus/internal/config"
 	"github.com/pgchorus/pgchorus/internal/oidmap"
 	"github.com/pgchorus/pgchorus/internal/pool"
@@ -45,6 +46,7 @@ type program struct {
 	saltKey  auth.SaltKey
 	cluster  *cluster.Manager
 	monitor  *streaming.Monitor // of the primary and its standbys
+	commits  *commitlog.Log     // nil where one node takes the writes
 	pool     *pool.Pool
 	registry *session.Registry
 	counters *session.Counters
@@ -114,6 +116,11 @@ func build(ctx context.Context, cfg *config.Config, flags serveFlags, log *zap.L
 		Show:        shower{admin.NewTables(reporter{p}, version)},
 		Log:         log,
 	}
+	if cfg.ClusteringMode.Replicates() {
+		p.commits = p.newCommitLog(cfg, log)
+		p.env.Commits = p.commits
+		p.cluster.Check(p.commits.Admit)
+	}
 	p.server = server.New(cfg.Listen, p.serveFrontend, log)
 	p.env.Admit = p.server.Admit
 	if err := p.server.Listen(ctx); err != nil {
@@ -163,6 +170,10 @@ func (p *program) run(accepting, sessions context.Context) error {
 	group.Add(task.Part{Name: "cluster", Init: p.cluster.Init, Run: p.cluster.Run})
 	if p.cfg.Load().ClusteringMode.HasPrimary() {
 		group.Add(task.Part{Name: "primary", Run: p.monitor.Run})
+	}
+	if p.commits != nil {
+		group.Add(task.Part{Name: "commits", Init: p.commits.Init, Run: p.commits.Run})
+		group.Add(task.Part{Name: "deadlocks", Run: p.newDetector(p.log).Run})
 	}
 	group.Add(task.Part{Name: "pool", Run: p.sweep})
 	group.Add(task.Part{Name: "control", Run: p.control.run})

@@ -145,7 +145,7 @@ func ends(what wire.ExpectKind, kind wire.Kind) bool {
 }
 
 func (c *Conn) pass(sink Sink, kind wire.Kind, total int, e *wire.Expect) error {
-	if sink == nil || e.Hide {
+	if sink == nil || e.Hide || e.Silent {
 		return c.Discard(total)
 	}
 	return sink.Take(c, kind, total, e)

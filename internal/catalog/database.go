@@ -24,6 +24,7 @@ type Database struct {
 	// code and surroundings are what statements set off.
 	code         *table[*Code]
 	surroundings *table[*Surroundings]
+	deferral     atomic.Pointer[deferral]
 
 	mu      sync.Mutex // held to change what is above or below, not to look facts up
 	dropped bool       // no longer the Cache's own: nothing is stored any more

@@ -41,6 +41,7 @@ type Manager struct {
 	status   *StatusFile // nil: nothing is remembered
 	log      *zap.Logger
 	onChange func(old, new *View)
+	check    func(ctx context.Context, id config.NodeID) error // nil: none
 
 	view       atomic.Pointer[View]          // stored by Init, then by Run only
 	changed    atomic.Pointer[chan struct{}] // likewise; closed after a newer view was stored
@@ -79,6 +80,10 @@ func NewManager(cfg Config, prober Prober, barrier Barrier, status *StatusFile, 
 	m.nextChange()
 	return m
 }
+
+// Check has Attach ask whether a node may join, while writing transactions are held. It is
+// to be called before Init.
+func (m *Manager) Check(check func(ctx context.Context, id config.NodeID) error) { m.check = check }
 
 // View returns the present state of the nodes. It is one load of a pointer.
 func (m *Manager) View() *View { return m.view.Load() }
@@ -237,6 +242,11 @@ func (m *Manager) attach(ctx context.Context, id config.NodeID) error {
 			return fmt.Errorf("node %d: hold writing transactions: %w", id, err)
 		}
 		defer release()
+	}
+	if m.check != nil {
+		if err := m.check(ctx, id); err != nil {
+			return fmt.Errorf("node %d: %w", id, err)
+		}
 	}
 	_, err := m.submit(ctx, Event{Kind: Attached, Node: id, Reason: "attached by an operator"})
 	return err

@@ -221,7 +221,7 @@ type Replication struct {
 	SetWriteStrategy      string // auto, capture, verify, lock
 	CaptureRowsHint       int
 	CaptureMaxBytes       int64
-	CommitMarker          bool
+	CommitMarker          CommitMarker
 	EarlyReply            bool
 	ParallelDispatch      string // auto, on, off
 	AutocommitFast        bool

@@ -92,9 +92,19 @@ type CommitMode string
 
 // The commit modes.
 const (
-	CommitAuto      CommitMode = "auto"       // parallel alone, main_last with several proxies
+	CommitAuto      CommitMode = "auto"       // parallel alone, main_last with several servers (use_watchdog)
 	CommitParallel  CommitMode = "parallel"   // all at once
 	CommitMainLast  CommitMode = "main_last"  // the others, then main
 	CommitMainFirst CommitMode = "main_first" // main, then the others
 	CommitLastAgent CommitMode = "last_agent" // PREPARE on the others, COMMIT on main
+)
+
+// CommitMarker is commit_marker: whether transactions note themselves on the nodes.
+type CommitMarker string
+
+// The values of commit_marker.
+const (
+	CommitMarkerOff  CommitMarker = "off"
+	CommitMarkerAuto CommitMarker = "auto" // where the objects for it are there or can be made
+	CommitMarkerOn   CommitMarker = "on"   // and without them nothing is written
 )

@@ -60,9 +60,9 @@ func safetyParams() []Param {
 func writeParams() []Param {
 	return []Param{
 		{Name: "commit_mode", Type: Enum, Default: "auto", Words: []string{"auto", "parallel", "main_last", "main_first", "last_agent"},
-			Description: "Order of COMMIT over the nodes.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.Replication.CommitMode }},
-		{Name: "commit_marker", Type: Bool, Default: "on",
-			Description: "Note each transaction on each node, to resolve unknown COMMITs.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.Replication.CommitMarker }},
+			Description: "Order of COMMIT over the nodes.", Scope: Replicating, at: func(c *Config, _ int) any { return &c.Replication.CommitMode }},
+		{Name: "commit_marker", Type: Enum, Default: "auto", Words: []string{"off", "auto", "on"}, Scope: Replicating,
+			Description: "Note each transaction on each node, so that a split one is found.", at: func(c *Config, _ int) any { return &c.Replication.CommitMarker }},
 		{Name: "set_write_strategy", Type: Enum, Default: "auto", Words: []string{"auto", "capture", "verify", "lock"}, Context: OnReload, Scope: Replicating,
 			Description: "How a write that reads other rows is kept equal.", at: func(c *Config, _ int) any { return &c.Replication.SetWriteStrategy }},
 		{Name: "capture_rows_hint", Type: Int, Default: "10000", Max: math.MaxInt32, Context: OnReload, Scope: Replicating,
@@ -84,7 +84,7 @@ func writeParams() []Param {
 		{Name: "time_source", Type: Enum, Default: "main", Words: []string{"main", "proxy"}, Context: OnReload,
 			Description: "Whose clock gives the time of a transaction.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.Replication.TimeSource }},
 		{Name: "deadlock_check_interval", Type: Duration, Unit: Millisecond, Default: "1000", Max: math.MaxInt32, Context: OnReload,
-			Description: "Time between searches for deadlocks over several nodes; 0 is never.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.Replication.DeadlockCheckInterval }},
+			Description: "Time between searches for deadlocks over several nodes; 0 is never.", Scope: Replicating, at: func(c *Config, _ int) any { return &c.Replication.DeadlockCheckInterval }},
 		{Name: "replica_ddl_lock_timeout", Type: Duration, Unit: Millisecond, Default: "5000", Max: math.MaxInt32, Context: OnReload,
 			Description: "Limit of waiting for a DDL lock on the other nodes; 0 is none.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.Replication.ReplicaDDLLockTimeout }},
 		{Name: "auto_prepare", Type: Bool, Default: "off", Context: OnReload,

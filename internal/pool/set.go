@@ -36,6 +36,8 @@ type Set struct {
 	Conns map[config.NodeID]*backend.Conn
 	// Isolation is default_transaction_isolation as it is after log-in.
 	Isolation string
+	// TimesOut: statement_timeout or its like is set after log-in.
+	TimesOut bool
 
 	Created time.Time
 	Uses    int // sessions that had the set

@@ -23,6 +23,8 @@ type running struct {
 	// waiting ends a wait of ours, in which the statement runs nowhere; nil if there
 	// is none.
 	waiting context.CancelFunc
+	// underWay is the statement as the search for deadlocks sees it.
+	underWay underWay
 }
 
 // await returns a context that a cancel ends. stop ends the wait.
@@ -60,6 +62,7 @@ func (r *running) remove(l *link) {
 func (r *running) begin() {
 	r.mu.Lock()
 	r.cancelled = false
+	r.underWay.begin()
 	r.mu.Unlock()
 }
 
@@ -84,12 +87,13 @@ func (s *Session) Cancel(ctx context.Context) {
 		s.running.cancelled = true
 		s.running.waiting()
 	}
-	if len(s.running.links) == 0 {
+	links := s.running.cancellable()
+	if len(links) == 0 {
 		return
 	}
 	s.running.cancelled = true
 	var sent sync.WaitGroup
-	for _, l := range s.running.links {
+	for _, l := range links {
 		key := l.conn.Key()
 		sent.Go(func() {
 			if err := backend.Cancel(ctx, key); err != nil {

@@ -34,15 +34,19 @@ func (s *Session) executeAll(ctx context.Context, opt allOptions) (ok bool, err 
 	}
 	holds := s.tx.wrote
 	first := !holds && !opt.bare
+	alone := first && !s.hasBegun()
 	s.ranOn = noNode
 	s.tx.wrote = true
+	s.noteUnderWay(opt.bare)
+	if !opt.bare {
+		s.noteEndings()
+	}
 	mark := s.front.Mark()
 	for repeats := 0; ; repeats++ {
 		if err := s.writeSnapshot(ctx); err != nil {
 			return s.refuseOrEnd(err)
 		}
 		copied := false
-		s.beginOthers(!opt.bare, first && repeats < maxRepeats)
 		out := replicator.Execute(s.all(), replicator.Options{
 			Repeatable: func() bool { return s.takeBack(mark) },
 			Copy: func(nodes []replicator.Node) error {
@@ -58,7 +62,6 @@ func (s *Session) executeAll(ctx context.Context, opt allOptions) (ok bool, err 
 			Gate:         s.Gate,
 			Order:        s.Order,
 		})
-		s.others.on = false
 		if out.Err != nil {
 			return false, out.Err
 		}
@@ -82,7 +85,7 @@ func (s *Session) executeAll(ctx context.Context, opt allOptions) (ok bool, err 
 		if torn == nil || err != nil {
 			return ok, err
 		}
-		if !first || copied || repeats >= maxRepeats || s.oneSnapshot() || !s.takeBack(mark) {
+		if !first || s.deadlocked(true) != nil && !alone || copied || repeats >= maxRepeats || s.oneSnapshot() || !s.takeBack(mark) {
 			s.takeBack(mark)
 			return s.refused(torn)
 		}
@@ -110,6 +113,11 @@ func (s *Session) goOn(ctx context.Context, bare bool) func(replicator.Loss) boo
 // executeBare runs the session's work, which says of itself that it is bare, outside of
 // any block. It leaves no transaction behind.
 func (s *Session) executeBare(ctx context.Context, regardless bool) (ok bool, err error) {
+	restore, err := s.easeBare()
+	defer restore()
+	if err != nil {
+		return s.refuseOrEnd(err)
+	}
 	ok, err = s.executeAll(ctx, allOptions{bare: true, regardless: regardless})
 	s.tx.wrote = false
 	s.leaveBarrier()
@@ -159,6 +167,7 @@ const maxRepeats = 2
 // startOver takes back what the nodes have done of a transaction that had not written
 // before, and gives the session a connection to every live node again.
 func (s *Session) startOver(ctx context.Context) error {
+	s.running.forgive()
 	for _, loss := range replicator.Rollback(s.begun(), false) {
 		s.lost(ctx, loss.Node.(*link), loss.Err)
 	}
@@ -181,8 +190,13 @@ func (s *Session) takeBack(mark wire.Mark) bool {
 	return true
 }
 
+// hasBegun reports whether the transaction has done anything on any node.
+func (s *Session) hasBegun() bool {
+	return slices.ContainsFunc(s.links, func(l *link) bool { return l != nil && l.begun })
+}
+
 // judge acts on what became of a statement on all nodes. torn is set, and the frontend
-// not answered yet, when only a connection was lost, or the others were not waited for.
+// not answered yet, when only a connection was lost, or a deadlock was broken.
 func (s *Session) judge(ctx context.Context, out *replicator.Outcome, mark wire.Mark, bare bool) (ok bool, torn, err error) {
 	torn = s.noteLosses(ctx, out, bare)
 	switch {
@@ -199,8 +213,9 @@ func (s *Session) judge(ctx context.Context, out *replicator.Outcome, mark wire.
 	case len(out.Differ) > 0 && bare:
 		ok, err = s.fenceDifferent(ctx, out)
 		return ok, nil, err
-	case len(out.Differ) > 0 && s.gaveUpOthers():
-		return false, s.disagreement(out), nil
+	case wasCancelledOn(out) && s.deadlocked(true) != nil:
+		s.letGo(ctx)
+		return false, s.deadlocked(true), nil
 	case len(out.Differ) > 0 && !s.settleMismatch(ctx, out):
 		s.takeBack(mark)
 		s.replyError(s.disagreement(out))
@@ -250,8 +265,6 @@ func (s *Session) disagreement(out *replicator.Outcome) error {
 		return errCancelled()
 	case first == pgerr.DeadlockDetected:
 		code, message = first, "deadlock detected"
-	case first == pgerr.QueryCanceled && s.gaveUpOthers():
-		code, message = pgerr.DeadlockDetected, "deadlock over several nodes suspected, the transaction is rolled back"
 	}
 	s.log.Warn("nodes disagree", zap.String("detail", detail))
 	hint := "The transaction might succeed if retried."
@@ -289,6 +302,9 @@ func (s *Session) fenceDifferent(ctx context.Context, out *replicator.Outcome) (
 // connection to every live node.
 func (s *Session) enterBarrier(ctx context.Context) error {
 	if !s.tx.inside {
+		if err := s.awaitCommits(ctx); err != nil {
+			return err
+		}
 		if err := s.Barrier.Enter(ctx); err != nil {
 			return stopping(ctx)
 		}
@@ -314,22 +330,18 @@ func (s *Session) leaveBarrier() {
 	}
 }
 
-// commitMode is parallel but where main may refuse alone.
-func (s *Session) commitMode() replicator.CommitMode {
-	if s.isolation() == "serializable" {
-		return replicator.MainFirst
-	}
-	return replicator.Parallel
-}
-
 // commit ends the transaction on all nodes that have a part of it. ok is false when
 // it was not committed; the frontend has been told why. The tag is the caller's.
 func (s *Session) commit(ctx context.Context) (ok bool, err error) {
-	s.ending = true
 	defer func() {
 		s.tx.committed = ok
 		s.endTransaction()
 	}()
+	if ok, err := s.checkDeferred(ctx); !ok || err != nil {
+		s.rollback(ctx)
+		return false, err
+	}
+	s.ending = true
 	nodes := s.begun()
 	if s.tx.writer != noNode && s.link(s.tx.writer) == nil {
 		s.rollbackNodes(ctx, nodes)
@@ -352,14 +364,21 @@ func (s *Session) commit(ctx context.Context) (ok bool, err error) {
 		return s.refused(pgerr.Newf(pgerr.SerializationFailure, "node %d lacks a part of the transaction, which is rolled back", missing).
 			WithHint("The transaction might succeed if retried."))
 	}
+	mode, err := s.prepareEnding(ctx)
+	if err != nil {
+		s.rollbackNodes(ctx, nodes)
+		return s.refused(err)
+	}
 	waiting, stop := s.running.await(ctx)
-	d, err := replicator.CommitWithin(waiting, nodes, replicator.CommitOptions{Mode: s.commitMode(), Gate: s.Gate, Window: s.Window})
+	d, err := replicator.CommitWithin(waiting, nodes, replicator.CommitOptions{Mode: mode, Gate: s.Gate, Window: s.Window})
 	stop()
 	if err != nil {
 		s.rollbackNodes(ctx, nodes)
 		return s.refuseOrEnd(s.interrupted(ctx))
 	}
-	return s.decide(ctx, d)
+	ok, err = s.decide(ctx, d)
+	s.rollbackNodes(ctx, s.begun()) // a mark that fails leaves the block open
+	return ok, err
 }
 
 // stillConnected are the nodes whose connection is alive before COMMIT is sent. One
@@ -413,7 +432,8 @@ func (s *Session) commitSingle(ctx context.Context, nodes []replicator.Node) (ok
 
 // end sends COMMIT to one node.
 func (s *Session) end(l *link, visible bool) (*wire.Answer, error) {
-	if err := l.StartEnd(true); err != nil {
+	s.marking.on = false // one node alone has written
+	if err := l.StartEnd(replicator.SendCommit); err != nil {
 		return nil, err
 	}
 	return l.Finish(visible)
@@ -455,6 +475,9 @@ func (s *Session) decide(ctx context.Context, d replicator.Decision) (ok bool, e
 		return false, pgerr.Fatal(pgerr.TransactionResolutionUnknown, "every node was lost during COMMIT").
 			WithDetail("Whether the transaction took effect is not known.")
 	case d.Answer.Failed():
+		if err := s.explainRefusal(d.Answer); err != nil {
+			return s.refused(err)
+		}
 		s.replyRaw(d.Answer.Err)
 		return false, nil
 	}

@@ -57,6 +57,7 @@ func (s *Session) executeOne(ctx context.Context, where target) (ok bool, err er
 			where.node = s.mainID()
 		case err == nil:
 			s.noteRun(where, !answer.Failed())
+			s.explainGivenUp(ctx, answer, mark)
 			return !answer.Failed(), s.gone
 		case wire.IsFrontendGone(err):
 			return false, err

@@ -3,7 +3,6 @@ package session
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/pgchorus/pgchorus/internal/backend"
 	"github.com/pgchorus/pgchorus/internal/config"
@@ -25,6 +24,8 @@ type link struct {
 	begun bool
 	// listens: it was told of every LISTEN.
 	listens bool
+	// eased: timeouts are off for the rest of the transaction.
+	eased bool
 	// snapshot: the transaction's snapshot was taken there.
 	snapshot bool
 	// unsynced: messages of an extended query were sent and no Sync.
@@ -63,6 +64,7 @@ type parsing struct {
 func newLink(s *Session, conn *backend.Conn) *link {
 	l := &link{s: s, conn: conn, home: s.Numbers.Node(conn.Node()), prepared: map[string]*prepared{}}
 	conn.Heard = l.hear
+	s.running.own(conn)
 	return l
 }
 
@@ -73,21 +75,20 @@ func (l *link) ID() config.NodeID { return l.conn.Node() }
 func (l *link) Start(answers bool) error {
 	l.begin()
 	l.answers = answers
+	if !answers {
+		l.appendEasing()
+	}
 	l.s.work.appendTo(l)
 	return l.send()
 }
 
-// StartEnd sends COMMIT or ROLLBACK, behind the Sync that the node may be waiting
+// StartEnd sends COMMIT or another end, behind the Sync that the node may be waiting
 // for. No cancel reaches it: one that made a single node refuse a COMMIT would
 // cost that node its place.
-func (l *link) StartEnd(commit bool) error {
+func (l *link) StartEnd(e replicator.Ending) error {
 	l.begin()
 	l.appendSync()
-	text := "ROLLBACK"
-	if commit {
-		text = "COMMIT"
-	}
-	l.appendQuery(wire.Expect{What: wire.ExpectQuery, Silent: true}, text)
+	l.appendEnding(e)
 	return l.conn.Flush()
 }
 
@@ -114,17 +115,10 @@ func (l *link) Silent() bool { return l.conn.Quiet() }
 // Finish reads the answer to what was sent.
 func (l *link) Finish(visible bool) (*wire.Answer, error) {
 	var sink backend.Sink
-	switch {
-	case visible:
+	if visible {
 		sink = l.s
-	case l.s.others.on:
-		l.s.watchOthers()
-		defer l.s.doneWatching()
 	}
 	err := l.conn.Receive(&l.exchange, sink, &l.answer)
-	if visible {
-		l.s.others.took = time.Since(l.s.others.since)
-	}
 	if !l.answer.CopyIn {
 		l.s.running.remove(l)
 	}
@@ -143,7 +137,7 @@ func (l *link) note() {
 	switch {
 	case l.answer.Status != 0:
 		l.begun = l.answer.Status != wire.TxIdle
-		l.snapshot = l.snapshot && l.begun
+		l.snapshot, l.eased = l.snapshot && l.begun, l.eased && l.begun
 		l.unsynced = false
 	case l.answer.CopyIn:
 		l.unsynced = true // the server ignores the Sync that was sent along

@@ -16,6 +16,7 @@ import (
 	"github.com/pgchorus/pgchorus/internal/capture"
 	"github.com/pgchorus/pgchorus/internal/catalog"
 	"github.com/pgchorus/pgchorus/internal/cluster"
+	"github.com/pgchorus/pgchorus/internal/commitlog"
 	"github.com/pgchorus/pgchorus/internal/config"
 	"github.com/pgchorus/pgchorus/internal/oidmap"
 	"github.com/pgchorus/pgchorus/internal/pgerr"
@@ -47,6 +48,7 @@ type Env struct {
 	Catalog *catalog.Cache
 	Numbers *oidmap.Cache
 	Leases  *sequence.Leases
+	Commits *commitlog.Log // nil where one node takes the writes
 	// Policy is what the configuration says about routing.
 	Policy func() *lb.Policy
 	// Safety is what it says about what may be repeated. Bodies and Notes are what all
@@ -77,7 +79,6 @@ type Session struct {
 	beforeTag wire.Mark
 	// warning is told in front of the next command tag; empty for none.
 	warning string
-	others  othersWait
 	heard   []byte // notifications that the frontend has not been told
 	// notices were raised for the next statement before it was sent.
 	notices []byte
@@ -129,6 +130,7 @@ type Session struct {
 	running  running
 	numbers  numbering
 	drew     drew
+	marking  marking
 
 	// What others may see of the session; see Activity.
 	identity  atomic.Pointer[Activity]
@@ -140,7 +142,9 @@ type Session struct {
 type sessionSettings struct {
 	// isolation is default_transaction_isolation, if the session has set it.
 	isolation string
-	kept      settingsKept
+	// timesOut: statement_timeout or its like may be set.
+	timesOut bool
+	kept     settingsKept
 	// seeded: setseed was called, so that random() is the session's own.
 	seeded bool
 	// bound is the primary that alone has a part of the session; nil for none.
@@ -203,6 +207,7 @@ func (s *Session) Run(ctx context.Context) error {
 	}
 	defer s.Registry.remove(s)
 	defer s.releaseLeases()
+	defer s.giveBackSlot()
 	defer s.logDisconnection()
 	err = s.serve(ctx)
 	s.leave(ctx, err)

@@ -171,6 +171,9 @@ func (s *Session) prepareBare(stmt *parser.Statement) {
 	if stmt.Node == "DropdbStmt" {
 		s.Pool.CloseIdle()
 	}
+	if s.Commits != nil && (stmt.Node == "DropdbStmt" || stmt.Node == "CreatedbStmt") {
+		s.Commits.Doubt() // another database may have that name
+	}
 }
 
 // makeSame replaces in a statement what each node would compute for itself. several:
@@ -252,6 +255,7 @@ func (s *Session) noteStatement(stmt *parser.Statement, sql string) {
 	s.noteSet(stmt, sql)
 	s.drew.follow(stmt)
 	s.noteAdvisory(stmt)
+	s.noteTimeouts(stmt)
 	if s.hasPrimary() {
 		s.noteOnPrimary(stmt)
 	}
@@ -337,7 +341,7 @@ func (s *Session) forgetDiscarded(stmt *parser.Statement) {
 	}
 	if stmt.All {
 		s.forgetPrepared(stmt)
-		s.settings = sessionSettings{isolation: s.set.Isolation}
+		s.settings = sessionSettings{isolation: s.set.Isolation, timesOut: s.set.TimesOut}
 	}
 }
 

@@ -193,7 +193,8 @@ func (w snapshotWork) appendTo(l *link) {
 	if l.needsBegin() {
 		parts = append(parts, l.beginPrefix())
 	}
-	if w.raise {
+	if w.raise || l.s.isolation() == serializable && l != l.s.main() {
+		// Of a SERIALIZABLE transaction main alone knows the conflicts (ADR 0019).
 		parts = append(parts, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;")
 	}
 	l.appendQuery(wire.Expect{What: wire.ExpectQuery, Hide: true}, append(parts, snapshotQuery)...)

@@ -309,12 +309,14 @@ func (s *Session) connectOthers(ctx context.Context) error {
 // postgresql.conf, the role, the database or the start-up packet may have set it.
 func (s *Session) learnIsolation() error {
 	if s.set.Isolation == "" {
-		rows, err := s.knowing().ask("SELECT pg_catalog.current_setting('default_transaction_isolation')")
+		rows, err := s.knowing().ask(logInQuery)
 		if err != nil || len(rows) != 1 {
 			return pgerr.Fatal(pgerr.ConnectionFailure, "the session's settings cannot be read").Wrap(err)
 		}
-		s.set.Isolation = rows[0]
+		isolation, set, _ := strings.Cut(rows[0], ",")
+		s.set.Isolation, s.set.TimesOut = isolation, set != noTimeoutSet
 	}
+	s.settings.timesOut = s.set.TimesOut
 	s.settings.isolation = s.set.Isolation
 	return nil
 }

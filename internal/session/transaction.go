@@ -41,6 +41,15 @@ type transaction struct {
 	set       []setNow
 	// ddl is what it has changed of the catalogue.
 	ddl []ddl
+	// marks: something that may change data was sent to all nodes.
+	marks bool
+	// notifies: it has a NOTIFY in it. unpreparable: PREPARE TRANSACTION would refuse it.
+	notifies, unpreparable bool
+	// writes is how many statements all nodes have had of it; changesSchema: one was DDL.
+	writes        int
+	changesSchema bool
+	// defers: it has used SET CONSTRAINTS, or written what may have deferred checks.
+	defers bool
 	// single: it was opened for one read of one node.
 	single bool
 	// readOnly: BEGIN READ ONLY opened it.

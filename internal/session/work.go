@@ -56,6 +56,8 @@ type queryWork struct {
 	needs *prepared
 	// lists: it reads the list of prepared statements.
 	lists bool
+	// hide: it is ours; the frontend sees of it nothing but an error.
+	hide bool
 }
 
 func (w *queryWork) drawsSequence() bool { return w.draws }
@@ -79,7 +81,7 @@ func (w *queryWork) appendTo(l *link) {
 		return
 	}
 	if w.bare || !l.needsBegin() {
-		l.appendQuery(wire.Expect{What: wire.ExpectQuery, Base: w.base, Place: w.place, Digest: w.digest}, w.sql)
+		l.appendQuery(wire.Expect{What: wire.ExpectQuery, Hide: w.hide, Base: w.base, Place: w.place, Digest: w.digest}, w.sql)
 		return
 	}
 	if w.kind == parser.Prepare || w.kind == parser.Declare {

@@ -10,7 +10,7 @@ type Expect struct {
 	Digest bool
 	// Tail: the last column of the rows is ours.
 	Tail bool
-	// Silent notes command tags and does not show them.
+	// Silent notes command tags and shows neither them nor rows.
 	Silent bool
 	// HideTags is the number of leading CommandCompletes of a Query that belong to
 	// statements which we put in front.

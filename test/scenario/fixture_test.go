@@ -318,3 +318,12 @@ func (s *stage) dial() net.Conn {
 	}
 	return nc
 }
+
+// detailOf is the DETAIL of err; empty for none.
+func detailOf(err error) string {
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) {
+		return pgErr.Detail
+	}
+	return ""
+}

@@ -91,9 +91,13 @@ func TestNodeLostWhileAWriteWaitsOnTheOthers(t *testing.T) {
 	})
 }
 
-// commitGate makes COMMIT wait for the table "gate", which nothing but the trigger
-// touches.
-const commitGate = `
+// slotLock makes COMMIT wait, of those sessions that have committed before: their slots are
+// locked.
+const slotLock = "SELECT FROM pgchorus.commit_slot FOR UPDATE"
+
+// deferredGate makes what is deferred to COMMIT wait for the table "gate", which nothing but
+// the trigger touches.
+const deferredGate = `
 CREATE TABLE gate ();
 CREATE FUNCTION pass() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN LOCK TABLE gate IN SHARE MODE; RETURN NULL; END';
 CREATE CONSTRAINT TRIGGER pass AFTER UPDATE ON item DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION pass();`
@@ -102,11 +106,10 @@ func TestNodeLostInCommit(t *testing.T) {
 	for _, block := range []bool{true, false} {
 		t.Run(fmt.Sprintf("block %v", block), func(t *testing.T) {
 			eachNode(t, func(s *stage, conn *pgx.Conn, lost *pgtest.Node) {
-				s.exec(conn, commitGate)
 				if block {
 					s.exec(conn, "BEGIN")
 				}
-				g := hold(s.t, "LOCK TABLE gate IN EXCLUSIVE MODE", s.nodes...)
+				g := hold(s.t, slotLock, s.nodes...)
 				write := startQuery(conn, "UPDATE item SET text = 'new' WHERE id = 1")
 				if block {
 					write.must(s.t)
@@ -308,38 +311,4 @@ func TestNodeLostUnderPreparedStatementsAndSettings(t *testing.T) {
 		s.exec(conn, "EXECUTE w(2, 'new')")
 		s.want(conn, "EXECUTE p(2)", "new")
 	})
-}
-
-// A deadlock over nodes, as a change of main can leave it, is made by a lock that a session
-// holds on one of the others only, past pgchorus: it stands for the transaction in between.
-func TestDeadlockOverNodesIsBroken(t *testing.T) {
-	s := newStage(t)
-	conn := s.connect()
-	s.exec(conn, "CREATE TABLE t (i int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 0)")
-	g := hold(t, "SELECT FROM t WHERE i = 1 FOR UPDATE", s.nodes[2])
-	s.exec(conn, "BEGIN; INSERT INTO t VALUES (2, 0)")
-	s.wantCode(conn, "UPDATE t SET v = 1 WHERE i = 1", "40P01")
-	g.open()
-	s.exec(conn, "ROLLBACK; UPDATE t SET v = 2 WHERE i = 1")
-	pgtest.WantEqual(t, s.nodes...)
-}
-
-// TestTransactionThatHasDoneNothingElseIsRepeatedAfterADeadlockOverNodes: nobody is told.
-func TestTransactionThatHasDoneNothingElseIsRepeatedAfterADeadlockOverNodes(t *testing.T) {
-	s := newStage(t)
-	conn := s.connect()
-	s.exec(conn, "CREATE TABLE t (i int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 0)")
-	g := hold(t, "SELECT FROM t WHERE i = 1 FOR UPDATE", s.nodes[2])
-	done := make(chan error, 1)
-	go func() {
-		_, err := conn.Exec(bounded(t), "UPDATE t SET v = v + 1 WHERE i = 1")
-		done <- err
-	}()
-	s.proxy.WaitLog("node takes too long for what main has done")
-	g.open()
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
-	s.want(conn, "SELECT v FROM t", "1")
-	pgtest.WantEqual(t, s.nodes...)
 }

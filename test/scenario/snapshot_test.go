@@ -196,9 +196,9 @@ func (s *stage) wantServed() {
 func windowHeld(t *testing.T) (s *stage, g *gate, commit *background, waiting *pgx.Conn, snapshot *background) {
 	s = newStageIn(t, config.SnapshotIsolation)
 	committing, waiting := s.connect(), s.connect()
-	s.exec(committing, itemTable+commitGate)
+	s.exec(committing, itemTable)
 	s.exec(waiting, "BEGIN")
-	g = hold(t, "LOCK TABLE gate IN EXCLUSIVE MODE", s.nodes...)
+	g = hold(t, slotLock, s.nodes...)
 	commit = startQuery(committing, "UPDATE item SET text = 'new' WHERE id = 1")
 	awaitWaiter(t, s.nodes...)
 	snapshot = startQuery(waiting, "SELECT count(*) FROM item")
@@ -259,8 +259,8 @@ func TestFrontendThatDiesIsNotWaitedFor(t *testing.T) {
 	t.Run("in COMMIT", func(t *testing.T) {
 		s := newStageIn(t, config.SnapshotIsolation)
 		dying, waiting := s.connect(), s.connect()
-		s.exec(dying, itemTable+commitGate)
-		g := hold(t, "LOCK TABLE gate IN EXCLUSIVE MODE", s.nodes...)
+		s.exec(dying, itemTable)
+		g := hold(t, slotLock, s.nodes...)
 		commit := startQuery(dying, "UPDATE item SET text = 'new' WHERE id = 1")
 		awaitWaiter(t, s.nodes...)
 		snapshot := startQuery(waiting, "SELECT count(*) FROM item")
