@@ -54,6 +54,11 @@ bench: need-postgresql need-bench build ## against PostgreSQL, PgBouncer and Pgp
 compare: need-compiler need-postgresql need-bench ## where statements run, with Pgpool-II and with pgchorus
 	go test -tags compare -count=1 -timeout $(TESTTIMEOUT) $(TESTFLAGS) ./test/compare
 
+.PHONY: regress
+regress: need-compiler need-postgresql ## PostgreSQL's own test suites, directly and through pgchorus; TESTS="boolean char" for some
+	export PGCHORUS_REGRESS=$$(scripts/need-regress.sh) TESTS="$(TESTS)"; [ -n "$$PGCHORUS_REGRESS" ] && \
+	go test -tags regress -count=1 -v -timeout 2h $(TESTFLAGS) ./test/regress
+
 .PHONY: bench-micro
 bench-micro: need-compiler ## micro-benchmarks, in benchstat's format
 	go test -short -run '^$$' -bench . -benchmem $(TESTFLAGS) ./...

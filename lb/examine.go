@@ -146,6 +146,9 @@ func withName(names []catalog.Name, name catalog.Name) []catalog.Name {
 // aboutNode keeps questions about the primary itself there. Pgpool-II does so too, since
 // these functions are volatile.
 func (x *examiner) aboutNode(t *Traits) {
+	if x.policy.Mode.Replicates() {
+		x.aboutProcess(t)
+	}
 	if !x.policy.Mode.HasPrimary() {
 		return
 	}

@@ -27,9 +27,9 @@ type Options struct {
 	// An error of a node is that node's next Finish; the error that Copy returns is
 	// the frontend's, and ends the session.
 	Copy func(nodes []Node) error
-	// Regardless runs the statement on the others also when it failed on main: it
-	// may have committed a part of its work.
-	Regardless bool
+	// Regardless has the others run the statement also when it failed on main with this
+	// SQLSTATE: it may have committed a part of its work. nil is never.
+	Regardless func(code string) bool
 	// AfterFailure has the others run the statement also when it failed on main with
 	// this SQLSTATE, so that what does not roll back, a sequence, stays in step. Their
 	// answers do not matter then. nil is never.
@@ -77,7 +77,7 @@ func Execute(nodes []Node, opt Options) Outcome {
 	main := out.Main // a COPY may have another one in the end
 	defer opt.Order.leave(main.ID())
 	defer opt.Order.arrived(main)
-	if out.Answer.Failed() && !opt.Regardless {
+	if out.Answer.Failed() && (opt.Regardless == nil || !opt.Regardless(out.Answer.Code())) {
 		if opt.AfterFailure != nil && opt.AfterFailure(out.Answer.Code()) {
 			out.start(rest, opt.Gate)
 			out.drain(rest)

@@ -27,7 +27,7 @@ func TestExecute(t *testing.T) {
 			[][]said{fails("23505"), ok("INSERT 0 1")}, Options{},
 			"main 0: error 23505 (no)", "start 0 answers, finish 0 visible"},
 		{"error on main, regardless",
-			[][]said{fails("P0001"), fails("P0001"), ok("CALL")}, Options{Regardless: true},
+			[][]said{fails("P0001"), fails("P0001"), ok("CALL")}, Options{Regardless: func(code string) bool { return code == "P0001" }},
 			"main 0: error P0001 (no); node 2 answered CALL, main node error P0001 (no)", "start 0 answers, finish 0 visible, start 1, start 2, finish 1, finish 2"},
 		{"error on main behind a sequence: the others draw from it too, whatever they answer",
 			[][]said{fails("23505"), ok("INSERT 0 1"), one(said{startLost: true}), one(said{lost: true})}, Options{AfterFailure: func(code string) bool { return code == "23505" }},

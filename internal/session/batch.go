@@ -125,6 +125,7 @@ func (s *Session) runMessage(ctx context.Context, seg *segment, frame wire.Frame
 	s.noteStep(step)
 	if step.kind == wire.KindExecute && step.prepared != nil {
 		s.logStatement(step.prepared.text)
+		s.notePreparing(step.prepared.stmt)
 	}
 	if step.local != nil {
 		return step.local(ctx)
@@ -473,6 +474,9 @@ func (s *Session) planExecute(frame wire.Frame) (step, error) {
 	}
 	if s.answersHere(p.prepared) {
 		st.local = s.executeHere(p)
+	}
+	if s.tx.failed && p.prepared.kind() == parser.PrepareTransaction {
+		st.local = func(ctx context.Context) (bool, error) { return s.rollbackBlock(ctx, p.prepared.stmt) }
 	}
 	if s.tx.kind == txImplicit || s.tx.kind == txNone && s.batch.executed {
 		return st, refusedInPipeline(p.prepared.stmt)

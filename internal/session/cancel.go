@@ -104,15 +104,19 @@ func (s *Session) Cancel(ctx context.Context) {
 	sent.Wait()
 }
 
-// Registry knows the sessions by their cancel keys. Safe for concurrent use.
+// Registry knows the sessions by their numbers and by their cancel keys. Safe for
+// concurrent use.
 type Registry struct {
 	mu       sync.Mutex // guards the fields below
 	sessions map[uint32]*Session
+	keys     map[uint32]*Session // by the process number that the frontend was told
 	next     uint32
 }
 
 // NewRegistry returns an empty registry.
-func NewRegistry() *Registry { return &Registry{sessions: map[uint32]*Session{}} }
+func NewRegistry() *Registry {
+	return &Registry{sessions: map[uint32]*Session{}, keys: map[uint32]*Session{}}
+}
 
 // secretSize is the length of our cancel keys for a protocol version: 4 bytes in
 // 3.0, 32 in 3.2 (protocol chapter 55.2.9).
@@ -123,18 +127,34 @@ func secretSize(protocol uint32) int {
 	return 4
 }
 
-// add gives a session its number and its secret.
-func (r *Registry) add(s *Session) {
+// add gives a session its number, its process number and its secret. process is that of
+// the main node's backend, or 0.
+func (r *Registry) add(s *Session, process uint32) {
 	s.secret = make([]byte, secretSize(s.protocol))
 	rand.Read(s.secret) // never fails (crypto/rand)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.number(s)
+	s.process = process
+	if process == 0 || r.keys[process] != nil {
+		s.process = noProcess | s.id
+	}
+	r.keys[s.process] = s
+}
+
+// noProcess is a bit that no process number has: a system's largest is 1<<22 (proc(5),
+// pid_max). It marks the number of a session that cannot be told its main backend's: the
+// main node was another one when some other session was told the same.
+const noProcess = 1 << 30
+
+// number gives a session a number that no other has.
+func (r *Registry) number(s *Session) {
 	for {
 		r.next++
-		if r.next&0x7fffffff == 0 {
+		if r.next&(noProcess-1) == 0 {
 			continue
 		}
-		if s.id = r.next & 0x7fffffff; r.sessions[s.id] == nil {
+		if s.id = r.next & (noProcess - 1); r.sessions[s.id] == nil {
 			break
 		}
 	}
@@ -146,14 +166,15 @@ func (r *Registry) remove(s *Session) {
 	defer r.mu.Unlock()
 	if r.sessions[s.id] == s {
 		delete(r.sessions, s.id)
+		delete(r.keys, s.process)
 	}
 }
 
 // Cancel delivers a CancelRequest. A key that fits nobody does nothing, and the
 // sender is not told (protocol chapter 55.2.9).
-func (r *Registry) Cancel(ctx context.Context, id uint32, secret []byte) {
+func (r *Registry) Cancel(ctx context.Context, process uint32, secret []byte) {
 	r.mu.Lock()
-	s := r.sessions[id]
+	s := r.keys[process]
 	r.mu.Unlock()
 	if s != nil && subtle.ConstantTimeCompare(s.secret, secret) == 1 {
 		s.Cancel(ctx)

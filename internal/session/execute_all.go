@@ -18,8 +18,11 @@ import (
 type allOptions struct {
 	// bare: outside of any block of ours.
 	bare bool
-	// regardless: on the others also when it fails on main; see replicator.Options.
-	regardless bool
+	// regardless: after which failures on main the others run it too; see
+	// replicator.Options.
+	regardless func(code string) bool
+	// maintains: it changes no data, so that a node that answers otherwise stays.
+	maintains bool
 }
 
 // executeAll runs the session's work on all nodes, main first, and compares. ok is
@@ -77,7 +80,10 @@ func (s *Session) executeAll(ctx context.Context, opt allOptions) (ok bool, err 
 				return s.refused(s.errWithheld())
 			}
 		}
-		ok, torn, err := s.judge(ctx, &out, mark, opt.bare)
+		ok, torn, err := s.judge(ctx, &out, mark, opt)
+		if !ok {
+			s.notePrepareFailed(ctx, &out)
+		}
 		if s.hasMissed(ctx) && ok {
 			s.takeBack(mark)
 			return s.refused(errMissed())
@@ -112,13 +118,14 @@ func (s *Session) goOn(ctx context.Context, bare bool) func(replicator.Loss) boo
 
 // executeBare runs the session's work, which says of itself that it is bare, outside of
 // any block. It leaves no transaction behind.
-func (s *Session) executeBare(ctx context.Context, regardless bool) (ok bool, err error) {
+func (s *Session) executeBare(ctx context.Context, opt allOptions) (ok bool, err error) {
 	restore, err := s.easeBare()
 	defer restore()
 	if err != nil {
 		return s.refuseOrEnd(err)
 	}
-	ok, err = s.executeAll(ctx, allOptions{bare: true, regardless: regardless})
+	opt.bare = true
+	ok, err = s.executeAll(ctx, opt)
 	s.tx.wrote = false
 	s.leaveBarrier()
 	s.releaseLeases()
@@ -132,13 +139,15 @@ func (s *Session) executeBare(ctx context.Context, regardless bool) (ok bool, er
 // bare is where the session's work is told so.
 func (s *Session) executeMayCommit(ctx context.Context, bare *bool) (ok bool, err error) {
 	mark := s.front.Mark()
+	s.tentative = true
 	ok, err = s.executeAll(ctx, allOptions{})
+	s.tentative = false
 	if ok || err != nil || !s.triedToCommit() || !s.takeBack(mark) {
 		return ok, err
 	}
 	s.rollback(ctx)
 	*bare = true
-	return s.executeBare(ctx, true)
+	return s.executeBare(ctx, allOptions{regardless: always})
 }
 
 // triedToCommit reports whether main has just refused a COMMIT inside a procedure.
@@ -197,8 +206,8 @@ func (s *Session) hasBegun() bool {
 
 // judge acts on what became of a statement on all nodes. torn is set, and the frontend
 // not answered yet, when only a connection was lost, or a deadlock was broken.
-func (s *Session) judge(ctx context.Context, out *replicator.Outcome, mark wire.Mark, bare bool) (ok bool, torn, err error) {
-	torn = s.noteLosses(ctx, out, bare)
+func (s *Session) judge(ctx context.Context, out *replicator.Outcome, mark wire.Mark, opt allOptions) (ok bool, torn, err error) {
+	torn = s.noteLosses(ctx, out, opt.bare && !opt.maintains)
 	switch {
 	case s.terminated != nil:
 		return false, nil, errTerminatedByNode
@@ -210,7 +219,10 @@ func (s *Session) judge(ctx context.Context, out *replicator.Outcome, mark wire.
 		return false, nil, errNoNodes()
 	case out.Answer == nil:
 		return false, torn, nil
-	case len(out.Differ) > 0 && bare:
+	case len(out.Differ) > 0 && opt.maintains:
+		s.warnOfMaintenance(out)
+		return !out.Failed(), nil, s.gone
+	case len(out.Differ) > 0 && opt.bare:
 		ok, err = s.fenceDifferent(ctx, out)
 		return ok, nil, err
 	case wasCancelledOn(out) && s.deadlocked(true) != nil:

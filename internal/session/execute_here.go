@@ -89,6 +89,9 @@ func (s *Session) runHere(ctx context.Context, stmt *parser.Statement, sql strin
 		return s.runHere(ctx, p.stmt, p.text, several)
 	}
 	kind := isHere(stmt, sql)
+	if s.tx.failed && stmt.Kind == parser.PrepareTransaction {
+		kind = hereRollback // as in PostgreSQL (PrepareTransactionBlock)
+	}
 	switch kind {
 	case notHere:
 		if s.tx.kind == txImplicit && (needsBlock(stmt.Kind) || !several && needsAnyBlock(stmt)) {

@@ -103,10 +103,16 @@ func (s *Session) planOf(stmt *parser.Statement, sql string, opt parser.PlanOpti
 		}
 	}
 	s.unlike = plan.Reasons
-	if plan.Empty() && len(plan.Unleased) == 0 {
+	if plan.Empty() && len(plan.Unleased) == 0 || asksTooEarly(stmt, plan) {
 		return nil
 	}
 	return plan
+}
+
+// asksTooEarly: what a cursor's query calls is called when rows are fetched, or never. The
+// rows are main's then, and are stored nowhere.
+func asksTooEarly(stmt *parser.Statement, plan *parser.Plan) bool {
+	return stmt.Kind == parser.Declare && plan.Asks()
 }
 
 // maxWarnings bounds how many different warnings of a session go to the log.

@@ -173,12 +173,14 @@ func (g *segment) lastsToSync() (warning string, until bool) {
 
 func (g *segment) runBare(ctx context.Context) (ok bool, err error) {
 	g.bare = true
+	var opt allOptions
 	for _, st := range g.steps {
 		if st.prepared != nil {
 			g.s.prepareBare(st.prepared.stmt)
+			opt = bareOptions(st.prepared.stmt)
 		}
 	}
-	return g.s.executeBare(ctx, false)
+	return g.s.executeBare(ctx, opt)
 }
 
 // conclude keeps what the statements changed of the session; after a failure it

@@ -82,6 +82,8 @@ type Session struct {
 	heard   []byte // notifications that the frontend has not been told
 	// notices were raised for the next statement before it was sent.
 	notices []byte
+	// tentative: what is being run may be taken back and run again in another way.
+	tentative bool
 	// kept is scratch space for what is held back during a COMMIT.
 	kept []byte
 	// ending: the nodes are being told to commit or to roll back.
@@ -96,6 +98,7 @@ type Session struct {
 	key      pool.Key
 	secret   []byte // the cancel key
 	id       uint32
+	process  uint32 // told to the frontend as its process, with the cancel key
 	started  time.Time
 
 	// What pools and log-in need for a connection that is opened later.

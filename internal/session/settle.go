@@ -42,6 +42,13 @@ func (s *Session) settleTransaction(ctx context.Context, ok bool, tag tagRule) e
 	switch s.tx.kind {
 	case txExplicit:
 		s.tx.failed = s.tx.failed || !ok
+		if !ok && s.tx.ended {
+			s.rollback(ctx)
+			return nil
+		}
+		if s.tx.failed {
+			s.abortBlock(ctx)
+		}
 		return nil
 	case txImplicit:
 		return s.endImplicit(ctx, ok, tag)

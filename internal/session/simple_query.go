@@ -141,6 +141,7 @@ func (s *Session) runStatement(ctx context.Context, stmt *parser.Statement, sql 
 func (s *Session) replicate(ctx context.Context, stmt *parser.Statement, sql string, base int, several bool, needs *prepared) (ok bool, err error) {
 	w := &queryWork{stmt: stmt, sql: sql, kind: stmt.Kind, draws: drawsSequence(stmt), digest: wantsDigest(stmt), base: base, needs: needs, lists: listsPrepared(stmt)}
 	w.sql = s.raised(stmt, w.sql)
+	s.notePreparing(stmt)
 	if err := s.prepareSequences(ctx, stmt, sql); err != nil {
 		return s.refuseOrEnd(err)
 	}
@@ -155,11 +156,11 @@ func (s *Session) replicate(ctx context.Context, stmt *parser.Statement, sql str
 	s.work = w
 	outside := s.tx.kind == txNone
 	switch {
-	case outside && (stmt.Block == parser.BlockNever || stmt.Block == parser.BlockOnly):
+	case outside && (stmt.Block == parser.BlockNever || stmt.Block == parser.BlockOnly || analyzes(stmt)):
 		s.care = nil
 		w.bare = true
 		s.prepareBare(stmt)
-		return s.executeBare(ctx, false)
+		return s.executeBare(ctx, bareOptions(stmt))
 	case outside && stmt.Block == parser.BlockMayCommit:
 		return s.executeMayCommit(ctx, &w.bare)
 	}
@@ -256,6 +257,7 @@ func (s *Session) noteStatement(stmt *parser.Statement, sql string) {
 	s.drew.follow(stmt)
 	s.noteAdvisory(stmt)
 	s.noteTimeouts(stmt)
+	s.tx.savepoints.note(stmt)
 	if s.hasPrimary() {
 		s.noteOnPrimary(stmt)
 	}
@@ -268,7 +270,7 @@ func (s *Session) noteStatement(stmt *parser.Statement, sql string) {
 	case parser.Discard:
 		s.forgetDiscarded(stmt)
 	case parser.RollbackTo:
-		s.tx.failed = false
+		s.tx.failed, s.tx.aborted = false, false
 		s.settings.kept.lost = s.settings.kept.lost || len(s.tx.set) > 0 // which of it stays is not followed
 	case parser.Listen:
 		s.noteListen(stmt.Name)
@@ -366,6 +368,7 @@ func (s *Session) noteSetting(stmt *parser.Statement) {
 	}
 	switch stmt.Kind {
 	case parser.SetTransaction:
+		s.tx.modes.note(stmt)
 		if stmt.Isolation != "" && (keepsSnapshot(stmt.Isolation) || !s.isolates()) {
 			s.tx.isolation = stmt.Isolation
 		}

@@ -83,7 +83,7 @@ func (s *Session) takeChanged(c *backend.Conn, kind wire.Kind, total int, e *wir
 		return err
 	}
 	if kind == wire.KindNoticeResponse {
-		s.front.SetOutbox(wire.AppendPlaced(s.front.Outbox(), frame, e))
+		s.takeNotice(c, frame, e)
 		return nil
 	}
 	at := len(s.front.Outbox())
@@ -96,12 +96,28 @@ func (s *Session) takeChanged(c *backend.Conn, kind wire.Kind, total int, e *wir
 	return nil
 }
 
+// takeNotice passes a notice on, at once if the node has nothing more to say yet: a server
+// does not let it wait for the end of the statement either. It does not count as sent, so
+// that the statement can still be repeated; then the frontend hears the notice twice. Behind
+// a part of the answer it waits.
+func (s *Session) takeNotice(c *backend.Conn, notice wire.Frame, e *wire.Expect) {
+	aside := s.front.Pending() == 0 && !s.tentative
+	mark := s.front.Mark()
+	s.front.SetOutbox(wire.AppendPlaced(s.front.Outbox(), notice, e))
+	if !aside || c.Buffered() > 0 {
+		return
+	}
+	if err := s.front.FlushAside(mark); err != nil {
+		s.gone = err
+	}
+}
+
 // hear keeps a notification of the main node's; those of the others say the same. It may
 // come while the node is asked something of ours, so it waits for the next ReadyForQuery.
 // The frontend knows its own process by the number that we gave it.
 func (l *link) hear(frame wire.Frame) {
 	if s := l.s; l == s.main() {
-		s.heard = wire.AppendNotification(s.heard, frame, l.conn.PID(), s.id)
+		s.heard = wire.AppendNotification(s.heard, frame, l.conn.PID(), s.process)
 	}
 }
 

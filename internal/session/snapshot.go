@@ -33,7 +33,26 @@ func (s *Session) openBlock(kind txKind, begin string, stmt *parser.Statement) {
 	}
 	s.track.Begin()
 	s.tx.open(kind, begin, isolation)
-	s.tx.readOnly = stmt != nil && stmt.ReadOnlyTransaction
+	if stmt != nil {
+		s.tx.readOnly = stmt.ReadOnlyTransaction
+		s.tx.modes.note(stmt)
+	}
+}
+
+// modes are those of a transaction (SET TRANSACTION).
+type modes struct{ readOnly, deferrable bool }
+
+// note follows BEGIN and SET TRANSACTION.
+func (m *modes) note(stmt *parser.Statement) {
+	m.readOnly = (m.readOnly || stmt.ReadOnlyTransaction) && !stmt.ReadWriteTransaction
+	m.deferrable = m.deferrable || stmt.Deferrable
+}
+
+// waitsForSnapshot: SERIALIZABLE READ ONLY DEFERRABLE waits in the server until those that
+// write have ended, whose COMMIT must not wait for the snapshot. It reads on main alone, so
+// it needs none on the others.
+func (s *Session) waitsForSnapshot() bool {
+	return s.tx.modes.readOnly && s.tx.modes.deferrable && s.isolation() == "serializable"
 }
 
 // isolates reports whether the clustering mode is snapshot_isolation.
@@ -76,7 +95,8 @@ func (s *Session) raised(stmt *parser.Statement, sql string) string {
 // is to be the same on all nodes. SET and its relatives take none: SET TRANSACTION has to
 // come before it.
 func (s *Session) wantsSnapshot() bool {
-	return s.replicates() && s.tx.kind != txNone && (s.isolates() || keepsSnapshot(s.isolation())) && s.work.takesSnapshot()
+	return s.replicates() && s.tx.kind != txNone && (s.isolates() || keepsSnapshot(s.isolation())) && s.work.takesSnapshot() &&
+		!s.waitsForSnapshot()
 }
 
 // takesSnapshot reports whether a statement of that kind looks at data.

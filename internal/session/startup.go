@@ -323,7 +323,7 @@ func (s *Session) learnIsolation() error {
 
 // welcome tells the frontend that it is in.
 func (s *Session) welcome() {
-	s.Registry.add(s)
+	s.Registry.add(s, s.mainProcess())
 	defer s.logConnection()
 	s.log = s.log.With(zap.Uint32(logkey.Session, s.id))
 	s.introduce()
@@ -331,9 +331,19 @@ func (s *Session) welcome() {
 	for name, value := range s.knowing().conn.Params() {
 		s.reply(func(b []byte) []byte { return wire.AppendParameterStatus(b, name, value) })
 	}
-	s.reply(func(b []byte) []byte { return wire.AppendKeyData(b, s.id, s.secret) })
+	s.reply(func(b []byte) []byte { return wire.AppendKeyData(b, s.process, s.secret) })
 	s.reply(func(b []byte) []byte { return wire.AppendReady(b, wire.TxIdle) })
 	s.flush()
+}
+
+// mainProcess is the number of the main node's process for the session, or 0. The frontend
+// is told it as its own: it is what pg_locks, pg_stat_activity, pg_blocking_pids and
+// notifications name on that node, where waits are waited for.
+func (s *Session) mainProcess() uint32 {
+	if main := s.main(); main != nil {
+		return main.conn.PID()
+	}
+	return 0
 }
 
 // refuse tells a frontend why it cannot come in.

@@ -26,7 +26,13 @@ type transaction struct {
 	// isolation is what BEGIN or SET TRANSACTION asked for; empty for the default.
 	isolation string
 	failed    bool // aborted: only its end is awaited
-	wrote     bool // something was sent to all nodes
+	// aborted: the nodes that did not meet the error have taken back what it has undone.
+	aborted    bool
+	savepoints savepoints
+	// ended: a statement that failed has ended the block.
+	ended bool
+	gid   string // of the PREPARE TRANSACTION that is run
+	wrote bool   // something was sent to all nodes
 	// writer is the one node that has the transaction's writes, in the modes that do not
 	// replicate; noNode while there are none.
 	writer config.NodeID
@@ -54,6 +60,8 @@ type transaction struct {
 	single bool
 	// readOnly: BEGIN READ ONLY opened it.
 	readOnly bool
+	// modes are what BEGIN and SET TRANSACTION have asked for beside the isolation.
+	modes modes
 	// roles: it has changed roles, so kept connections may be to somebody who may no
 	// longer come in.
 	roles bool

@@ -293,6 +293,16 @@ func (c *Conn) Flush() error {
 	return nil
 }
 
+// FlushAside writes the outbox without what stands behind m counting as sent: a peer that
+// is sent it again, after a Rewind to m, has it twice. For notices, which are no part of an
+// answer.
+func (c *Conn) FlushAside(m Mark) error {
+	aside := int64(c.Mark() - m)
+	err := c.Flush()
+	c.flushed -= aside
+	return err
+}
+
 func (c *Conn) releaseOut() {
 	if cap(c.out) == bufferSize {
 		buffers.Put((*[bufferSize]byte)(c.out[:bufferSize]))

@@ -97,9 +97,32 @@ func (s *stage) tryConnect(parameters ...string) (*pgx.Conn, error) {
 	for _, parameter := range parameters {
 		dsn += "&" + parameter
 	}
+	config, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return nil, err
+	}
+	return s.tryConnectTo(config)
+}
+
+// connectWith is connect with changes to the client's configuration.
+func (s *stage) connectWith(change func(*pgx.ConnConfig)) *pgx.Conn {
+	s.t.Helper()
+	config, err := pgx.ParseConfig(s.proxy.DSN(database, s.proxy.User))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	change(config)
+	conn, err := s.tryConnectTo(config)
+	if err != nil {
+		s.t.Fatalf("connect: %v", err)
+	}
+	return conn
+}
+
+func (s *stage) tryConnectTo(config *pgx.ConnConfig) (*pgx.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	conn, err := pgx.Connect(ctx, dsn)
+	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return nil, err
 	}

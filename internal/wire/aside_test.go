@@ -1,0 +1,49 @@
+package wire
+
+import (
+	"io"
+	"net"
+	"testing"
+)
+
+func TestWhatIsFlushedAsideDoesNotCountAsSent(t *testing.T) {
+	near, far := net.Pipe()
+	defer far.Close()
+	c := NewConn(near, Frontend)
+	defer c.Close()
+	got := make(chan string)
+	go func() {
+		b, _ := io.ReadAll(far)
+		got <- string(b)
+	}()
+	write := func(text string) {
+		if err := c.Append([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	write("before ")
+	mark := c.Mark()
+	write("notice ")
+	if err := c.FlushAside(mark); err != nil {
+		t.Fatal(err)
+	}
+	if c.SentAfter(mark) {
+		t.Error("the notice counts as sent")
+	}
+	write("taken back ")
+	c.Rewind(mark)
+	write("again")
+	if err := c.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if !c.SentAfter(mark) {
+		t.Error("what was flushed does not count as sent")
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if text, want := <-got, "before notice again"; text != want {
+		t.Errorf("the peer got %q, want %q", text, want)
+	}
+}

@@ -1,0 +1,44 @@
+package regress
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"strings"
+)
+
+// Accepted are the tests that may fail through pgchorus, with the reason of each, by
+// "suite/test".
+type Accepted map[string]string
+
+// ReadAccepted reads the tables of docs/regression.md whose rows are
+//
+//	| `suite/test` | reason |
+func ReadAccepted(file string) (Accepted, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	accepted := Accepted{}
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		cells := strings.Split(lines.Text(), "|")
+		if len(cells) < 4 {
+			continue
+		}
+		name, reason := strings.TrimSpace(cells[1]), strings.TrimSpace(cells[2])
+		if !strings.HasPrefix(name, "`") || !strings.Contains(name, "/") {
+			continue
+		}
+		name = strings.Trim(name, "`")
+		if reason == "" {
+			return nil, fmt.Errorf("%s: %s is accepted without a reason", file, name)
+		}
+		if accepted[name] != "" {
+			return nil, fmt.Errorf("%s: %s is accepted twice", file, name)
+		}
+		accepted[name] = reason
+	}
+	return accepted, lines.Err()
+}
