@@ -4,14 +4,9 @@ import (
 	"context"
 	"strconv"
 
-	"github.com/pgchorus/pgchorus/internal/pgerr"
 	"github.com/pgchorus/pgchorus/internal/wire"
 	"github.com/pgchorus/pgchorus/lb"
 )
-
-// firstUserOID is FirstNormalObjectId (access/transam.h): functions with a lower OID were
-// made by initdb and have it on every node.
-const firstUserOID = 16384
 
 // runCall runs a function call message. It may do anything, so it goes to all nodes, but
 // for what function_policy keeps on main.
@@ -38,10 +33,6 @@ func (s *Session) judgeCall(oid uint32) (onMain bool, err error) {
 	if isLargeObjectCall(oid) && policy.Idle() {
 		return false, nil
 	}
-	if oid >= firstUserOID && s.replicates() {
-		return false, pgerr.Newf(pgerr.FeatureNotSupported, "function %d cannot be called by its number: each node may have another one under it", oid).
-			WithHint("Call it by name, in a SELECT.")
-	}
 	name, known := s.functionName(oid)
 	if !known {
 		return false, nil // the server says what is wrong
@@ -60,10 +51,10 @@ func isLargeObjectCall(oid uint32) bool {
 	return oid >= 952 && oid <= 958 || oid == 964 || oid == 1004 || oid == 715 || oid >= 3170 && oid <= 3172
 }
 
-// functionName asks a node for the name of one of PostgreSQL's own functions.
+// functionName asks main, whose numbers the frontend knows, for the name of a function.
 func (s *Session) functionName(oid uint32) (name string, ok bool) {
-	l := s.askable()
-	if l == nil {
+	l := s.main()
+	if l == nil || !s.canAsk(l) {
 		return "", false
 	}
 	rows, err := l.ask("SELECT p.proname FROM pg_catalog.pg_proc p WHERE p.oid OPERATOR(pg_catalog.=) '" + strconv.FormatUint(uint64(oid), 10) + "'::pg_catalog.oid")
