@@ -3,6 +3,10 @@ package main
 import (
 	"cmp"
 	"context"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -18,6 +22,7 @@ import (
 // that compares them does.
 func (p *program) newCommitLog(cfg *config.Config, log *zap.Logger) *commitlog.Log {
 	return commitlog.New(commitlog.Options{
+		Proxy:  proxyNumber(cfg),
 		Marker: cfg.Replication.CommitMarker,
 		Nodes:  p.commitNodes,
 		Live:   func() []config.NodeID { return p.cluster.View().Live() },
@@ -30,6 +35,23 @@ func (p *program) newCommitLog(cfg *config.Config, log *zap.Logger) *commitlog.L
 		Hold: p.env.Window.Snapshot,
 		Log:  log,
 	})
+}
+
+// proxyNumber tells several servers apart: the number in pgpool_node_id, as Pgpool-II's
+// watchdog has it, beside the configuration; 0 without a watchdog.
+func proxyNumber(cfg *config.Config) int {
+	if !cfg.Watchdog.UseWatchdog {
+		return 0
+	}
+	text, err := os.ReadFile(filepath.Join(cfg.Files.ConfigDir, "pgpool_node_id"))
+	if err != nil {
+		return 0 // the watchdog itself says so
+	}
+	number, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return 0
+	}
+	return number
 }
 
 // commitNodes are the nodes with how to connect to them.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pgchorus/pgchorus/internal/commitlog"
 	"github.com/pgchorus/pgchorus/internal/setup"
 )
 
@@ -39,6 +40,7 @@ out: it is open to everybody on this machine, and to nobody else.`,
 
 // runSetup makes the cluster, or nothing if somebody interrupts.
 func runSetup(ctx context.Context, opts setup.Options) error {
+	opts.Objects = commitlog.Schema()
 	var err error
 	if opts.Program, err = os.Executable(); err != nil {
 		return fmt.Errorf("find the program file of pgchorus: %w", err)

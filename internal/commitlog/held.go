@@ -89,7 +89,7 @@ func (l *Log) Admit(ctx context.Context, id config.NodeID) error {
 		return err
 	}
 	defer l.Doubt() // it may lack the objects
-	return l.differs(id, ledgers)
+	return l.differs(ctx, main, id, ledgers)
 }
 
 // endPrepared ends what a node that was away still has prepared.

@@ -16,16 +16,25 @@ import (
 
 // marking is what the session needs to mark its transactions.
 type marking struct {
-	slot     *commitlog.Slot // nil until the first commit
+	slot     *commitlog.Slot // nil where one node takes the writes
 	standing commitlog.Standing
 	asked    bool // standing is set
-	// on: the transaction that is ending is marked.
-	on bool
+	// on: the transaction that is ending is marked. fresh: the objects may have been made
+	// while it was under way.
+	on, fresh bool
 	// name is what it is called while it is prepared.
 	name string
 	// whole: the session's transactions are not prepared: it has temporary tables, which
 	// PREPARE TRANSACTION does not take, or one could not be.
 	whole bool
+}
+
+// lendSlot is for the beginning of the session: a transaction must not have a snapshot from
+// before the last commit of the slot's session before, or its mark could not be serialized.
+func (s *Session) lendSlot() {
+	if s.Commits != nil {
+		s.marking.slot = s.Commits.Lend()
+	}
 }
 
 // giveBackSlot is for the end of the session.
@@ -47,7 +56,7 @@ func (s *Session) awaitCommits(ctx context.Context) error {
 // prepareEnding finds out how the transaction at hand ends on the nodes, and numbers it.
 func (s *Session) prepareEnding(ctx context.Context) (replicator.CommitMode, error) {
 	m := &s.marking
-	m.on = false
+	m.on, m.fresh = false, false
 	if s.Commits != nil && s.tx.marks {
 		if err := s.learnStanding(ctx); err != nil {
 			return 0, err
@@ -80,10 +89,7 @@ func (s *Session) learnStanding(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if m.slot == nil {
-		m.slot = s.Commits.Lend()
-	}
-	m.standing, m.asked = standing, true
+	m.standing, m.asked, m.fresh = standing, true, true
 	return nil
 }
 
@@ -105,7 +111,7 @@ type commitInput struct {
 
 // chooseCommitMode says in which order the nodes are told; pure. Where main may refuse what
 // the others would not, it is asked before they have committed, whatever is configured
-// (replication-correctness 5.3).
+// (ADR 0019).
 func chooseCommitMode(in commitInput) replicator.CommitMode {
 	mainMayRefuse := in.serializable || in.notifies
 	switch {
@@ -122,6 +128,7 @@ func chooseCommitMode(in commitInput) replicator.CommitMode {
 // noteEndings follows what work of all nodes means for the end of the transaction.
 func (s *Session) noteEndings() {
 	s.tx.marks = s.tx.marks || s.work.takesSnapshot()
+	s.noteSerial()
 	switch w := s.work.(type) {
 	case *queryWork:
 		if w.stmt != nil {
@@ -138,6 +145,24 @@ func (s *Session) noteEndings() {
 	}
 }
 
+// noteSerial remembers which node a SERIALIZABLE transaction is serializable on. The others
+// run it at REPEATABLE READ.
+func (s *Session) noteSerial() {
+	if main := s.main(); main != nil && s.tx.serial == noNode && s.isolation() == serializable {
+		s.tx.serial = main.ID()
+	}
+}
+
+// lostSerial is why a SERIALIZABLE transaction cannot be committed: the node is lost that knew
+// what it conflicts with. nil if it is not.
+func (s *Session) lostSerial() error {
+	if s.tx.serial == noNode || s.main() != nil && s.main().ID() == s.tx.serial {
+		return nil
+	}
+	return pgerr.Newf(pgerr.SerializationFailure, "node %d was lost, which alone knew what the transaction conflicts with", s.tx.serial).
+		WithHint("The transaction might succeed if retried.")
+}
+
 // noteEnding follows what a statement of all nodes means for the end of the transaction.
 func (s *Session) noteEnding(stmt *parser.Statement) {
 	tx := &s.tx
@@ -151,6 +176,10 @@ func (s *Session) noteEnding(stmt *parser.Statement) {
 	s.marking.whole = s.marking.whole || createsTemporary(stmt)
 	s.noteDeferred(stmt)
 }
+
+// lookAgain makes a server that is in a transaction above READ COMMITTED look into its
+// catalogue anew: only a lock of a relation does, and FROM is looked at first.
+const lookAgain = " FROM pg_catalog.pg_am LIMIT 1"
 
 // appendEnding appends what ends the node's part of the transaction.
 func (l *link) appendEnding(e replicator.Ending) {
@@ -172,12 +201,15 @@ func (l *link) appendEnding(e replicator.Ending) {
 	if m.on && (e == replicator.SendCommit || e == replicator.SendPrepare) {
 		expect.HideTags = 1
 		call, seq := m.slot.Mark()
-		calm := ""
+		calm, from := "", ""
+		if m.fresh {
+			from = lookAgain
+		}
 		if l.s.settings.timesOut {
 			calm = "SET LOCAL statement_timeout = 0;" // it would end the mark, on one node perhaps
 			expect.HideTags++
 		}
-		l.appendQuery(expect, calm, call, seq, ");", end)
+		l.appendQuery(expect, calm, call, seq, ")", from, ";", end)
 		return
 	}
 	l.appendQuery(expect, end)

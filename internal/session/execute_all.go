@@ -377,7 +377,7 @@ func (s *Session) commit(ctx context.Context) (ok bool, err error) {
 			WithHint("The transaction might succeed if retried."))
 	}
 	mode, err := s.prepareEnding(ctx)
-	if err != nil {
+	if err = cmp.Or(err, s.lostSerial()); err != nil {
 		s.rollbackNodes(ctx, nodes)
 		return s.refused(err)
 	}

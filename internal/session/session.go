@@ -210,6 +210,7 @@ func (s *Session) Run(ctx context.Context) error {
 	}
 	defer s.Registry.remove(s)
 	defer s.releaseLeases()
+	s.lendSlot()
 	defer s.giveBackSlot()
 	defer s.logDisconnection()
 	err = s.serve(ctx)

@@ -171,6 +171,7 @@ func (s *Session) takeSnapshot(ctx context.Context, nodes func() []replicator.No
 
 // snapshotOn does it once. lost: a connection was lost.
 func (s *Session) snapshotOn(ctx context.Context, nodes []replicator.Node) (lost bool, err error) {
+	s.noteSerial()
 	work := s.work
 	s.work = snapshotWork{raise: !keepsSnapshot(s.isolation())}
 	defer func() { s.work = work }()

@@ -51,6 +51,9 @@ type transaction struct {
 	marks bool
 	// notifies: it has a NOTIFY in it. unpreparable: PREPARE TRANSACTION would refuse it.
 	notifies, unpreparable bool
+	// serial is the node that knows what a SERIALIZABLE transaction conflicts with; noNode
+	// for other transactions.
+	serial config.NodeID
 	// writes is how many statements all nodes have had of it; changesSchema: one was DDL.
 	writes        int
 	changesSchema bool
@@ -82,7 +85,9 @@ func (tx *transaction) open(kind txKind, begin, isolation string) {
 }
 
 // noTransaction is the state outside of any.
-func noTransaction() transaction { return transaction{readNode: noNode, writer: noNode} }
+func noTransaction() transaction {
+	return transaction{readNode: noNode, writer: noNode, serial: noNode}
+}
 
 // now is the transaction's time, the same for all of its statements.
 func (tx *transaction) now() time.Time {

@@ -77,7 +77,30 @@ func (w *work) fill(ctx context.Context) error {
 			}
 		}
 	}
+	if err := w.makeObjects(ctx, nodes); err != nil {
+		return err
+	}
 	return samePasswords(ctx, nodes)
+}
+
+// makeObjects is for all databases, those that are made later included: they are copies of
+// template1.
+func (w *work) makeObjects(ctx context.Context, nodes []*localpg.Node) error {
+	if w.opts.Objects == "" || w.opts.Mode != native && w.opts.Mode != snapshot {
+		return nil
+	}
+	for _, node := range nodes {
+		names, err := ask(ctx, node, "postgres", "SELECT datname FROM pg_database WHERE datallowconn ORDER BY 1")
+		if err != nil {
+			return fmt.Errorf("node %d: %w", node.ID, err)
+		}
+		for _, name := range names {
+			if _, err := ask(ctx, node, name, w.opts.Objects); err != nil {
+				return fmt.Errorf("node %d, database %s: %w", node.ID, name, err)
+			}
+		}
+	}
+	return nil
 }
 
 func (w *work) contents() []string {

@@ -30,6 +30,8 @@ type Options struct {
 	KeepRunning bool
 	// Program is the program file of pgchorus.
 	Program string
+	// Objects is SQL that makes what pgchorus needs in each database, where it replicates.
+	Objects string
 	// Out is where the progress goes.
 	Out io.Writer
 

@@ -92,9 +92,9 @@ func TestAttachWaitsForTransactionsThatHaveWritten(t *testing.T) {
 	s.leave(1)
 	s.exec(writer, "BEGIN; SET LOCAL work_mem = '3MB'; SAVEPOINT a; UPDATE item SET text = 'first' WHERE id = 1")
 	s.nodes[1].Start()
-	// The node lacks nothing but what is not committed yet.
+	// The node lacks nothing but what is not committed.
 	attached := start(func() ([]string, error) { return nil, s.proxy.Node("attach", 1) })
-	held := startQuery(later, "UPDATE item SET text = text WHERE id = 2") // before or behind the attach: the same
+	held := startQuery(later, "BEGIN; UPDATE item SET text = 'never' WHERE id = 2; ROLLBACK") // before or behind the attach: the same
 	s.want(reader, "SELECT count(*) FROM item", "10")
 	s.exec(writer, "UPDATE item SET text = current_setting('work_mem') WHERE id = 3; ROLLBACK TO a; UPDATE item SET text = 'second' WHERE id = 1")
 	select {
@@ -138,8 +138,8 @@ func TestSessionThatCannotBeCopiedIsEndedWhenANodeJoins(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := s.in(t)
 			conn, other := s.connect(), s.connect()
-			s.leave(1)
 			s.exec(conn, tt.sql)
+			s.leave(1)
 			s.want(other, "SELECT 1", "1")
 			s.comeBack(1)
 			s.wantCode(conn, "INSERT INTO item VALUES (1000, 'never')", "57P01")

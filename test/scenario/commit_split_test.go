@@ -72,10 +72,15 @@ func TestEveryWriteMarksItselfOnAllNodes(t *testing.T) {
 // its slot keeps one node waiting in front of its own. The process there is ended, so that
 // it never commits.
 func TestSplitCommitIsFoundAtStart(t *testing.T) {
-	for _, late := range []int{0, 2} {
-		t.Run(fmt.Sprintf("node %d lacks it", late), func(t *testing.T) {
+	tests := []struct {
+		mode string
+		late int
+	}{{"parallel", 0}, {"parallel", 2}, {"main_first", 2}, {"main_last", 0}}
+	for _, tt := range tests {
+		late := tt.late
+		t.Run(fmt.Sprintf("%s, node %d lacks it", tt.mode, late), func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t)
+			s := newStage(t, proxy.WithConfig("commit_mode = "+tt.mode))
 			conn := s.connect("application_name=victim")
 			s.exec(conn, itemTable)
 			s.exec(conn, "UPDATE item SET text = 'first' WHERE id = 1")

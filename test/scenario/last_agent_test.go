@@ -100,6 +100,38 @@ func TestLastAgentCommitsAlikeWhereverItIsKilled(t *testing.T) {
 	}
 }
 
+// TestLastAgentIsKilledWhileNodesPrepare: one has it prepared, another does not, so main was not
+// asked, and nobody commits.
+func TestLastAgentIsKilledWhileNodesPrepare(t *testing.T) {
+	for _, mainDies := range []bool{false, true} {
+		t.Run(fmt.Sprintf("main dies too %v", mainDies), func(t *testing.T) {
+			t.Parallel()
+			s := newPreparingStage(t, "commit_mode = last_agent")
+			conn := s.connect()
+			s.exec(conn, itemTable)
+			s.exec(conn, "UPDATE item SET text = 'first' WHERE id = 1")
+			g := hold(t, slotLock, s.nodes[2])
+			write := startQuery(conn, "UPDATE item SET text = 'never' WHERE id = 1")
+			awaitWaiter(t, s.nodes[2])
+			await(t, "node 1 has it prepared", func() bool { return s.prepared(s.nodes[1]) == 1 })
+			s.proxy.Kill()
+			_, _ = write.wait(t)
+			left := s.nodes
+			if mainDies {
+				s.nodes[0].Kill()
+				left = left[1:]
+			}
+			direct(s.nodes[2], terminateWaiting)
+			g.open()
+			s.proxy.Restart()
+			s.want(s.connect(), "SELECT text FROM item WHERE id = 1", "first")
+			s.wantNothingPrepared(left...)
+			s.wantSameSlots(left...)
+			pgtest.WantEqual(t, left...)
+		})
+	}
+}
+
 // TestLastAgentLosesNoNodesTransaction kills a node while the server goes on.
 func TestLastAgentLosesNoNodesTransaction(t *testing.T) {
 	for _, lost := range []int{0, 2} {
@@ -168,4 +200,30 @@ func TestTransactionsThatCannotBePrepared(t *testing.T) {
 	s.want(conn, "SELECT count(*) FROM item WHERE text <> 'old'", "3")
 	s.wantNothingPrepared(s.nodes...)
 	s.wantEqual()
+}
+
+// TestSerializableTransactionIsNotCommittedWithoutItsMain: the nodes that are left have not
+// looked for its conflicts.
+func TestSerializableTransactionIsNotCommittedWithoutItsMain(t *testing.T) {
+	s := newStage(t)
+	conn := s.connect()
+	s.exec(conn, itemTable)
+	for _, lost := range []int{2, 0} {
+		s.exec(conn, "BEGIN ISOLATION LEVEL SERIALIZABLE")
+		s.want(conn, "SELECT count(*) FROM item", "10")
+		s.exec(conn, "UPDATE item SET text = 'new' WHERE id = 1")
+		for _, node := range s.nodes[1:] {
+			if node.Running() && len(direct(node, "SELECT 1 FROM pg_locks WHERE mode = 'SIReadLock'")) > 0 {
+				t.Errorf("node %d looks for conflicts too", node.ID)
+			}
+		}
+		s.nodes[lost].Kill()
+		s.exec(conn, "UPDATE item SET text = 'new' WHERE id = 2")
+		if lost != 0 {
+			s.exec(conn, "COMMIT")
+			continue
+		}
+		s.wantCode(conn, "COMMIT", "40001")
+	}
+	s.exec(conn, "UPDATE item SET text = 'new' WHERE id = 3")
 }
