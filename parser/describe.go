@@ -154,6 +154,12 @@ func (w *walker) describeUtility(node *pg.Node) {
 		if n.CreateTableAsStmt.Objtype == pg.ObjectType_OBJECT_TABLE {
 			st.Kind = CreateTableAs
 		}
+	case *pg.Node_CreatedbStmt:
+		st.named(DDL, n.CreatedbStmt.Dbname)
+	case *pg.Node_DropdbStmt:
+		st.named(DDL, n.DropdbStmt.Dbname)
+	case *pg.Node_CreateTableSpaceStmt:
+		st.named(DDL, n.CreateTableSpaceStmt.Tablespacename)
 	case *pg.Node_VacuumStmt:
 		st.Kind, w.reading = Vacuum, true
 	case *pg.Node_CheckPointStmt, *pg.Node_AlterSystemStmt, *pg.Node_LoadStmt, *pg.Node_ClusterStmt, *pg.Node_ReindexStmt:

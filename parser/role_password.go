@@ -13,8 +13,7 @@ type Password struct {
 }
 
 // RolePassword finds the password that CREATE ROLE, CREATE USER or ALTER ROLE sets. ok
-// is false when it sets none, and when the literal is of a kind that is not taken
-// apart here (escapes, dollar quotes).
+// is false when it sets none, and when the literal cannot be told (SetsPassword).
 func (s *Statement) RolePassword(sql string) (password Password, ok bool) {
 	if s.Node != "CreateRoleStmt" && s.Node != "AlterRoleStmt" {
 		return Password{}, false
@@ -29,16 +28,58 @@ func (s *Statement) RolePassword(sql string) (password Password, ok bool) {
 			continue
 		}
 		start, end := int(next.Start), int(next.End)
-		if start >= end || end > len(sql) || sql[start] != '\'' {
+		if start >= end || end > len(sql) {
+			return Password{}, false
+		}
+		if sql[start] != '\'' || strings.ContainsRune(sql[start:end], '\\') {
+			if text, ok := parsedPassword(sql, start); ok {
+				return Password{Start: start, End: end, Text: text}, true
+			}
 			return Password{}, false
 		}
 		text := sql[start+1 : end-1]
-		if strings.ContainsRune(text, '\\') {
-			return Password{}, false
-		}
 		return Password{Start: start, End: end, Text: strings.ReplaceAll(text, "''", "'")}, true
 	}
 	return Password{}, false
+}
+
+// parsedPassword has the parser read a literal with escapes or dollar quotes.
+func parsedPassword(sql string, at int) (text string, ok bool) {
+	tree, err := pg_query.Parse(sql)
+	if err != nil || strings.ContainsRune(sql[at:], '\\') && sql[at] == '\'' {
+		return "", false // what a backslash means hangs on standard_conforming_strings
+	}
+	for _, raw := range tree.Stmts {
+		if int(raw.StmtLocation) > at || raw.StmtLen > 0 && at >= int(raw.StmtLocation+raw.StmtLen) {
+			continue
+		}
+		options := raw.Stmt.GetCreateRoleStmt().GetOptions()
+		if options == nil {
+			options = raw.Stmt.GetAlterRoleStmt().GetOptions()
+		}
+		for _, o := range options {
+			if option := o.GetDefElem(); option.GetDefname() == "password" && option.GetArg().GetString_() != nil {
+				return option.Arg.GetString_().Sval, true
+			}
+		}
+	}
+	return "", false
+}
+
+// SetsPassword reports whether CREATE ROLE or ALTER ROLE sets a password in clear text, or
+// may, that RolePassword cannot tell.
+func (s *Statement) SetsPassword(sql string) bool {
+	if s.Node != "CreateRoleStmt" && s.Node != "AlterRoleStmt" {
+		return false
+	}
+	sc := scanner{sql: sql}
+	for t := sc.next(); t.kind != endToken; t = sc.next() {
+		if t.kind == wordToken && strings.EqualFold(sql[t.start:t.end], "password") {
+			next := sc.peek()
+			return next.kind == valueToken || next.kind == wordToken && next.end-next.start == 1
+		}
+	}
+	return false
 }
 
 // covers reports whether a place in the string belongs to the statement.

@@ -13,7 +13,10 @@ func TestRolePassword(t *testing.T) {
 		{"ALTER USER a PASSWORD NULL", ""},
 		{"ALTER ROLE a SET x TO 'password'", ""},
 		{"CREATE ROLE a", ""},
-		{"CREATE ROLE a PASSWORD E'x'", ""},
+		{"CREATE ROLE a PASSWORD E'x'", "E'x'"},
+		{"SELECT 1; ALTER ROLE a PASSWORD $q$x$q$", ""},
+		{"ALTER ROLE a PASSWORD $q$x$q$", "$q$x$q$"},
+		{`ALTER ROLE a PASSWORD 'x\y'`, ""},
 		{"SELECT 'PASSWORD', 'x'", ""},
 	}
 	for _, tt := range tests {

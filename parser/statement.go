@@ -43,7 +43,7 @@ type Statement struct {
 	// Node is the type of the parse tree's root, such as "CreatedbStmt".
 	Node string
 	// Name is the name of the prepared statement, cursor, savepoint, channel,
-	// setting or global transaction; All is set for ALL and *.
+	// setting, global transaction, database or tablespace (made or dropped); All is set for ALL and *.
 	Name string
 	All  bool
 	// Value is what SET gives, when that is one constant; Values has them all.
@@ -108,6 +108,9 @@ type Statement struct {
 	// calls is made once.
 	Objects        int
 	ObjectsCounted bool
+	// Added are the columns of ALTER TABLE that rows which are there already are given
+	// values for, as far as those are not plainly the same on all nodes.
+	Added []Added
 	// Body is the text of DO, in SQL's own languages; "" for any other language.
 	Body      string
 	ToStdout  bool // COPY ... TO STDOUT

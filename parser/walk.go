@@ -130,6 +130,9 @@ func (w *walker) walk(m protoreflect.Message) {
 		w.below(m)
 	case *pg.FuncCall:
 		w.funcCall(n, m)
+	case *pg.AlterTableStmt:
+		w.alterTable(n)
+		w.below(m)
 	case *pg.CallStmt:
 		w.callStmt(n)
 	case *pg.ExecuteStmt:

@@ -15,4 +15,10 @@ const (
 	Attempt  = "attempt"
 	File     = "file"
 	Address  = "address"
+	Level    = "level"    // of safety.Verdict: D0 to D6
+	Action   = "action"   // of safety.Verdict
+	LeftOut  = "left_out" // how often the same was not told since
+	Command  = "command"
+	Index    = "index"
+	GID      = "gid"
 )

@@ -78,6 +78,15 @@ func (j *judge) utility(stmt *parser.Statement) {
 	case "CreateSubscriptionStmt", "AlterSubscriptionStmt":
 		j.add(Reason{Level: NodeLocal, Action: Refuse, Text: "a subscription brings changes to each node past the others", Name: "subscription", denied: true,
 			Hint: "Subscribe from outside of the cluster, and write what comes in through pgchorus."})
+	case "CreateRoleStmt", "AlterRoleStmt":
+		if _, read := stmt.RolePassword(j.in.Text); !read && stmt.SetsPassword(j.in.Text) {
+			j.add(Reason{Level: NodeLocal, Action: j.policy.bySafety(Warn, Refuse, Refuse), Text: "each node would store the password with a salt of its own",
+				Hint: "Write the password as a plain string, without backslashes.", Name: "password"})
+		}
+	case "AlterTableStmt":
+		for i := range stmt.Added {
+			j.added(&stmt.Added[i])
+		}
 	case "ImportForeignSchemaStmt":
 		j.add(Reason{Level: NodeLocal, Action: j.policy.bySafety(Warn, Warn, Refuse), Text: "IMPORT FOREIGN SCHEMA hangs on what each node finds at the remote server",
 			Hint: "Create the foreign tables one by one.", Name: "import"})
@@ -86,5 +95,22 @@ func (j *judge) utility(stmt *parser.Statement) {
 			j.add(Reason{Level: NodeLocal, Action: j.policy.bySafety(Run, Warn, Refuse), Text: "an unlogged table is empty on a node that has crashed, and on no other",
 				Hint: "Leave UNLOGGED out.", Name: "unlogged"})
 		}
+	}
+}
+
+// added judges the values that rows which are there already get in a new column.
+func (j *judge) added(a *parser.Added) {
+	differs := a.Differs
+	for i := range a.Functions {
+		if fact, known := j.facts.Function(nameOf(&a.Functions[i])); !known || !fact.Alike {
+			differs = "calls " + a.Functions[i].String() + "()"
+		}
+	}
+	switch {
+	case differs != "":
+		j.add(Reason{Level: Rows, Action: j.policy.bySafety(Warn, Refuse, Refuse), Text: "column " + a.Column + " " + differs + " for the rows that are there",
+			Hint: "Add the column without a default, UPDATE the rows by key, then set the default.", Name: a.Column})
+	case a.Time:
+		j.add(Reason{Level: Time, Action: Rewrite, Text: "column " + a.Column + " asks for the time"})
 	}
 }

@@ -42,9 +42,8 @@ func PolicyOf(cfg *config.Config) *Policy {
 	return p
 }
 
-// Idle reports whether Judge has nothing to say of any statement that the parser knows to
-// be a read.
-func (p *Policy) Idle() bool { return p.Deny.Empty() }
+// PassesObjects reports whether nothing forbids the functions of large objects.
+func (p *Policy) PassesObjects() bool { return p.Deny.Empty() && p.actions[largeObjectClass] != "deny" }
 
 // denies looks a function up in the deny list, by its name and by both if the schema is
 // known.

@@ -47,14 +47,14 @@ func (j *judge) leases() Action { return j.policy.bySafety(Warn, Lease, Lease) }
 func (j *judge) rows(stmt *parser.Statement) {
 	for i := range stmt.Targets {
 		if why := j.setWrite(stmt, &stmt.Targets[i]); why != "" {
-			j.add(Reason{Level: Rows, Action: j.policy.bySafety(Run, Capture, Capture), Text: why})
+			j.add(Reason{Level: Rows, Action: j.policy.bySafety(Run, Capture, Capture), Text: why, quiet: true})
 		}
 	}
 	switch {
 	case stmt.HasLockingClause && parser.FindWord(j.in.Text, "locked") > 0:
 		j.add(Reason{Level: Rows, Action: j.policy.bySafety(Warn, Capture, Capture), Text: "skips rows that are locked at that moment"})
 	case stmt.Kind == parser.SelectInto, stmt.Kind == parser.CreateTableAs, isRefresh(stmt):
-		j.add(Reason{Level: Rows, Action: j.policy.bySafety(Run, Capture, Capture), Text: "stores the result of a query"})
+		j.add(Reason{Level: Rows, Action: j.policy.bySafety(Run, Capture, Capture), Text: "stores the result of a query", quiet: true})
 	}
 }
 

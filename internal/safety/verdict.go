@@ -34,6 +34,8 @@ type Reason struct {
 	Call bool
 	// denied: by the deny list or the policy of functions, not by replication_safety.
 	denied bool
+	// quiet: the operator is not told, since most applications do it all the time.
+	quiet bool
 }
 
 func (r Reason) String() string { return r.Level.String() + " " + r.Action.String() + ": " + r.Text }

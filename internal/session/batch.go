@@ -325,7 +325,7 @@ func (s *Session) planParse(frame wire.Frame) (step, error) {
 		}
 	}
 	p.sent = s.raised(p.stmt, s.withRolePassword(p.stmt, p.sent))
-	p.sent, _ = s.withObjects(p.stmt, p.sent)
+	p.sent, _ = s.withObjects(p.stmt, s.withProcess(p.stmt, s.withAddedTimes(p.stmt, p.sent)))
 	st := step{kind: wire.KindParse, frame: frame, prepared: p}
 	if s.answersHere(p) {
 		st.local = s.parseHere(p)
@@ -353,6 +353,9 @@ func (s *Session) planDuplicate(frame wire.Frame, p *prepared) (step, error) {
 
 // routePrepared is where the execution of p goes.
 func (s *Session) routePrepared(p *prepared) target {
+	if where, ok := s.signalTarget(p.stmt); ok {
+		return where
+	}
 	return s.route(s.traits(p.stmt, p.text))
 }
 
@@ -390,8 +393,14 @@ func (s *Session) planBind(frame wire.Frame) (step, error) {
 	if err := s.checkSafety(p.stmt, p.text, 0); err != nil {
 		return step{}, err
 	}
-	bound.target = s.routeAnd(s.traits(p.stmt, p.text))
-	bound.care = s.careForBind(p, bound.target)
+	if changed, where, signals := s.bindProcess(p, frame); signals {
+		st.frame, bound.target = changed, where
+	} else if where, signals := s.signalTarget(p.stmt); signals {
+		bound.target = where
+	} else {
+		bound.target = s.routeAnd(s.traits(p.stmt, p.text))
+		bound.care = s.careForBind(p, bound.target)
+	}
 	st.where = bound.target
 	return st, nil
 }

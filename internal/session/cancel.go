@@ -127,6 +127,36 @@ func secretSize(protocol uint32) int {
 	return 4
 }
 
+// Process is the number of the backend process that runs the statement of the session
+// whose frontend was told a number, or of the one on its main node if none does; false if
+// there is no such session, or it is connected to no node.
+func (r *Registry) Process(number uint32) (pid uint32, ok bool) {
+	r.mu.Lock()
+	s := r.keys[number]
+	r.mu.Unlock()
+	if s == nil {
+		return 0, false
+	}
+	s.running.mu.Lock()
+	defer s.running.mu.Unlock()
+	if len(s.running.links) > 0 {
+		return s.running.links[0].conn.PID(), true
+	}
+	pid = s.mainPID.Load()
+	return pid, pid != 0
+}
+
+// End ends the session whose frontend was told a number, as the end of the server would;
+// nothing if there is no such session.
+func (r *Registry) End(number uint32) {
+	r.mu.Lock()
+	s := r.keys[number]
+	r.mu.Unlock()
+	if s != nil {
+		s.stop()
+	}
+}
+
 // add gives a session its number, its process number and its secret. process is that of
 // the main node's backend, or 0.
 func (r *Registry) add(s *Session, process uint32) {

@@ -8,6 +8,7 @@
 //	  dispatch       session.go         one line a message
 //	    simpleQuery  simple_query.go    a string of statements, one after the other
 //	    runBatch     batch.go           Parse, Bind, Execute ... up to Sync or Flush
+//	      checkSafety verdict.go        may it be repeated? asks internal/safety once a text
 //	      traits     catalogue.go       what the statement is; asks the catalogue if need be
 //	      route      route.go           gathers lb.Input, calls lb.Route
 //	      planOf     plan.go            values that all nodes are to be given alike

@@ -30,7 +30,7 @@ func (s *Session) runCall(ctx context.Context, call wire.Frame) (ok bool, err er
 // judgeCall refuses what must not be called. onMain: main alone calls it.
 func (s *Session) judgeCall(oid uint32) (onMain bool, err error) {
 	policy := s.Safety()
-	if isLargeObjectCall(oid) && policy.Idle() {
+	if isLargeObjectCall(oid) && policy.PassesObjects() {
 		return false, nil
 	}
 	name, known := s.functionName(oid)

@@ -1,10 +1,7 @@
 package session
 
 import (
-	"go.uber.org/zap"
-
 	"github.com/pgchorus/pgchorus/parser"
-	"github.com/pgchorus/pgchorus/replicator"
 )
 
 // bareOptions are those of a statement outside of any block.
@@ -25,13 +22,6 @@ func maintains(stmt *parser.Statement) bool {
 // analyzes reports whether a statement is ANALYZE (or VACUUM), which works in transactions
 // of its own outside of a block: in one of ours it would keep all of its locks.
 func analyzes(stmt *parser.Statement) bool { return stmt.Node == "VacuumStmt" }
-
-// warnOfMaintenance tells the operator of nodes on which maintenance came out otherwise.
-func (s *Session) warnOfMaintenance(out *replicator.Outcome) {
-	for _, d := range out.Differ {
-		s.log.Warn("maintenance came out otherwise on a node", zap.Stringer("detail", d))
-	}
-}
 
 // always is for what may have committed a part of its work whatever its error is: a
 // procedure that ends transactions itself.

@@ -43,6 +43,7 @@ func (s *Session) dropLink(l *link) {
 	s.running.remove(l)
 	s.Pool.Close(l.conn)
 	s.links[l.ID()] = nil
+	s.noteProcess()
 }
 
 // link returns the session's connection to a node, nil if it has none.
@@ -195,6 +196,7 @@ func (s *Session) setLink(l *link) {
 		s.links = append(s.links, nil)
 	}
 	s.links[l.ID()] = l
+	s.noteProcess()
 }
 
 // notReached says what follows from a failed connection: nothing if the node is

@@ -2,7 +2,6 @@ package session
 
 import (
 	"math/rand/v2"
-	"strconv"
 	"time"
 
 	"go.uber.org/zap"
@@ -150,27 +149,11 @@ func (s *Session) routeStatement(stmt *parser.Statement, sql string) target {
 			return target{node: p.target.node, once: true}
 		}
 	case parser.Select:
-		if pid, ok := signalledPID(stmt); ok {
-			if id, known := s.Pool.NodeOf(pid); known {
-				return target{node: id, once: true}
-			}
-			return target{node: s.mainTarget().node, once: true}
+		if where, ok := s.signalTarget(stmt); ok {
+			return where
 		}
 	}
 	return s.routeAnd(s.traits(stmt, sql))
-}
-
-// signalledPID is the process that pg_terminate_backend or pg_cancel_backend is called
-// for, if it is given as a number. Process numbers mean something on one node only.
-func signalledPID(stmt *parser.Statement) (pid uint32, ok bool) {
-	for _, f := range stmt.Functions {
-		if f.Name != "pg_terminate_backend" && f.Name != "pg_cancel_backend" || len(f.Args) == 0 {
-			continue
-		}
-		number, err := strconv.ParseUint(f.Args[0], 10, 32)
-		return uint32(number), err == nil
-	}
-	return 0, false
 }
 
 // isolation is the level of the transaction at hand.

@@ -133,6 +133,7 @@ func (g *segment) movePortals() {
 func (g *segment) runAll(ctx context.Context) (ok bool, err error) {
 	s := g.s
 	block := g.block()
+	s.utility = g.utility()
 	if s.tx.kind != txNone || block == parser.BlockAny {
 		return s.executeWithValues(ctx)
 	}
@@ -157,6 +158,16 @@ func (g *segment) block() parser.Block {
 	return parser.BlockAny
 }
 
+// utility is the command that the segment executes, which is alone in it.
+func (g *segment) utility() utility {
+	for _, st := range g.steps {
+		if st.kind == wire.KindExecute && st.prepared != nil && st.prepared.stmt.Block != parser.BlockAny {
+			return utility{st.prepared.stmt, st.prepared.sent}
+		}
+	}
+	return utility{}
+}
+
 // lastsToSync: SET LOCAL and its relatives warn outside of a block, and yet hold up to
 // Sync (PostgreSQL, WarnNoTransactionBlock).
 func (g *segment) lastsToSync() (warning string, until bool) {
@@ -174,6 +185,11 @@ func (g *segment) lastsToSync() (warning string, until bool) {
 func (g *segment) runBare(ctx context.Context) (ok bool, err error) {
 	g.bare = true
 	var opt allOptions
+	if u := g.utility(); u.stmt != nil {
+		if err := g.s.mayDrop(u.stmt, u.sql); err != nil {
+			return g.s.refused(err)
+		}
+	}
 	for _, st := range g.steps {
 		if st.prepared != nil {
 			g.s.prepareBare(st.prepared.stmt)

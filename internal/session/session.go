@@ -122,7 +122,8 @@ type Session struct {
 	care    *care
 	unlike  []parser.Reason
 	rights  *rights
-	scratch []byte // for a row on its way
+	scratch []byte  // for a row on its way
+	utility utility // the command at hand, if it is one
 
 	memo     parser.Memo
 	verdicts *verdictMemo // nil until there is something to remember
@@ -139,6 +140,10 @@ type Session struct {
 	identity  atomic.Pointer[Activity]
 	state     atomic.Uint32
 	shownNode atomic.Int32
+	mainPID   atomic.Uint32      // of the main node's backend; 0 for none
+	stop      context.CancelFunc // ends the session, as the end of the server does
+	// terminates is the session that the statement at hand ends; 0 for none.
+	terminates uint32
 }
 
 // sessionSettings is what SQL has set and decides about routing.
@@ -195,6 +200,8 @@ var errTerminated = errors.New("frontend has terminated")
 // connections to the nodes are back in the pool or closed.
 func (s *Session) Run(ctx context.Context) error {
 	defer s.front.Close()
+	ctx, s.stop = context.WithCancel(ctx)
+	defer s.stop()
 	stop := context.AfterFunc(ctx, func() {
 		s.front.SetReadDeadline(time.Unix(1, 0))
 		s.Cancel(context.WithoutCancel(ctx)) // has a bound of its own

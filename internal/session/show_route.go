@@ -33,6 +33,7 @@ func (s *Session) showRoute(sql string) (Table, string, error) {
 	table := Table{Columns: []string{"statement", "step", "rule", "parameter", "found", "decision"}}
 	for i := range script.Statements {
 		stmt := &script.Statements[i]
+		table.Rows = append(table.Rows, s.safetyRow(i, stmt, sql)...)
 		for n, step := range s.explain(stmt, sql) {
 			table.Rows = append(table.Rows, []string{strconv.Itoa(i + 1), strconv.Itoa(n + 1), step.Rule, step.Parameter, step.Found, decisionText(step)})
 		}
@@ -46,6 +47,17 @@ func (s *Session) explain(stmt *parser.Statement, sql string) []lb.Step {
 	in.Local = isHere(stmt, stmt.Text(sql)) != notHere
 	in.Stale = s.lags(lb.Route(in), &in)
 	return lb.Explain(in)
+}
+
+// safetyRow tells what may go wrong when the statement is repeated on all nodes, and what is
+// done about it; nothing for what is only read.
+func (s *Session) safetyRow(i int, stmt *parser.Statement, sql string) [][]string {
+	executed, text := s.effectiveOf(stmt, sql)
+	if !s.Safety().Matters(executed) {
+		return nil
+	}
+	v := s.verdictOf(executed, text)
+	return [][]string{{strconv.Itoa(i + 1), "0", "what may differ if every node runs it?", "replication_safety, function_policy, function_deny_list", v.String(), v.Action.String()}}
 }
 
 func decisionText(step lb.Step) string {

@@ -127,7 +127,7 @@ func (s *Session) runStatement(ctx context.Context, stmt *parser.Statement, sql 
 		ok, err = s.replicate(ctx, stmt, sql, base, several, needs)
 		return s.noteResult(stmt, sql, ok), err
 	}
-	s.work = &queryWork{sql: sql, kind: stmt.Kind, base: base, needs: needs, lists: listsPrepared(stmt)}
+	s.work = &queryWork{sql: s.withProcess(stmt, sql), kind: stmt.Kind, base: base, needs: needs, lists: listsPrepared(stmt)}
 	if where.all {
 		ok, err = s.executeSession(ctx)
 	} else {
@@ -140,7 +140,7 @@ func (s *Session) runStatement(ctx context.Context, stmt *parser.Statement, sql 
 // transaction blocks asks for.
 func (s *Session) replicate(ctx context.Context, stmt *parser.Statement, sql string, base int, several bool, needs *prepared) (ok bool, err error) {
 	w := &queryWork{stmt: stmt, sql: sql, kind: stmt.Kind, draws: drawsSequence(stmt), digest: wantsDigest(stmt), base: base, needs: needs, lists: listsPrepared(stmt)}
-	w.sql = s.raised(stmt, w.sql)
+	w.sql = s.withAddedTimes(stmt, s.raised(stmt, w.sql))
 	s.notePreparing(stmt)
 	if err := s.prepareSequences(ctx, stmt, sql); err != nil {
 		return s.refuseOrEnd(err)
@@ -153,12 +153,15 @@ func (s *Session) replicate(ctx context.Context, stmt *parser.Statement, sql str
 	if err := s.placeObjects(ctx, w, stmt, sql); err != nil {
 		return s.refuseOrEnd(err)
 	}
-	s.work = w
+	s.work, s.utility = w, utility{stmt, w.sql}
 	outside := s.tx.kind == txNone
 	switch {
 	case outside && (stmt.Block == parser.BlockNever || stmt.Block == parser.BlockOnly || analyzes(stmt)):
 		s.care = nil
 		w.bare = true
+		if err := s.mayDrop(stmt, w.sql); err != nil {
+			return s.refused(err)
+		}
 		s.prepareBare(stmt)
 		return s.executeBare(ctx, bareOptions(stmt))
 	case outside && stmt.Block == parser.BlockMayCommit:
@@ -258,6 +261,7 @@ func (s *Session) noteStatement(stmt *parser.Statement, sql string) {
 	s.noteAdvisory(stmt)
 	s.noteTimeouts(stmt)
 	s.tx.savepoints.note(stmt)
+	s.endSignalled(stmt)
 	if s.hasPrimary() {
 		s.noteOnPrimary(stmt)
 	}

@@ -20,16 +20,32 @@ import (
 // memoVerdicts is how many verdicts a session remembers; a power of 2.
 const memoVerdicts = 64
 
-// verdictMemo has a session's last verdicts. A statement of a script that is shared is
-// the same one each time, so its address is the key; holding it keeps it from being
-// another one's.
-type verdictMemo [memoVerdicts]struct {
-	stmt       *parser.Statement
+// verdictMemo has a session's last verdicts, by what is the same address for all texts of
+// one shape (shapeOf); holding that keeps it from being another one's.
+type verdictMemo [memoVerdicts]judged
+
+// judged is a verdict with what it hangs on.
+type judged struct {
+	shape      unsafe.Pointer
 	policy     *safety.Policy
 	known      *catalog.Database
 	generation uint64
 	until      time.Time
 	verdict    *safety.Verdict
+}
+
+// place is where the verdict on a statement is, if it is remembered.
+func (m *verdictMemo) place(shape unsafe.Pointer) *judged {
+	return &m[uintptr(shape)>>6%memoVerdicts]
+}
+
+// shapeOf is an address that all texts of one shape share. A statement that asks for the
+// time is copied for each text, since the places differ; its targets are not.
+func shapeOf(stmt *parser.Statement) unsafe.Pointer {
+	if len(stmt.Targets) > 0 {
+		return unsafe.Pointer(unsafe.SliceData(stmt.Targets))
+	}
+	return unsafe.Pointer(stmt)
 }
 
 // maxVerdictAge bounds how long a verdict holds where facts are forgotten by their age
@@ -49,13 +65,14 @@ func (s *Session) verdictOf(stmt *parser.Statement, text string) *safety.Verdict
 	if s.verdicts == nil {
 		s.verdicts = new(verdictMemo)
 	}
-	e := &s.verdicts[uintptr(unsafe.Pointer(stmt))/unsafe.Sizeof(*stmt)%memoVerdicts]
+	shape := shapeOf(stmt)
+	e := s.verdicts.place(shape)
 	generation := known.Generation()
-	if e.stmt == stmt && e.policy == policy && e.known == known && e.generation == generation && (e.until.IsZero() || time.Now().Before(e.until)) {
+	if e.shape == shape && e.policy == policy && e.known == known && e.generation == generation && (e.until.IsZero() || time.Now().Before(e.until)) {
 		return e.verdict
 	}
 	v, final := s.judgeAnew(policy, stmt, text)
-	e.stmt, e.policy, e.known, e.generation, e.verdict, e.until = stmt, policy, known, generation, v, time.Time{}
+	e.shape, e.policy, e.known, e.generation, e.verdict, e.until = shape, policy, known, generation, v, time.Time{}
 	if !final || known.Ages() {
 		e.until = time.Now().Add(maxVerdictAge)
 	}
@@ -103,6 +120,9 @@ const maxJudgements = 24
 // judgeAnew asks the catalogue for what has to be known. final is false if nobody could be
 // asked.
 func (s *Session) judgeAnew(policy *safety.Policy, stmt *parser.Statement, text string) (v *safety.Verdict, final bool) {
+	if stmt.Length >= 0 && len(text) > stmt.Length {
+		text = stmt.Text(text) // the whole string was given
+	}
 	f := &verdictFacts{planFacts: planFacts{facts: facts{known: s.Catalog.Database(s.login.Database)}}}
 	in := safety.Input{Statement: stmt, Text: text, Policy: policy, Facts: f, Bodies: s.Bodies, Plan: s.planToJudge(f, stmt, text)}
 	for range maxJudgements {
@@ -187,8 +207,8 @@ func (s *Session) warnOfVerdict(stmt *parser.Statement, v *safety.Verdict) {
 	}
 	s.warned[text] = true
 	if leftOut, due := s.Notes.Due(text, time.Now()); due {
-		s.log.Warn("statement may have another effect on each node", zap.Stringer("level", v.Level), zap.Stringer("action", v.Action),
-			zap.String(logkey.Reason, text), zap.Int("left_out", leftOut))
+		s.log.Warn("statement may have another effect on each node", zap.Stringer(logkey.Level, v.Level), zap.Stringer(logkey.Action, v.Action),
+			zap.String(logkey.Reason, text), zap.Int(logkey.LeftOut, leftOut))
 	}
 }
 
@@ -224,6 +244,10 @@ func (s *Session) onMain(t lb.Traits, stmt *parser.Statement, text string) lb.Tr
 	if !s.replicates() {
 		return t
 	}
+	if t.Class == lb.Read && readsLocks(stmt) {
+		t.MainOnly, t.Reason, t.Name = true, lb.SystemCatalogue, "pg_locks"
+		return t
+	}
 	v := s.verdictOf(stmt, text)
 	if v.Action != safety.Main || v.OutsideOnly && s.tx.kind != txNone {
 		return t
@@ -234,6 +258,16 @@ func (s *Session) onMain(t lb.Traits, stmt *parser.Statement, text string) lb.Tr
 	}
 	t.OnMain, t.Reason, t.Name = true, lb.MainByPolicy, firstFunction(stmt)
 	return t
+}
+
+// readsLocks: the list of locks is the main node's, which has the session's own.
+func readsLocks(stmt *parser.Statement) bool {
+	for i := range stmt.Reads {
+		if stmt.Reads[i].Name == "pg_locks" {
+			return true
+		}
+	}
+	return false
 }
 
 func firstFunction(stmt *parser.Statement) string {
@@ -266,7 +300,7 @@ func (s *Session) noteAdvisory(stmt *parser.Statement) {
 // To go on would let two sessions hold one lock.
 func (s *Session) lostLocks() error {
 	held := s.settings.locksOn
-	if held == nil || s.link(*held) != nil && *held == s.mainID() {
+	if held == nil || s.link(*held) != nil && (*held == s.mainID() || !s.replicates()) {
 		return nil
 	}
 	return pgerr.Fatalf(pgerr.AdminShutdown, "the session's advisory locks were lost with node %d", *held)

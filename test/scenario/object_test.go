@@ -130,7 +130,12 @@ func TestLargeObjectsByFunctionCall(t *testing.T) {
 	if code := codeOf(err); code != "0A000" {
 		t.Errorf("lo_import: %v", err)
 	}
-	_, err = callFunction(conn, &pgproto3.FunctionCall{Function: 99999})
+	var own uint32
+	s.exec(conn, "CREATE FUNCTION own() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+	if err := s.nodes[0].ConnectTo(database).QueryRow(bounded(t), "SELECT 'own()'::regprocedure::oid").Scan(&own); err != nil {
+		t.Fatal(err)
+	}
+	_, err = callFunction(conn, &pgproto3.FunctionCall{Function: own})
 	if code := codeOf(err); code != "0A000" {
 		t.Errorf("a function of a user: %v", err)
 	}
