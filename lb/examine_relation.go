@@ -36,6 +36,9 @@ func (x *examiner) relation(t *Traits, r *parser.Relation) {
 		// Nodes number and describe their objects each for itself; one session is to
 		// see one node's catalogue.
 		t.stay(SystemCatalogue, r.String())
+	case fact.Temporary:
+		// Its numbers would have to be learnt for each table anew, and few reads follow.
+		t.stay(TemporaryRelation, r.String())
 	}
 }
 

@@ -15,7 +15,7 @@ func (w *walker) conclude(node *pg.Node) {
 			st.UnknownFunctions = append(st.UnknownFunctions, f)
 		}
 		st.NodeLocal = st.NodeLocal || f.Class == NodeLocal
-		st.Identifiers = st.Identifiers || identifierFunctions[f.Name]
+		st.Identifiers = st.Identifiers || isIdentifierFunction(f.Name)
 	}
 	st.ReadBySyntax = st.readBySyntax()
 	st.ReadOnly = st.ReadBySyntax && len(st.UnknownFunctions) == 0

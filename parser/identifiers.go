@@ -13,10 +13,23 @@ var identifierTypes = map[string]bool{
 	"regoper": true, "regoperator": true, "regproc": true, "regprocedure": true, "regrole": true, "regtype": true,
 }
 
-// identifierFunctions return such values.
-var identifierFunctions = map[string]bool{
-	"pg_typeof": true, "to_regclass": true, "to_regcollation": true, "to_regnamespace": true, "to_regoper": true, "to_regoperator": true,
-	"to_regproc": true, "to_regprocedure": true, "to_regrole": true, "to_regtype": true, "pg_get_serial_sequence": true, "pg_my_temp_schema": true,
+// isIdentifierFunction reports whether a function returns such a value or takes one: what
+// psql's \sf asks with, for example (PostgreSQL manual, chapter 9.26).
+func isIdentifierFunction(name string) bool {
+	switch {
+	case strings.HasPrefix(name, "pg_get_"), strings.HasPrefix(name, "to_reg"), strings.HasPrefix(name, "has_") && strings.HasSuffix(name, "_privilege"),
+		strings.HasPrefix(name, "pg_") && strings.HasSuffix(name, "_is_visible"), strings.HasPrefix(name, "pg_stat_get_"),
+		strings.HasPrefix(name, "pg_partition_"), strings.HasPrefix(name, "pg_index"):
+		return true
+	}
+	switch name {
+	case "pg_typeof", "format_type", "obj_description", "shobj_description", "col_description", "pg_my_temp_schema", "pg_is_other_temp_schema",
+		"pg_describe_object", "pg_identify_object", "pg_identify_object_as_address", "pg_relation_size", "pg_table_size", "pg_indexes_size",
+		"pg_total_relation_size", "pg_relation_filenode", "pg_relation_filepath", "pg_filenode_relation", "pg_relation_is_updatable",
+		"pg_column_is_updatable", "row_security_active", "pg_sequence_parameters", "pg_has_role", "pg_tablespace_databases":
+		return true
+	}
+	return false
 }
 
 // identifierCast looks for a cast to an object identifier.

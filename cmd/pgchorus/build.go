@@ -88,6 +88,8 @@ func build(ctx context.Context, cfg *config.Config, flags serveFlags, log *zap.L
 	status := cluster.NewStatusFile(filepath.Join(cfg.Files.WorkDir, "pgpool_status"))
 	p.cluster = cluster.NewManager(clusterConfig(cfg, flags), &cluster.PostgresProber{}, barrier, status, log, p.viewChanged)
 
+	p.cluster.UseChecker(nodeChecker{p})
+
 	p.monitor = streaming.New(p.streamingSettings, p.cluster, p.connectChecker, log)
 	p.env = session.Env{
 		Config:      p.cfg.Load,
@@ -119,7 +121,7 @@ func build(ctx context.Context, cfg *config.Config, flags serveFlags, log *zap.L
 	if cfg.ClusteringMode.Replicates() {
 		p.commits = p.newCommitLog(cfg, log)
 		p.env.Commits = p.commits
-		p.cluster.Check(p.commits.Admit)
+		p.cluster.UseAdmission(p.commits.Admit)
 	}
 	p.server = server.New(cfg.Listen, p.serveFrontend, log)
 	p.env.Admit = p.server.Admit
@@ -179,6 +181,7 @@ func (p *program) run(accepting, sessions context.Context) error {
 	group.Add(task.Part{Name: "control", Run: p.control.run})
 	if p.cfg.Load().ClusteringMode.Replicates() {
 		group.Add(task.Part{Name: "comparison", Run: p.newSchedule(p.log).Run})
+		group.Add(task.Part{Name: "node check", Run: p.newWatch().Run})
 	}
 	group.Add(task.Part{Name: "server", Run: func(context.Context) error { return p.server.Run(accepting, sessions) }})
 	err := group.Run(ctx)

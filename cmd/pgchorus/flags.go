@@ -52,12 +52,14 @@ func newRootCommand() *cobra.Command {
 	root.Flags().BoolVarP(&flags.discardStatus, "discard-status", "D", false, "forget which nodes were down")
 	root.Flags().BoolVarP(&flags.foreground, "dont-detach", "n", true, "stay in the foreground (pgchorus always does)")
 	root.Flags().BoolVarP(&flags.debug, "debug", "d", false, "log at level debug")
-	root.AddCommand(newCheckCommand(), newReloadCommand(&flags), newStopCommand(&flags), newNodeCommand(&flags), newDemoCommand(), newSetupCommand(), newVerifyCommand(&flags))
+	root.AddCommand(newCheckCommand(&flags), newReloadCommand(&flags), newStopCommand(&flags), newNodeCommand(&flags), newDemoCommand(), newSetupCommand(), newVerifyCommand(&flags))
 	return root
 }
 
-func newCheckCommand() *cobra.Command {
-	return &cobra.Command{
+func newCheckCommand(flags *serveFlags) *cobra.Command {
+	var nodes bool
+	var user string
+	check := &cobra.Command{
 		Use:   "check FILE",
 		Short: "Say what a configuration means, and what is unknown, old or dangerous in it",
 		Args:  cobra.ExactArgs(1),
@@ -66,9 +68,15 @@ func newCheckCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return config.Report(cmd.OutOrStdout(), cfg, warnings)
+			if err := config.Report(cmd.OutOrStdout(), cfg, warnings); err != nil || !nodes {
+				return err
+			}
+			return checkNodes(cmd, cfg, *flags, user)
 		},
 	}
+	check.Flags().BoolVar(&nodes, "nodes", false, "ask the nodes, too, and say what they have otherwise than the first one")
+	check.Flags().StringVar(&user, "user", "", "role to connect as (default recovery_user or health_check_user)")
+	return check
 }
 
 func newNodeCommand(flags *serveFlags) *cobra.Command {

@@ -27,7 +27,7 @@ func (r reporter) Nodes() []admin.Node {
 	for _, n := range view.Nodes {
 		configured, _ := r.p.cfg.Load().Backend(n.ID)
 		shown := admin.Node{
-			ID: n.ID, Host: n.Host, Port: n.Port, Status: n.Status.String(), Role: view.Role(n.ID), Weight: n.Weight, Since: n.Since,
+			ID: n.ID, Host: n.Host, Port: n.Port, Status: n.Status.String(), Reason: n.Reason, Role: view.Role(n.ID), Weight: n.Weight, Since: n.Since,
 			Reads:    r.p.counters.Sent(n.ID, parser.Select),
 			Checked:  configured.HealthCheck.Period > 0,
 			Commands: r.commands(n.ID),

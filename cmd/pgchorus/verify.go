@@ -73,11 +73,7 @@ Exit codes: 0 equal, 1 different, 2 could not be checked.`,
 
 // runVerify compares until it is done or somebody interrupts.
 func runVerify(cmd *cobra.Command, flags serveFlags, opts verify.Options, user string, asJSON bool) error {
-	ctx := cmd.Context()
-	if ctx == nil {
-		ctx = context.Background() // the root of all contexts
-	}
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, stop := signal.NotifyContext(contextOf(cmd), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	report, err := verifyNodes(ctx, flags, opts, user, cmd.ErrOrStderr())
 	if err != nil {
@@ -113,16 +109,10 @@ func verifyNodes(ctx context.Context, flags serveFlags, opts verify.Options, use
 	if !cfg.ClusteringMode.Replicates() {
 		return nil, notCompared(cfg.ClusteringMode)
 	}
-	// Only what connections to nodes need; nothing of it is served.
-	p := &program{log: zap.NewNop(), flags: flags}
-	p.use(cfg)
-	withoutHBA := *cfg
-	withoutHBA.Auth.EnablePoolHBA = false // nobody comes in
-	granted, err := p.newAccess(ctx, &withoutHBA)
+	p, err := newAsker(ctx, cfg, flags)
 	if err != nil {
 		return nil, err
 	}
-	p.access.Store(granted)
 	var live []config.NodeID
 	note := ""
 	opts.Hold, live, note, err = lookForServer(ctx, cfg)
@@ -140,6 +130,28 @@ func verifyNodes(ctx context.Context, flags serveFlags, opts verify.Options, use
 		report.Notes = slices.Insert(report.Notes, 0, note)
 	}
 	return report, err
+}
+
+// newAsker has only what connections to nodes need; nothing of it is served.
+func newAsker(ctx context.Context, cfg *config.Config, flags serveFlags) (*program, error) {
+	p := &program{log: zap.NewNop(), flags: flags}
+	p.use(cfg)
+	withoutHBA := *cfg
+	withoutHBA.Auth.EnablePoolHBA = false // nobody comes in
+	granted, err := p.newAccess(ctx, &withoutHBA)
+	if err != nil {
+		return nil, err
+	}
+	p.access.Store(granted)
+	return p, nil
+}
+
+// contextOf is the root of all contexts where the command has none.
+func contextOf(cmd *cobra.Command) context.Context {
+	if ctx := cmd.Context(); ctx != nil {
+		return ctx
+	}
+	return context.Background()
 }
 
 // notCompared says why the nodes of other modes are not compared.

@@ -23,6 +23,7 @@ type Node struct {
 	Host   string
 	Port   int
 	Status string
+	Reason string // why it has this status, in a sentence
 	Role   string
 	// ServerRole is what the server says of itself, for pg_role; empty where it has no
 	// role of its own.

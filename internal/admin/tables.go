@@ -51,6 +51,8 @@ func (t *Tables) Show(ctx context.Context, name string, loadBalanceNode config.N
 		return t.poolHealthCheckStats(), true
 	case "pool_backend_stats":
 		return t.poolBackendStats(), true
+	case "pool_node_reasons":
+		return t.poolNodeReasons(), true
 	}
 	return Table{}, false
 }

@@ -29,6 +29,7 @@ func TestColumns(t *testing.T) {
 		{"pool_health_check_stats", "node_id hostname port status role last_status_change total_count success_count fail_count " +
 			"skip_count retry_count average_retry_count max_retry_count max_duration min_duration average_duration " +
 			"last_health_check last_successful_health_check last_skip_health_check last_failed_health_check"},
+		{"pool_node_reasons", "node_id hostname port status last_status_change reason"},
 		{"pool_backend_stats", "node_id hostname port status role select_cnt insert_cnt update_cnt delete_cnt ddl_cnt other_cnt " +
 			"panic_cnt fatal_cnt error_cnt"},
 	}
@@ -56,7 +57,7 @@ func TestRows(t *testing.T) {
 		Health: Health{Total: 19, Success: 12, Fail: 1, Skip: 6, Retry: 3, AverageRetry: 3.0 / 13, MaxRetry: 3,
 			MaxDuration: 83003 * time.Millisecond, MinDuration: 900 * time.Microsecond, AverageDuration: 6390.307692,
 			LastCheck: at(10, 1), LastSuccess: at(10, 2), LastSkip: at(10, 3), LastFail: at(10, 4)}}
-	down := Node{ID: 1, Host: "b.example", Port: 5433, Status: "down", Role: "replica", Delay: "0", Weight: 3, Since: at(9, 5), Checked: true,
+	down := Node{ID: 1, Host: "b.example", Port: 5433, Status: "down", Reason: "fenced", Role: "replica", Delay: "0", Weight: 3, Since: at(9, 5), Checked: true,
 		Health: Health{AverageRetry: math.NaN(), AverageDuration: math.NaN(), MinDuration: math.MaxInt32 * time.Millisecond}}
 	unchecked := Node{ID: 2, Host: "/tmp", Port: 5434, Status: "quarantine", Role: "replica", Delay: "0"}
 	standby := Node{ID: 1, Host: "b.example", Port: 5433, Status: "up", Role: "standby", ServerRole: "unknown", Weight: 1, Since: at(9, 5),
@@ -107,6 +108,8 @@ func TestRows(t *testing.T) {
 			"41|2026-03-05 08:00:07|0|shop|ann|2026-03-05 07:00:07|4|Execute command",
 			"42|2026-03-05 08:01:07|0|shop|bob|2026-03-05 08:01:07|1|Idle"}},
 		{"version", "pool_version", "", []string{"4.8 (pgchorus test)"}},
+		{"why nodes are in their state", "pool_node_reasons", "", []string{"0|a.example|5432|up|2026-03-05 09:00:07|",
+			"1|b.example|5433|down|2026-03-05 09:05:07|fenced", "2|/tmp|5434|quarantine||"}},
 		{"cache that is off", "pool_cache", "", []string{"0|0|0.00|0|0|0|0|0|0"}},
 	}
 	for _, tt := range tests {

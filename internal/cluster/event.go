@@ -30,6 +30,8 @@ const (
 	PrimaryFound
 	// FalsePrimary: it takes writes though another node is the primary.
 	FalsePrimary
+	// KeptOut: it answers and was not attached, since it is unlike the others.
+	KeptOut
 	// Returned: a standby that was lost answers and follows the primary again.
 	Returned
 )
@@ -63,6 +65,8 @@ const (
 	LogAttached
 	// LogDetached: the node was taken out of service by an operator.
 	LogDetached
+	// LogKeptOut: the node was not taken into service though it answers.
+	LogKeptOut
 	// LogLost: the node was taken out of service though nobody wanted that.
 	LogLost
 	// LogDownAtStart: the node is not there at start; it has to be attached.

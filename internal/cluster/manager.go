@@ -30,6 +30,16 @@ type Barrier interface {
 	Hold(ctx context.Context) (release func(), err error)
 }
 
+// Checker finds out which nodes are so unlike the others that they must not be in
+// service, though they answer.
+//
+// Check returns an entry for each of the candidates that must not come in. The nodes in
+// service are what they are held against, main first; at start there are none, and the
+// candidate with the lowest number stands for them. It returns when ctx ends at the latest.
+type Checker interface {
+	Check(ctx context.Context, inService, candidates []config.NodeID) map[config.NodeID]error
+}
+
 // Manager owns the states of the nodes. Once Init is through only Run changes them;
 // everybody else reads a View or reports something, from any goroutine.
 //
@@ -41,7 +51,8 @@ type Manager struct {
 	status   *StatusFile // nil: nothing is remembered
 	log      *zap.Logger
 	onChange func(old, new *View)
-	check    func(ctx context.Context, id config.NodeID) error // nil: none
+	admit    func(ctx context.Context, id config.NodeID) error // nil: all; set before Init
+	checker  Checker                                           // nil: what answers may come in; set before Init
 
 	view       atomic.Pointer[View]          // stored by Init, then by Run only
 	changed    atomic.Pointer[chan struct{}] // likewise; closed after a newer view was stored
@@ -81,9 +92,14 @@ func NewManager(cfg Config, prober Prober, barrier Barrier, status *StatusFile, 
 	return m
 }
 
-// Check has Attach ask whether a node may join, while writing transactions are held. It is
-// to be called before Init.
-func (m *Manager) Check(check func(ctx context.Context, id config.NodeID) error) { m.check = check }
+// UseAdmission has Attach ask, while writing transactions are held, whether a node has all
+// that it must have. Call it before Init.
+func (m *Manager) UseAdmission(admit func(ctx context.Context, id config.NodeID) error) {
+	m.admit = admit
+}
+
+// UseChecker has nodes looked at before they come into service. Call it before Init.
+func (m *Manager) UseChecker(c Checker) { m.checker = c }
 
 // View returns the present state of the nodes. It is one load of a pointer.
 func (m *Manager) View() *View { return m.view.Load() }
@@ -236,6 +252,9 @@ func (m *Manager) attach(ctx context.Context, id config.NodeID) error {
 	if err := m.probe(ctx, n, n.probeTimeout()); err != nil {
 		return fmt.Errorf("node %d: %w", id, err)
 	}
+	if err := m.check(ctx, id); err != nil {
+		return err
+	}
 	if m.barrier != nil && !m.View().HasPrimary() {
 		release, err := m.barrier.Hold(ctx)
 		if err != nil {
@@ -243,8 +262,8 @@ func (m *Manager) attach(ctx context.Context, id config.NodeID) error {
 		}
 		defer release()
 	}
-	if m.check != nil {
-		if err := m.check(ctx, id); err != nil {
+	if m.admit != nil {
+		if err := m.admit(ctx, id); err != nil {
 			return fmt.Errorf("node %d: %w", id, err)
 		}
 	}

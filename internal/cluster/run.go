@@ -220,6 +220,8 @@ func (m *Manager) perform(a Action, old, next *View) error {
 		m.log.Info("node attached", node(a.Node), epoch, reason)
 	case LogDetached:
 		m.log.Info("node detached", node(a.Node), epoch, reason)
+	case LogKeptOut:
+		m.log.Error("node not attached", node(a.Node), epoch, reason)
 	case LogLost:
 		m.log.Error("node detached", node(a.Node), epoch, reason)
 	case LogDownAtStart:

@@ -29,6 +29,7 @@ func (m *Manager) Init(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	m.checkCandidates(ctx, answers)
 	m.apply(Event{Kind: StartRound, Answers: answers})
 	return nil
 }
@@ -158,6 +159,7 @@ func (m *Manager) awaitFirst(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		m.checkCandidates(ctx, answers)
 		if _, err := m.submit(ctx, Event{Kind: StartRound, Answers: answers}); err != nil {
 			return
 		}

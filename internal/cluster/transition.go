@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -35,6 +36,8 @@ func transition(v *View, e Event) (*View, []Action) {
 		return returned(v, n, e)
 	case Connected:
 		return connected(v, n)
+	case KeptOut:
+		return keptOut(v, n, e)
 	}
 	return v, nil
 }
@@ -107,6 +110,15 @@ func join(v *View, n Node, e Event) (*View, []Action) {
 		{Kind: LogAttached, Node: n.ID, Reason: n.Reason},
 		{Kind: RunFailback, Node: n.ID},
 	}
+}
+
+// keptOut changes what is said of a node, not what it is.
+func keptOut(v *View, n Node, e Event) (*View, []Action) {
+	if n.Status.Live() {
+		return v, nil
+	}
+	n.Reason = e.Reason
+	return v.with(n), []Action{{Kind: LogKeptOut, Node: n.ID, Reason: n.Reason}}
 }
 
 // connected keeps Since: the node was in service before and still is.
@@ -204,6 +216,11 @@ func startRound(v *View, e Event) (*View, []Action) {
 func judged(v *View, n Node, err error, at time.Time) Node {
 	if err == nil {
 		return enter(v, n, n.resume, "answered at start", at)
+	}
+	var unlike *unlikeError
+	if errors.As(err, &unlike) {
+		n.Reason = err.Error()
+		return n
 	}
 	n.Reason = fmt.Sprintf("did not answer at start: %v", err)
 	return n

@@ -235,6 +235,7 @@ type Replication struct {
 	DeadlockCheckInterval time.Duration
 	ReplicaDDLLockTimeout time.Duration
 	ChecksumInterval      time.Duration
+	NodeCheckInterval     time.Duration
 	Repair                string // report, repair, fence
 	UnparsedStatement     string // warn, allow, refuse
 	AdminBroadcast        bool

@@ -50,6 +50,8 @@ func safetyParams() []Param {
 			Description: "Run ALTER SYSTEM and the functions of class admin on all nodes.", at: func(c *Config, _ int) any { return &c.Replication.AdminBroadcast }},
 		{Name: "checksum_interval", Type: Duration, Unit: Second, Default: "86400", Max: math.MaxInt32, Context: OnReload, Scope: Replicating,
 			Description: "Time between comparisons of a table on all nodes; 0 is never.", at: func(c *Config, _ int) any { return &c.Replication.ChecksumInterval }},
+		{Name: "node_check_interval", Type: Duration, Unit: Second, Default: "600", Max: math.MaxInt32, Context: OnReload, Scope: Replicating,
+			Description: "Time between looks whether nodes are set up alike; 0 is never.", at: func(c *Config, _ int) any { return &c.Replication.NodeCheckInterval }},
 		{Name: "repair", Type: Enum, Default: "report", Words: []string{"report", "repair", "fence"}, Context: OnReload, Scope: Replicating,
 			Description: "What happens when such a comparison finds a difference.", at: func(c *Config, _ int) any { return &c.Replication.Repair }},
 		{Name: "verify_digest", Type: Enum, Default: "auto", Words: []string{"auto", "on", "off"}, Context: OnReload,

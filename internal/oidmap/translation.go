@@ -10,6 +10,10 @@ type Translation struct {
 	// Missing is what no number was found for, of both directions that were tried. It
 	// stays as it was.
 	Missing []Object
+
+	// was and is are the last object that was translated: columns come from one table.
+	was Object
+	is  uint32
 }
 
 // Same reports whether there is nothing to translate.
@@ -21,7 +25,11 @@ func (t *Translation) Number(class Class, oid uint32) uint32 {
 		return oid
 	}
 	object := Object{class, t.From, oid}
+	if object == t.was {
+		return t.is
+	}
 	if number, ok := t.Database.Number(object, t.To); ok {
+		t.was, t.is = object, number
 		return number
 	}
 	t.Missing = append(t.Missing, object)

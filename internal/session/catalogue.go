@@ -134,6 +134,7 @@ func (s *Session) forgetCatalogue(stmt *parser.Statement) {
 	s.forget(ddl)
 	if s.tx.kind != txNone {
 		s.tx.ddl = append(s.tx.ddl, ddl)
+		s.tx.numbered = s.tx.numbered || makesNumbers(stmt)
 	}
 }
 

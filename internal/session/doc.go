@@ -17,6 +17,7 @@
 //	      executeSession primary.go     what sets something, where PostgreSQL replicates
 //	      takeSnapshot snapshot.go      one snapshot on all nodes, before the first statement
 //	      ask        execute_here.go    SHOW POOL_NODES and relatives; show_route.go
+//	    takeColumns  numbers.go        numbers of types and tables, as one node has them
 //	    settle       settle.go          end of an implicit transaction, ReadyForQuery
 //
 // # Who owns what

@@ -55,6 +55,7 @@ func (s *Session) executeAll(ctx context.Context, opt allOptions) (ok bool, err 
 			return s.refuseOrEnd(err)
 		}
 		copied := false
+		s.numbers.missed = nil // of a node that was lost under the work
 		out := replicator.Execute(s.all(), replicator.Options{
 			Repeatable: func() bool { return s.takeBack(mark) },
 			Copy: func(nodes []replicator.Node) error {
@@ -89,7 +90,7 @@ func (s *Session) executeAll(ctx context.Context, opt allOptions) (ok bool, err 
 		if !ok {
 			s.notePrepareFailed(ctx, &out)
 		}
-		if s.hasMissed(ctx) && ok {
+		if s.hasMissed() && ok {
 			s.takeBack(mark)
 			return s.refused(errMissed())
 		}

@@ -44,13 +44,14 @@ func (s *Session) executeOne(ctx context.Context, where target) (ok bool, err er
 			continue // lost while the snapshot was taken
 		}
 		s.noteUse(l, where)
+		s.numbers.missed = nil // of a node that was lost under the work
 		answer, err := s.runOn(ctx, l)
 		switch {
 		case err == nil && s.belongsToPrimary(l, where, answer) && s.takeBack(mark):
 			s.endPart(ctx, l)
 			where = target{node: s.mainID(), primary: true, once: true}
-		case err == nil && s.hasMissed(ctx) && !answer.Failed():
-			if !s.takeBack(mark) || l == s.main() {
+		case err == nil && s.hasMissed() && !answer.Failed():
+			if !s.takeBack(mark) || l == s.main() || where.once {
 				s.takeBack(mark)
 				return s.refused(errMissed())
 			}

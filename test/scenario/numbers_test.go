@@ -2,11 +2,13 @@ package scenario
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"slices"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -317,4 +319,111 @@ func (s *stage) wantType(conn *pgx.Conn, sql string, want uint32) {
 	if got := results[0].FieldDescriptions[0].DataTypeOID; got != want {
 		s.t.Errorf("%s: type %d, want %d", sql, got, want)
 	}
+}
+
+// Sessions write and read arrays of an enum in binary while others make types and tables, and
+// main is killed under them.
+func TestTypesUnderLoadWhileMainIsLost(t *testing.T) {
+	const clients, rounds = 6, 30
+	s := newNumberedStage(t, config.NativeReplication)
+	number, value := s.numberOn(0, "mood[]"), s.valueOf(0, "'{happy,sad}'::mood[]")
+	conns := make([]*pgconn.PgConn, clients)
+	for i := range conns {
+		conns[i] = s.connect().PgConn()
+	}
+	maker := s.connect()
+	done := make(chan error, clients+1)
+	halfway := make(chan struct{}, clients)
+	for i, conn := range conns {
+		go func() { done <- useTypes(t.Context(), conn, i, rounds, number, value, halfway) }()
+	}
+	go func() {
+		for i := range rounds {
+			sql := fmt.Sprintf("CREATE TYPE made%d AS ENUM ('x'); CREATE TABLE of%[1]d (m made%[1]d[]); INSERT INTO of%[1]d VALUES ('{x}')", i)
+			if _, err := repeated(func() ([]string, error) { return rowsOf(maker, sql) }); err != nil {
+				done <- fmt.Errorf("%s: %w", sql, err)
+				return
+			}
+		}
+		done <- nil
+	}()
+	for range clients {
+		<-halfway
+	}
+	s.nodes[0].Kill()
+	for range clients + 1 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	pgtest.WantEqual(t, s.nodes[1:]...)
+	s.want(s.connect(), "SELECT count(*) FROM felt WHERE many = '{happy,sad}'", strconv.Itoa(clients*rounds))
+}
+
+// useTypes inserts and reads rounds rows.
+func useTypes(ctx context.Context, conn *pgconn.PgConn, client, rounds int, number uint32, value []byte, halfway chan<- struct{}) error {
+	for i := range rounds {
+		if i == rounds/2 {
+			halfway <- struct{}{}
+		}
+		id := 1000*(client+1) + i
+		sql := fmt.Sprintf("INSERT INTO felt (id, many) VALUES (%d, $1) ON CONFLICT (id) DO UPDATE SET many = excluded.many RETURNING many", id)
+		for _, ask := range []func() *pgconn.Result{
+			func() *pgconn.Result {
+				return conn.ExecParams(ctx, sql, [][]byte{value}, []uint32{number}, []int16{1}, []int16{1}).Read()
+			},
+			func() *pgconn.Result {
+				return conn.ExecParams(ctx, fmt.Sprintf("SELECT many FROM felt WHERE id = %d", id), nil, nil, nil, []int16{1}).Read()
+			},
+		} {
+			result, err := repeated(func() (*pgconn.Result, error) { r := ask(); return r, r.Err })
+			if err != nil {
+				return fmt.Errorf("client %d, row %d: %w", client, i, err)
+			}
+			if len(result.Rows) != 1 || !bytes.Equal(result.Rows[0][0], value) || result.FieldDescriptions[0].DataTypeOID != number {
+				return fmt.Errorf("client %d, row %d: got %x of type %d", client, i, result.Rows, result.FieldDescriptions[0].DataTypeOID)
+			}
+		}
+	}
+	return nil
+}
+
+// repeated asks again for as long as the answer says that this may help.
+func repeated[T any](ask func() (T, error)) (T, error) {
+	for end := time.Now().Add(patience); ; {
+		got, err := ask()
+		if codeOf(err) != "40001" || time.Now().After(end) {
+			return got, err
+		}
+	}
+}
+
+// A node that comes back may have been made anew, and number everything otherwise.
+func TestNodeThatWasMadeAnewIsUnderstood(t *testing.T) {
+	s := newNumberedStage(t, config.NativeReplication)
+	old := s.connect()
+	want := s.numberOn(0, "mood[]")
+	s.wantType(old, "SELECT many FROM felt", want)
+	before := s.numberOn(1, "mood[]")
+	s.leave(1)
+	s.nodes[1].Start()
+	node := s.nodes[1].ConnectTo(database)
+	for _, sql := range []string{"DROP TABLE felt", "DROP FUNCTION cheer", "DROP TYPE moodrange", "DROP DOMAIN moods", "DROP TYPE spot", "DROP TYPE mood", numberedTypes} {
+		if _, err := node.Exec(bounded(t), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s.numberOn(1, "mood[]") == before {
+		t.Fatal("the node numbers as before")
+	}
+	s.comeBack(1)
+	for _, conn := range []*pgx.Conn{old, s.connect()} {
+		value := s.valueOf(0, "'{ok}'::mood[]")
+		result := conn.PgConn().ExecParams(bounded(t), "UPDATE felt SET many = $1 RETURNING many", [][]byte{value}, []uint32{want}, []int16{1}, []int16{1}).Read()
+		if result.Err != nil || !bytes.Equal(result.Rows[0][0], value) {
+			t.Fatalf("%v, %x", result.Err, result.Rows)
+		}
+		s.wantType(conn, "SELECT many FROM felt", want)
+	}
+	pgtest.WantEqual(t, s.nodes...)
 }
