@@ -8,6 +8,9 @@ FUZZTIME ?= 30s
 TESTFLAGS ?=
 # More arguments for the demo and for the benchmark.
 ARGS ?=
+# What sqlsmith makes up.
+SEED ?= 1
+QUERIES ?= 3000
 # For a whole package; it only ends what hangs.
 TESTTIMEOUT ?= 15m
 
@@ -59,6 +62,10 @@ regress: need-compiler need-postgresql ## PostgreSQL's own test suites, directly
 	export PGCHORUS_REGRESS=$$(scripts/need-regress.sh) TESTS="$(TESTS)"; [ -n "$$PGCHORUS_REGRESS" ] && \
 	go test -tags regress -count=1 -v -timeout 2h $(TESTFLAGS) ./test/regress
 
+.PHONY: sqlsmith
+sqlsmith: need-compiler need-postgresql need-sqlsmith ## statements that sqlsmith makes up: QUERIES of them, from SEED
+	SEED=$(SEED) QUERIES=$(QUERIES) go test -tags sqlsmith -count=1 -v -timeout 2h $(TESTFLAGS) ./test/regress
+
 .PHONY: bench-micro
 bench-micro: need-compiler ## micro-benchmarks, in benchstat's format
 	go test -short -run '^$$' -bench . -benchmem $(TESTFLAGS) ./...
@@ -85,7 +92,7 @@ verify: ## what CI runs, in CI's order
 clean: ## remove what was built
 	rm -rf bin .cache
 
-.PHONY: need need-compiler need-postgresql need-drivers need-bench
+.PHONY: need need-compiler need-postgresql need-drivers need-bench need-sqlsmith
 need: need-compiler need-postgresql need-drivers ## install what the tests need, where it is missing
-need-compiler need-postgresql need-drivers need-bench:
+need-compiler need-postgresql need-drivers need-bench need-sqlsmith:
 	@scripts/$@.sh

@@ -6,8 +6,8 @@ import (
 	"github.com/pgchorus/pgchorus/parser"
 )
 
-// aboutProcess keeps on main what tells of the processes, locks and counters of the server
-// that it runs on. A frontend has been told the number of main's process for its own, and
+// aboutProcess keeps on main what tells of the processes and locks of the server that it
+// runs on. A frontend has been told the number of main's process for its own, and
 // statements wait for each other on main before they do so elsewhere.
 func (x *examiner) aboutProcess(t *Traits) {
 	for i := range x.stmt.Reads {
@@ -27,20 +27,23 @@ func (x *examiner) aboutProcess(t *Traits) {
 	}
 }
 
-// tellsOfProcesses: pg_stat_activity and its relatives, and pg_locks. A user's own relation
-// of such a name is read on main for nothing.
+// tellsOfProcesses: a user's own relation of such a name is read on main for nothing.
 func tellsOfProcesses(r *parser.Relation) bool {
-	return strings.HasPrefix(r.Name, "pg_stat") && !strings.HasPrefix(r.Name, "pg_statistic") || r.Name == "pg_locks"
+	switch r.Name {
+	case "pg_locks", "pg_stat_activity", "pg_stat_ssl", "pg_stat_gssapi":
+		return true
+	}
+	return strings.HasPrefix(r.Name, "pg_stat_progress_")
 }
 
-// isProcesses names functions that tell of the processes of a server, of what they wait for
-// and of what was counted of their work.
+// isProcesses names functions that tell of the processes of a server and of what they wait
+// for.
 func isProcesses(name string) bool {
 	switch name {
 	case "pg_backend_pid", "pg_blocking_pids", "pg_safe_snapshot_blocking_pids",
 		"pg_isolation_test_session_is_blocked", "pg_lock_status", "pg_notification_queue_usage",
-		"pg_stat_clear_snapshot", "pg_stat_force_next_flush", "pg_stat_have_stats":
+		"pg_stat_get_activity", "pg_stat_get_progress_info":
 		return true
 	}
-	return strings.HasPrefix(name, "pg_stat_get_")
+	return strings.HasPrefix(name, "pg_stat_get_backend_")
 }

@@ -64,3 +64,20 @@ func TestErrorsThatLeaveSomethingBehindOnAllNodes(t *testing.T) {
 		})
 	}
 }
+
+func TestOthersAreSentWhatTheyCanFollow(t *testing.T) {
+	tests := []struct{ sql, want string }{
+		{"DROP INDEX i", "DROP INDEX IF EXISTS i"},
+		{"  drop index concurrently s.i, j;", "  drop index concurrently IF EXISTS s.i, j;"},
+		{"DROP INDEX IF EXISTS i", ""},
+		{`DROP INDEX "if exists"`, `DROP INDEX IF EXISTS "if exists"`},
+		{"DROP TABLE t", ""},
+		{"DROP INDEX/**/ i", ""},
+		{"SELECT 'DROP INDEX i'", ""},
+	}
+	for _, tt := range tests {
+		if got := othersText(&parser.Classify(tt.sql).Statements[0], tt.sql); got != tt.want {
+			t.Errorf("othersText(%q) = %q, want %q", tt.sql, got, tt.want)
+		}
+	}
+}

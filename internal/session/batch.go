@@ -326,6 +326,7 @@ func (s *Session) planParse(frame wire.Frame) (step, error) {
 	}
 	p.sent = s.raised(p.stmt, s.withRolePassword(p.stmt, p.sent))
 	p.sent, _ = s.withObjects(p.stmt, s.withProcess(p.stmt, s.withAddedTimes(p.stmt, p.sent)))
+	p.others = othersText(p.stmt, p.sent)
 	st := step{kind: wire.KindParse, frame: frame, prepared: p}
 	if s.answersHere(p) {
 		st.local = s.parseHere(p)

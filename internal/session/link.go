@@ -254,6 +254,10 @@ func (l *link) appendParse(p *prepared, e wire.Expect) {
 		l.append(wire.Expect{What: wire.ExpectClose, Hide: true}, func(b []byte) []byte { return wire.AppendClose(b, 'S', p.name) })
 	}
 	l.parses = append(l.parses, parsing{prepared: p, at: len(l.exchange.Expect)})
-	l.append(e, func(b []byte) []byte { return wire.AppendParse(b, p.name, p.sent, l.typesFor(p)) })
+	text := p.sent
+	if p.others != "" && l != l.s.main() {
+		text = p.others
+	}
+	l.append(e, func(b []byte) []byte { return wire.AppendParse(b, p.name, text, l.typesFor(p)) })
 	l.prepared[p.name] = p
 }

@@ -9,11 +9,13 @@ import (
 // prepared is a prepared statement. Which nodes have it is each link's to know, so
 // that any node can be given it when it is needed there.
 type prepared struct {
-	name  string
-	text  string // as the frontend gave it
-	sent  string // as the nodes are given it: values replaced by parameters
-	types []uint32
-	stmt  *parser.Statement
+	name string
+	text string // as the frontend gave it
+	// others is sent to the nodes that are not main.
+	others string
+	sent   string // as the nodes are given it: values replaced by parameters
+	types  []uint32
+	stmt   *parser.Statement
 	// plan is what is replaced by parameters, those of filled; nil for nothing.
 	plan   *parser.Plan
 	filled parser.Filled

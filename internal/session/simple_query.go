@@ -153,6 +153,7 @@ func (s *Session) replicate(ctx context.Context, stmt *parser.Statement, sql str
 	if err := s.placeObjects(ctx, w, stmt, sql); err != nil {
 		return s.refuseOrEnd(err)
 	}
+	w.others = othersText(stmt, w.sql)
 	s.work, s.utility = w, utility{stmt, w.sql}
 	outside := s.tx.kind == txNone
 	switch {

@@ -101,13 +101,11 @@ func (s *Session) takeChanged(c *backend.Conn, kind wire.Kind, total int, e *wir
 // that the statement can still be repeated; then the frontend hears the notice twice. Behind
 // a part of the answer it waits.
 func (s *Session) takeNotice(c *backend.Conn, notice wire.Frame, e *wire.Expect) {
-	aside := s.front.Pending() == 0 && !s.tentative
-	mark := s.front.Mark()
 	s.front.SetOutbox(wire.AppendPlaced(s.front.Outbox(), notice, e))
-	if !aside || c.Buffered() > 0 {
+	if s.tentative || c.Buffered() > 0 || !wire.OnlyNotices(s.front.Outbox()) {
 		return
 	}
-	if err := s.front.FlushAside(mark); err != nil {
+	if err := s.front.FlushAside(s.front.Mark() - wire.Mark(s.front.Pending())); err != nil {
 		s.gone = err
 	}
 }

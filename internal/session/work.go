@@ -44,6 +44,8 @@ type queryWork struct {
 	stmt *parser.Statement // nil where it is several, or ours
 	sql  string
 	kind parser.Kind
+	// others is sent to the nodes that are not main, if it is not empty.
+	others string
 	// draws and digest: see drawsSequence and wantsDigest.
 	draws, digest bool
 	// base and place lead positions in errors back to the frontend's string; see
@@ -80,8 +82,12 @@ func (w *queryWork) appendTo(l *link) {
 		w.appendCare(l, l.s.care)
 		return
 	}
+	sql := w.sql
+	if w.others != "" && !l.answers {
+		sql = w.others
+	}
 	if w.bare || !l.needsBegin() {
-		l.appendQuery(wire.Expect{What: wire.ExpectQuery, Hide: w.hide, Base: w.base, Place: w.place, Digest: w.digest}, w.sql)
+		l.appendQuery(wire.Expect{What: wire.ExpectQuery, Hide: w.hide, Base: w.base, Place: w.place, Digest: w.digest}, sql)
 		return
 	}
 	if w.kind == parser.Prepare || w.kind == parser.Declare {
@@ -94,7 +100,7 @@ func (w *queryWork) appendTo(l *link) {
 	// once instead of twice.
 	prefix := l.beginPrefix()
 	e := wire.Expect{What: wire.ExpectQuery, HideTags: 1, Prefix: utf8.RuneCountInString(prefix), Base: w.base, Place: w.place, Digest: w.digest}
-	l.appendQuery(e, prefix, w.sql)
+	l.appendQuery(e, prefix, sql)
 }
 
 // appendNeeded gives the node a statement that was prepared elsewhere.

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"testing"
@@ -45,5 +46,29 @@ func TestWhatIsFlushedAsideDoesNotCountAsSent(t *testing.T) {
 	}
 	if text, want := <-got, "before notice again"; text != want {
 		t.Errorf("the peer got %q, want %q", text, want)
+	}
+}
+
+func TestOnlyNotices(t *testing.T) {
+	notice := AppendMessage(nil, KindNoticeResponse, []byte("SNOTICE\x00\x00"))
+	tag := AppendMessage(nil, KindCommandComplete, []byte("DO\x00"))
+	tests := []struct {
+		name     string
+		messages [][]byte
+		want     bool
+	}{
+		{"none", nil, true},
+		{"one", [][]byte{notice}, true},
+		{"several", [][]byte{notice, notice, notice}, true},
+		{"behind a part of an answer", [][]byte{tag, notice}, false},
+		{"before one", [][]byte{notice, tag}, false},
+		{"a part of a message", [][]byte{notice, notice[:3]}, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := OnlyNotices(bytes.Join(tt.messages, nil)); got != tt.want {
+				t.Errorf("OnlyNotices = %v, want %v", got, tt.want)
+			}
+		})
 	}
 }

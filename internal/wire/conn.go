@@ -303,6 +303,18 @@ func (c *Conn) FlushAside(m Mark) error {
 	return err
 }
 
+// OnlyNotices reports whether encoded messages are NoticeResponses, all of them.
+func OnlyNotices(messages []byte) bool {
+	for len(messages) >= headerSize {
+		if messages[0] != KindNoticeResponse {
+			return false
+		}
+		size := 1 + int(binary.BigEndian.Uint32(messages[1:]))
+		messages = messages[min(size, len(messages)):]
+	}
+	return len(messages) == 0
+}
+
 func (c *Conn) releaseOut() {
 	if cap(c.out) == bufferSize {
 		buffers.Put((*[bufferSize]byte)(c.out[:bufferSize]))

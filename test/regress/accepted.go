@@ -8,7 +8,7 @@ import (
 )
 
 // Accepted are the tests that may fail through pgchorus, with the reason of each, by
-// "suite/test".
+// "suite/test"; and by "suite/table NAME" the tables whose rows may differ afterwards.
 type Accepted map[string]string
 
 // ReadAccepted reads the tables of docs/regression.md whose rows are

@@ -34,7 +34,7 @@ func TestSuitesPassAsTheyDoDirectly(t *testing.T) {
 				return
 			}
 			direct := s.onServer(t, chosen)
-			through := s.throughProxy(t, chosen)
+			through := s.throughProxy(t, chosen, accepted)
 			compare(t, s, accepted, direct, through)
 		})
 	}
@@ -48,7 +48,7 @@ func (s suite) onServer(t *testing.T, chosen []string) Report {
 }
 
 // throughProxy runs the suite on three nodes behind pgchorus and compares the nodes.
-func (s suite) throughProxy(t *testing.T, chosen []string) Report {
+func (s suite) throughProxy(t *testing.T, chosen []string, accepted Accepted) Report {
 	nodes := pgtest.Start(t, 3, pgtest.WithSettings(settings))
 	p := proxy.Start(t, nodes, proxy.WithConfig(s.config...))
 	at := server{name: "pgchorus", host: p.Host, port: p.Port, user: p.User}
@@ -59,8 +59,21 @@ func (s suite) throughProxy(t *testing.T, chosen []string) Report {
 			t.Errorf("node %d is %s", node.ID, status)
 		}
 	}
+	s.dropAccepted(t, p, accepted)
 	wantEqual(t, p, nodes)
 	return report
+}
+
+// dropAccepted drops the tables that the suite leaves and that may differ between the nodes.
+func (s suite) dropAccepted(t *testing.T, p *proxy.Proxy, accepted Accepted) {
+	conn := p.Connect(s.database)
+	for name := range accepted {
+		if table, found := strings.CutPrefix(name, s.name+"/table "); found {
+			if _, err := conn.Exec(context.Background(), "DROP TABLE IF EXISTS "+table); err != nil {
+				t.Errorf("drop %s: %v", table, err)
+			}
+		}
+	}
 }
 
 // wantEqual compares the nodes in two ways.

@@ -21,7 +21,7 @@ import (
 const testSeconds = "180"
 
 // stepSeconds is how long isolationtester waits for a step that should have gone on.
-const stepSeconds = "60"
+const stepSeconds = "30"
 
 // suite is one of PostgreSQL's: a program with a folder of tests.
 type suite struct {

@@ -95,3 +95,39 @@ func TestNoticeArrivesWhileTheStatementRuns(t *testing.T) {
 		t.Errorf("cancelled statement: %v, want SQLSTATE 57014", err)
 	}
 }
+
+// What a cancelled build has left on main alone can be dropped.
+func TestIndexThatACancelLeftOnMainCanBeDropped(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	conn := s.connect()
+	s.exec(conn, itemTable)
+	tests := []struct {
+		name, cleanUp string
+		mode          pgx.QueryExecMode
+	}{
+		{"simple query", "DROP INDEX i", pgx.QueryExecModeSimpleProtocol},
+		{"extended query", "DROP INDEX CONCURRENTLY i", pgx.QueryExecModeExec},
+	}
+	for _, tt := range tests {
+		s := s.in(t)
+		g := hold(t, "UPDATE item SET text = text", s.nodes[0])
+		statement := startQuery(conn, "CREATE INDEX CONCURRENTLY i ON item (text)")
+		await(t, tt.name+": half done on main", func() bool { return len(direct(s.nodes[0], "SELECT 1 FROM pg_index WHERE NOT indisvalid")) == 1 })
+		cancel(t, conn)
+		if _, err := statement.wait(t); codeOf(err) != "57014" {
+			t.Fatalf("%s: cancelled statement: %v, want SQLSTATE 57014", tt.name, err)
+		}
+		g.open()
+		if _, err := conn.Exec(bounded(t), tt.cleanUp, tt.mode); err != nil {
+			t.Errorf("%s: %s: %v", tt.name, tt.cleanUp, err)
+		}
+		for _, node := range s.nodes {
+			if rows := direct(node, "SELECT 1 FROM pg_class WHERE relname = 'i'"); len(rows) != 0 {
+				t.Errorf("%s: node %d has the index", tt.name, node.ID)
+			}
+		}
+	}
+	s.wantAllUp()
+	s.wantEqual()
+}
