@@ -2,11 +2,13 @@ package commitlog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"go.uber.org/zap"
 
 	"github.com/pgchorus/pgchorus/internal/config"
@@ -80,8 +82,12 @@ func (l *Log) Lend() *Slot { return l.slots.lend() }
 // GiveBack takes a slot back that numbers no transaction any more.
 func (l *Log) GiveBack(slot *Slot) { l.slots.giveBack(slot) }
 
-// retryInstall is how long a database goes without markers before it is tried again.
-const retryInstall = time.Minute
+// How long a database goes without markers before it is tried again: where a server has
+// refused, for lack of rights, and where one could not be reached, which it soon may.
+const (
+	retryRefused = time.Minute
+	retryLost    = 2 * time.Second
+)
 
 // Generation is the present one. A Standing of an older one has to be asked for anew.
 func (l *Log) Generation() uint64 { return l.generation.Load() }
@@ -114,14 +120,27 @@ func (l *Log) Ready(ctx context.Context, database string) (Standing, error) {
 			l.Log.Warn("transactions are not marked: if pgchorus dies in a COMMIT, nobody finds out which nodes have it",
 				zap.String(logkey.Database, database), zap.Error(err))
 		}
+		known.until = untilRetry(err, known.until)
 		l.databases[database] = known
 	}
 	return known.Standing, nil
 }
 
+// untilRetry is when something that has failed is tried again.
+func untilRetry(err error, never time.Time) time.Time {
+	var refused *pgconn.PgError
+	switch {
+	case err == nil:
+		return never
+	case errors.As(err, &refused):
+		return time.Now().Add(retryRefused)
+	}
+	return time.Now().Add(retryLost)
+}
+
 // learn makes the objects of a database on all nodes in service.
 func (l *Log) learn(ctx context.Context, database string) (knowledge, error) {
-	known := knowledge{Standing: Standing{Generation: l.Generation()}, until: time.Now().Add(retryInstall)}
+	known := knowledge{Standing: Standing{Generation: l.Generation()}}
 	nodes, err := l.Nodes(l.Live())
 	if err != nil {
 		return known, err
@@ -134,7 +153,7 @@ func (l *Log) learn(ctx context.Context, database string) (knowledge, error) {
 		}
 		twoPhase = twoPhase && maxPrepared > 0
 	}
-	known.Marked, known.TwoPhase, known.until = len(nodes) > 0, twoPhase, time.Time{}
+	known.Marked, known.TwoPhase = len(nodes) > 0, twoPhase
 	return known, nil
 }
 

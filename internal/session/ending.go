@@ -82,8 +82,8 @@ func (s *Session) prepareEnding(ctx context.Context) (replicator.CommitMode, err
 // databases have changed.
 func (s *Session) learnStanding(ctx context.Context) error {
 	m := &s.marking
-	if m.asked && m.standing.Generation == s.Commits.Generation() {
-		return nil
+	if m.asked && m.standing.Marked && m.standing.Generation == s.Commits.Generation() {
+		return nil // one that is not marked may be by now
 	}
 	standing, err := s.Commits.Ready(ctx, s.login.Database)
 	if err != nil {
