@@ -41,7 +41,8 @@
 // DEFAULT. Values come from the proxy or, by [Plan.Questions], from the main node;
 // [Plan.Splice] makes constants of them, [Plan.Params] parameters. A call is replaced
 // only where the text tells how often it is evaluated; all else is among Plan.Reasons,
-// so that whoever decides can lock, capture or refuse. Sequences are left alone.
+// so that whoever decides can lock, capture or refuse. Values of sequences are replaced
+// only if PlanOptions.Lease asks for it; those that cannot be are among Plan.Unleased.
 //
 //	Statement   Targets: which columns of which relations; the places in the text
 //	Default     what a default expression does (ParseDefault)

@@ -226,6 +226,17 @@ func TestExecuteWith(t *testing.T) {
 	}
 }
 
+func TestPreparedTypes(t *testing.T) {
+	t.Parallel()
+	for sql, want := range map[string]int{
+		"PREPARE q AS SELECT 1": 0, "PREPARE q (int) AS SELECT $1": 1, `prepare "a(b" (numeric(10, 2), text) AS SELECT (1, 2)`: 2, "SELECT 1": 0, "PREPARE q (": 0,
+	} {
+		if got := parser.PreparedTypes(sql); got != want {
+			t.Errorf("%s: %d types, want %d", sql, got, want)
+		}
+	}
+}
+
 // TestPlanOfPrepare plans the statement within PREPARE by the text around it.
 func TestPlanOfPrepare(t *testing.T) {
 	t.Parallel()

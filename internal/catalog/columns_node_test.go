@@ -53,7 +53,7 @@ func describe(t *catalog.Table) string {
 			text += " " + c.Type + " = " + c.Default
 		}
 		if c.Identity != 0 {
-			text += "identity " + string(c.Identity)
+			text += "identity " + string(c.Identity) + " " + c.Sequence
 		}
 		if c.Generated {
 			text += " generated"
@@ -87,10 +87,10 @@ func TestTables(t *testing.T) {
 		want string
 	}{
 		{name("t"), "app: a; c timestamp with time zone = now(); d date = CURRENT_DATE; e app.stamp = now(); " +
-			"f; g generated; h integer = identity a; " +
+			"f; g generated; h integer = identity a app.t_h_seq; " +
 			"i integer = nextval('app.t_i_seq'::regclass); j character varying = (app.made() || random()) [app.made]; " +
 			"k timestamp with time zone = app.now(); l; m; n; " +
-			"o bpchar = (('now'::text)::timestamp without time zone)::text; p integer = identity d; volatile"},
+			"o bpchar = (('now'::text)::timestamp without time zone)::text; p integer = identity d app.t_p_seq; volatile"},
 		{name("keyed"), "app: A b; b; c; d; key A b; key b+c; children"},
 		{name("child"), "app: A b; b; c; d"},
 		{name("parts"), "app: a; b timestamp with time zone = clock_timestamp(); volatile"},

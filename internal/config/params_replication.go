@@ -6,7 +6,7 @@ func replicationParams() []Param {
 		{Name: "replicate_select", Type: Bool, Default: "off", Context: OnReload, Scope: Replicating,
 			Description: "Send SELECTs to all nodes.", at: func(c *Config, _ int) any { return &c.Replication.ReplicateSelect }},
 		{Name: "insert_lock", Type: Bool, Default: "on", Context: OnReload, Scope: Replicating,
-			Description: "Keep sequence values of concurrent INSERTs equal on all nodes.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.Replication.InsertLock }},
+			Description: "Keep sequence values of concurrent INSERTs equal on all nodes.", at: func(c *Config, _ int) any { return &c.Replication.InsertLock }},
 		{Name: "lobj_lock_table", Type: String, Default: "", Context: OnReload, Scope: Replicating,
 			Description: "Table locked while a large object is created.", NoEffect: noLobjLock, at: func(c *Config, _ int) any { return &c.Replication.LobjLockTable }},
 		{Name: "replication_stop_on_mismatch", Type: Bool, Default: "off", Context: OnReload, Scope: Replicating,

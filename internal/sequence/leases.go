@@ -45,6 +45,8 @@ type Database struct {
 	epoch      uint64
 	holds      int
 	generation uint64 // counts what has discarded the leases
+	habits     *Habits
+	turn       uint64 // counts what has made habits others
 }
 
 // lease is what is kept of one sequence.

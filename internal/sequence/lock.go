@@ -56,7 +56,7 @@ func (p Position) isBefore(other Position) bool {
 }
 
 // setSQL sets a position.
-var setSQL = qualified(`SELECT pc.setval(pc.to_regclass($name), '$last'::pc.int8, $called)`)
+var setSQL = qualified(`SELECT pc.setval($oid::pc.regclass, '$last'::pc.int8, $called)`)
 
 // Align returns a query for each node, "" for none, that has all of them stand where the
 // main node does, the first of positions; ok is false if the role has no right to that. The

@@ -3,6 +3,7 @@ package sequence
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -15,7 +16,7 @@ const lockClass = "1885823848" // "pgch"
 const subject = `r AS MATERIALIZED (
 	SELECT c.oid, pc.concat(pc.quote_ident(n.nspname), '.', pc.quote_ident(c.relname)) AS name
 	FROM pc.pg_class c JOIN pc.pg_namespace n ON n.oid @= c.relnamespace
-	WHERE c.oid @= pc.to_regclass($name)::pc.oid AND c.relkind @= 'S'
+	WHERE c.oid @= $oid AND c.relkind @= 'S'
 ), a AS MATERIALIZED (
 	SELECT r.oid, r.name, pc.has_sequence_privilege(r.oid, 'USAGE,UPDATE') AS may,
 		pc.has_sequence_privilege(r.oid, 'USAGE,SELECT') AS reads, pc.has_sequence_privilege(r.oid, 'UPDATE') AS sets
@@ -72,7 +73,7 @@ func DecodeDraw(row [][]byte) (Drawn, error) {
 }
 
 // advanceSQL draws until a value is not before $high. It draws nothing if that was reached.
-var advanceSQL = qualified(`WITH RECURSIVE r AS MATERIALIZED (SELECT pc.to_regclass($name) AS oid), d (v) AS (
+var advanceSQL = qualified(`WITH RECURSIVE r AS MATERIALIZED (SELECT $oid::pc.regclass AS oid), d (v) AS (
 	SELECT pc.nextval(r.oid) FROM r WHERE r.oid IS NOT NULL AND CASE
 		WHEN pc.has_sequence_privilege(r.oid::pc.oid, 'USAGE,SELECT')
 		THEN COALESCE(pc.pg_sequence_last_value(r.oid::pc.oid) $before '$high'::pc.int8, true) ELSE true END
@@ -81,7 +82,7 @@ var advanceSQL = qualified(`WITH RECURSIVE r AS MATERIALIZED (SELECT pc.to_regcl
 ) SELECT pc.count(*) FROM d`)
 
 // cycleSQL draws $n values.
-var cycleSQL = qualified(`SELECT pc.count(pc.nextval(pc.to_regclass($name))) FROM pc.generate_series('1'::pc.int8, '$n'::pc.int8)`)
+var cycleSQL = qualified(`SELECT pc.count(pc.nextval($oid::pc.regclass)) FROM pc.generate_series('1'::pc.int8, '$n'::pc.int8)`)
 
 // Advance is the query that has another node draw until it is as far as the node that was
 // drawn from. A sequence that cycles draws as often: before and behind mean nothing there.
@@ -103,8 +104,38 @@ func AdvanceTo(name string, high, increment int64) string {
 
 // fill puts a name and other texts into a query.
 func fill(query, name string, more ...string) string {
-	pairs := append([]string{"$name", literal(name), "$class", lockClass}, more...)
+	pairs := append([]string{"$name", literal(name), "$oid", oidOf(name), "$class", lockClass}, more...)
 	return strings.NewReplacer(pairs...).Replace(query)
+}
+
+// oidOf finds a relation. With a schema it is looked up without regard to the rights to that,
+// which the default of a column does not need either.
+func oidOf(name string) string {
+	schema, relation, ok := splitName(name)
+	if !ok {
+		return "pg_catalog.to_regclass(" + literal(name) + ")::pg_catalog.oid"
+	}
+	return "(SELECT oc.oid FROM pg_catalog.pg_class oc JOIN pg_catalog.pg_namespace os ON os.oid OPERATOR(pg_catalog.=) oc.relnamespace" +
+		" WHERE oc.relname OPERATOR(pg_catalog.=) " + literal(relation) + " AND os.nspname OPERATOR(pg_catalog.=) " + literal(schema) + ")"
+}
+
+// splitName takes a name of two parts, as quote_ident writes them, apart.
+func splitName(name string) (schema, relation string, ok bool) {
+	parts := qualifiedName.FindStringSubmatch(name)
+	if parts == nil {
+		return "", "", false
+	}
+	return unquoted(parts[1]), unquoted(parts[2]), true
+}
+
+// qualifiedName has no capitals outside of quotes: those would mean others.
+var qualifiedName = regexp.MustCompile(`^([a-z_][a-z0-9_$]*|"(?:[^"]|"")+")\.([a-z_][a-z0-9_$]*|"(?:[^"]|"")+")$`)
+
+func unquoted(name string) string {
+	if name[0] != '"' {
+		return name
+	}
+	return strings.ReplaceAll(name[1:len(name)-1], `""`, `"`)
 }
 
 // literal is a text constant, whatever standard_conforming_strings is.

@@ -11,8 +11,8 @@ import (
 // planAndValues plans a statement of a query string and makes the values. There is no plan if
 // the statement is to be sent as it is.
 func (s *Session) planAndValues(ctx context.Context, stmt *parser.Statement, sql string) (*parser.Plan, []parser.Value, error) {
-	if stmt.Kind == parser.Prepare {
-		return nil, nil, nil
+	if err := s.lockUnseen(ctx, stmt); err != nil {
+		return nil, nil, err
 	}
 	plan := s.planOf(stmt, sql, parser.PlanOptions{})
 	if plan == nil {
@@ -34,15 +34,16 @@ func (s *Session) planAndValues(ctx context.Context, stmt *parser.Statement, sql
 // planPrepared plans the statement of a Parse message. lock: each node draws from sequences
 // by itself.
 func (s *Session) planPrepared(p *prepared, lock bool) {
-	p.generation = s.Catalog.Database(s.login.Database).Generation()
+	p.generation = s.generation()
 	p.plan, p.locks, p.sent = nil, nil, p.text
+	lock = lock || !takesParameters(p.stmt.Kind)
 	plan := s.planOf(p.stmt, p.text, parser.PlanOptions{Extended: true, Lock: lock})
 	p.unlike = s.unlike
 	if plan == nil {
 		return
 	}
 	p.locks = plan.Unleased
-	if plan.Empty() {
+	if plan.Empty() || !takesParameters(p.stmt.Kind) {
 		return
 	}
 	params := max(p.stmt.MaxParam, len(p.types))
@@ -55,10 +56,17 @@ func (s *Session) planPrepared(p *prepared, lock bool) {
 	}
 }
 
+// takesParameters reports whether parameters may stand in a statement of that kind. COPY has
+// none (PostgreSQL, transformStmt and its callers).
+func takesParameters(kind parser.Kind) bool { return kind != parser.CopyTo && kind != parser.CopyFrom }
+
 // bindValues makes the values that a Bind is given in addition, and sees to the sequences
 // that are not among them.
 func (s *Session) bindValues(ctx context.Context, st *step) error {
 	if err := s.prepareSequences(ctx, st.prepared.stmt, st.prepared.text); err != nil {
+		return err
+	}
+	if err := s.lockUnseen(ctx, st.prepared.stmt); err != nil {
 		return err
 	}
 	if s.isOutdated(st.prepared) {
@@ -78,6 +86,8 @@ func (s *Session) bindValues(ctx context.Context, st *step) error {
 func (s *Session) valuesOfPrepared(ctx context.Context, st *step) (err error) {
 	p := st.prepared
 	switch {
+	case p.stmt.Kind == parser.Execute:
+		return s.bindExecute(ctx, st)
 	case p.plan != nil:
 		if p.plan.Asks() {
 			if err := s.runBefore(); err != nil {
@@ -92,9 +102,24 @@ func (s *Session) valuesOfPrepared(ctx context.Context, st *step) (err error) {
 	return err
 }
 
+// bindExecute gives an EXECUTE that was prepared by a Parse message the values of the
+// statement that it names, for this once.
+func (s *Session) bindExecute(ctx context.Context, st *step) error {
+	if err := s.runBefore(); err != nil {
+		return err
+	}
+	next := *st.prepared
+	var err error
+	if next.sent, err = s.executing(ctx, next.stmt, next.text); err != nil || next.sent == st.prepared.sent {
+		return err
+	}
+	st.portal.prepared, st.prepared = &next, &next
+	return nil
+}
+
 // isOutdated reports whether the catalogue has changed since a statement was planned.
 func (s *Session) isOutdated(p *prepared) bool {
-	return p.stmt.Kind != parser.Prepare && !isRole(p.stmt) && p.generation != s.Catalog.Database(s.login.Database).Generation()
+	return p.stmt.Kind != parser.Prepare && !isRole(p.stmt) && p.generation != s.generation()
 }
 
 // replan plans a statement anew under its name. The nodes are given it in the place of the

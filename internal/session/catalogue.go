@@ -164,5 +164,6 @@ func (s *Session) forget(changed ddl) {
 		known.ForgetNames(changed.relations...)
 	} else {
 		known.Forget()
+		s.leases().ForgetHabits()
 	}
 }

@@ -12,6 +12,7 @@
 //	      traits     catalogue.go       what the statement is; asks the catalogue if need be
 //	      route      route.go           gathers lb.Input, calls lb.Route
 //	      planOf     plan.go            values that all nodes are to be given alike
+//	      drawFrom   sequence.go        values of sequences, from a lease or from main
 //	      executeOne execute_one.go     a statement on one node
 //	      executeAll execute_all.go     a statement on all nodes, through replicator
 //	      executeSession primary.go     what sets something, where PostgreSQL replicates

@@ -26,6 +26,8 @@ type drew struct {
 	// taken: the statement has values of a lease, of that generation.
 	taken      bool
 	generation uint64
+	// preparing is what a PREPARE under way prepares; nil for none.
+	preparing *prepared
 	// before runs the messages before the one that values are drawn for; nil for none.
 	before func() error
 

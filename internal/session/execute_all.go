@@ -151,7 +151,11 @@ func (s *Session) executeMayCommit(ctx context.Context, bare *bool) (ok bool, er
 	if ok || err != nil || !s.triedToCommit() || !s.takeBack(mark) {
 		return ok, err
 	}
+	holds := s.drew.holds
 	s.rollback(ctx)
+	if holds {
+		s.holdLeases()
+	}
 	*bare = true
 	return s.executeBare(ctx, allOptions{regardless: always})
 }

@@ -93,7 +93,7 @@ func (s *Session) planOf(stmt *parser.Statement, sql string, opt parser.PlanOpti
 	if !f.matters(stmt) {
 		return nil
 	}
-	opt.Seeded, opt.Lease, opt.Lock = s.settings.seeded, true, opt.Lock || !s.leasesSequences()
+	opt.Seeded, opt.Lease, opt.Lock = s.settings.seeded, true, opt.Lock || !s.leasesSequences(stmt)
 	var plan *parser.Plan
 	for range maxPlans {
 		f.missing, f.ambiguous = catalog.Question{}, nil

@@ -16,8 +16,14 @@ import (
 // Values of sequences are taken from a lease that all sessions share, or drawn from main in
 // the session's own transaction, and put into the statement like other values.
 
-// leasesSequences reports whether the values of sequences are put into statements.
-func (s *Session) leasesSequences() bool { return s.config().Replication.SequenceStrategy != "lock" }
+// leasesSequences reports whether the values of sequences are put into a statement. Where a
+// function asks for currval, each node has to have drawn by itself.
+func (s *Session) leasesSequences(stmt *parser.Statement) bool {
+	if s.config().Replication.SequenceStrategy == "lock" {
+		return false
+	}
+	return len(stmt.Targets) == 0 && !callsSequence(stmt) || !s.habits().Remembers
+}
 
 // leases is what is known of the sequences of the session's database.
 func (s *Session) leases() *sequence.Database {
@@ -123,8 +129,8 @@ func (s *Session) drawOnce(ctx context.Context, ref parser.SequenceRef, n, limit
 	epoch := s.view.Epoch
 	more, generation := s.leases().Size(ref.Name, epoch, limit)
 	row, lost, err := s.askMain(ctx, sequence.Draw(ref.Name, ref.Identity, n, more))
-	if lost || err != nil {
-		return taken, false, err
+	if lost || err != nil || s.view.Epoch != epoch {
+		return taken, false, err // perhaps another node is main
 	}
 	if row == nil {
 		return taken, false, errNoSequence

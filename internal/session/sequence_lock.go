@@ -116,7 +116,16 @@ func (s *Session) align(ctx context.Context, ref parser.SequenceRef, at map[conf
 // prepareSequences is called before a statement runs on all nodes that may change sequences,
 // or set them: leases from before are worth nothing then.
 func (s *Session) prepareSequences(ctx context.Context, stmt *parser.Statement, sql string) error {
-	if !s.replicates() || !changesSequences(stmt, sql) {
+	if p := s.named(stmt); p != nil && stmt.Kind == parser.Execute {
+		stmt, sql = p.effective(), p.text
+	}
+	if !s.replicates() {
+		return nil
+	}
+	if err := s.lockForInsert(ctx, stmt, sql); err != nil {
+		return err
+	}
+	if !changesSequences(stmt, sql) && !s.resetsUnseen(stmt) {
 		return nil
 	}
 	s.holdLeases()
@@ -127,6 +136,24 @@ func (s *Session) prepareSequences(ctx context.Context, stmt *parser.Statement, 
 		return s.lockSequences(ctx, refs)
 	}
 	return nil
+}
+
+// lockUnseen locks the sequences that functions and triggers draw from when a statement runs.
+func (s *Session) lockUnseen(ctx context.Context, stmt *parser.Statement) error {
+	if p := s.named(stmt); p != nil && stmt.Kind == parser.Execute {
+		stmt = p.effective()
+	}
+	refs := s.drawsUnseen(stmt)
+	if len(refs) == 0 || stmt.Block == parser.BlockNever {
+		return nil
+	}
+	if stmt.Block == parser.BlockAny {
+		s.openForValues(stmt)
+	}
+	if s.tx.kind == txNone {
+		return nil // CALL and DO may commit by themselves
+	}
+	return s.lockSequences(ctx, refs)
 }
 
 // changesSequences reports whether a statement may set a sequence, or make another of it.

@@ -191,6 +191,17 @@ func (s *Session) makeSame(ctx context.Context, w *queryWork, stmt *parser.State
 		w.sql = s.withRolePassword(stmt, w.sql)
 		return nil
 	}
+	switch stmt.Kind {
+	case parser.Prepare:
+		s.preparing(w, stmt)
+		return nil
+	case parser.Execute:
+		sql, err := s.executing(ctx, stmt, w.sql)
+		if w.needs = s.named(stmt); err != nil || sql != w.sql {
+			w.sql = sql
+			return err
+		}
+	}
 	plan, values, err := s.planAndValues(ctx, stmt, w.sql)
 	if plan == nil || err != nil {
 		return err
@@ -269,13 +280,14 @@ func (s *Session) noteStatement(stmt *parser.Statement, sql string) {
 	switch stmt.Kind {
 	case parser.Prepare:
 		sql, _ = s.withObjects(stmt, sql)
-		s.notePrepared(&prepared{name: stmt.Name, text: sql, stmt: stmt, bySQL: true})
+		s.notePrepared(s.preparedBySQL(stmt, sql))
 	case parser.Deallocate:
 		s.forgetPrepared(stmt)
 	case parser.Discard:
 		s.forgetDiscarded(stmt)
 	case parser.RollbackTo:
 		s.tx.failed, s.tx.aborted = false, false
+		s.tx.locked = nil                                                // locks that were taken behind the savepoint are gone
 		s.settings.kept.lost = s.settings.kept.lost || len(s.tx.set) > 0 // which of it stays is not followed
 	case parser.Listen:
 		s.noteListen(stmt.Name)

@@ -108,7 +108,7 @@ func (s *Session) copyPrepared(to *link) error {
 		if !p.bySQL {
 			continue
 		}
-		if _, err := to.ask(p.text); err != nil {
+		if _, err := to.ask(p.sent); err != nil {
 			return fmt.Errorf("copy prepared statement %q to node %d: %w", name, to.ID(), err)
 		}
 		to.prepared[name] = p

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/pgchorus/pgchorus/internal/config"
+	"github.com/pgchorus/pgchorus/internal/sequence"
 	"github.com/pgchorus/pgchorus/internal/wire"
 )
 
@@ -74,9 +75,12 @@ type transaction struct {
 	// it is rolled back.
 	touchedRights bool
 	locked        map[string]bool // sequences that others may not draw from; nil for none
-	inside        bool            // has entered the barrier
-	readNode      config.NodeID
-	at            time.Time // the value of now() in it; zero until it is asked for
+	// habits are those that the transaction alone can see, as of habitsAt changes of ddl.
+	habits   *sequence.Habits
+	habitsAt int
+	inside   bool // has entered the barrier
+	readNode config.NodeID
+	at       time.Time // the value of now() in it; zero until it is asked for
 }
 
 const plainBegin = "BEGIN"

@@ -109,7 +109,7 @@ func (w *queryWork) appendNeeded(l *link) {
 		return
 	}
 	if w.needs.bySQL {
-		l.appendQuery(wire.Expect{What: wire.ExpectQuery, Hide: true}, w.needs.text)
+		l.appendQuery(wire.Expect{What: wire.ExpectQuery, Hide: true}, w.needs.sent)
 		l.prepared[w.needs.name] = w.needs
 		return
 	}

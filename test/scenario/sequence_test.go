@@ -8,8 +8,6 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
-
-	"github.com/pgchorus/pgchorus/internal/pgtest"
 )
 
 // numberedSchema has a table for each way in which a column draws from a sequence.
@@ -88,4 +86,125 @@ func (s *stage) wantPositions() {
 	}
 }
 
-var _ = pgtest.Null
+// sequenceScript asks what sequences give, and what it is on one server.
+var sequenceScript = []struct{ sql, want string }{
+	{"CREATE TABLE n (id serial PRIMARY KEY, a text UNIQUE); CREATE SEQUENCE q; CREATE TABLE g (id int GENERATED ALWAYS AS IDENTITY, a text)", ""},
+	{"SELECT currval('n_id_seq')", "55000"},
+	{"SELECT lastval()", "55000"},
+	{"SELECT nextval('nope')", "42P01"},
+	{"INSERT INTO n (a) VALUES ('a') RETURNING id", "1"},
+	{"SELECT currval('n_id_seq'), lastval()", "1|1"},
+	{"INSERT INTO n (a) VALUES ('b'), ('c') RETURNING id", "2 3"},
+	{"SELECT currval('public.n_id_seq'), lastval()", "3|3"},
+	{"SELECT nextval('q'), nextval('q') AS x", "1|2"},
+	{"SELECT currval('q'), currval('n_id_seq'), lastval()", "2|3|2"},
+	{"INSERT INTO n (a) VALUES ('a')", "23505"},
+	{"INSERT INTO n (a) VALUES ('d') RETURNING id", "5"},
+	{"INSERT INTO n (id, a) VALUES (DEFAULT, 'e'), (100, 'f') RETURNING id", "6 100"},
+	{"INSERT INTO n DEFAULT VALUES RETURNING id", "7"},
+	{"INSERT INTO n (id, a) VALUES (nextval('n_id_seq'), 'g' || currval('n_id_seq')) RETURNING id, a", "8|g8"},
+	{"SELECT setval('n_id_seq', 20)", "20"},
+	{"SELECT currval('n_id_seq')", "20"},
+	{"INSERT INTO n (a) VALUES ('h') RETURNING id", "21"},
+	{"SELECT setval('n_id_seq', (SELECT max(id) FROM n), true)", "100"},
+	{"INSERT INTO n (a) SELECT 'i' || i FROM generate_series(1, 3) AS i RETURNING id", "101 102 103"},
+	{"INSERT INTO n (a) VALUES ('j') RETURNING id", "104"},
+	{"SELECT currval('n_id_seq')", "104"},
+	{"INSERT INTO g (a) VALUES ('x'), ('y') RETURNING id", "1 2"},
+	{"INSERT INTO g (id, a) VALUES (7, 'x')", "428C9"},
+	{"INSERT INTO g (id, a) VALUES (DEFAULT, 'x'), (7, 'y')", "428C9"},
+	{"INSERT INTO g (id, a) OVERRIDING SYSTEM VALUE VALUES (7, 'z'), (DEFAULT, 'w') RETURNING id", "7 3"},
+	{"INSERT INTO g (id, a) OVERRIDING USER VALUE VALUES (7, 'z') RETURNING id", "4"},
+	{"SELECT currval('g_id_seq')", "4"},
+	{"TRUNCATE n RESTART IDENTITY", ""},
+	{"INSERT INTO n (a) VALUES ('a') RETURNING id", "1"},
+	{"BEGIN", ""},
+	{"TRUNCATE n RESTART IDENTITY", ""},
+	{"INSERT INTO n (a) VALUES ('a'), ('b') RETURNING id", "1 2"},
+	{"ROLLBACK", ""},
+	{"INSERT INTO n (a) VALUES ('b') RETURNING id", "2"},
+	{"ALTER SEQUENCE n_id_seq RESTART WITH 50", ""},
+	{"INSERT INTO n (a) VALUES ('c') RETURNING id", "50"},
+	{"ALTER TABLE g ALTER id RESTART WITH 70", ""},
+	{"INSERT INTO g (a) VALUES ('c') RETURNING id", "70"},
+	{"BEGIN", ""},
+	{"SAVEPOINT a", ""},
+	{"INSERT INTO n (a) VALUES ('d') RETURNING id", "51"},
+	{"ROLLBACK TO a", ""},
+	{"INSERT INTO n (a) VALUES ('d') RETURNING id", "52"},
+	{"COMMIT", ""},
+	{"UPDATE n SET id = nextval('n_id_seq') WHERE id = 52 RETURNING id", "53"},
+	{"UPDATE n SET id = DEFAULT RETURNING id > 53", "t t t t"},
+	{"SELECT count(DISTINCT id), min(id), max(id) FROM n", "4|54|57"},
+	{"PREPARE p (text) AS INSERT INTO n (a) VALUES ($1) RETURNING id", ""},
+	{"EXECUTE p ('k')", "58"},
+	{"EXECUTE p ('l')", "59"},
+	{"ALTER TABLE n ADD COLUMN o bigint DEFAULT nextval('q')", ""},
+	{"EXECUTE p ('m')", "60"},
+	{"SELECT o FROM n WHERE a = 'm'", "9"},
+	{"DEALLOCATE p", ""},
+	{"CREATE SEQUENCE small MAXVALUE 3", ""},
+	{"SELECT nextval('small')", "1"},
+	{"SELECT nextval('small'), nextval('public.small')", "2|3"},
+	{"SELECT nextval('small')", "2200H"},
+	{"CREATE SEQUENCE cyc MAXVALUE 3 CYCLE", ""},
+	{"SELECT nextval('public.cyc'), nextval('public.cyc'), nextval('public.cyc'), nextval('public.cyc'), nextval('public.cyc')", "1|2|3|1|2"},
+	{"CREATE TEMP TABLE tt (id serial, a text)", ""},
+	{"INSERT INTO tt (a) VALUES ('x'), ('y') RETURNING id", "1 2"},
+	{"SELECT currval('tt_id_seq')", "2"},
+	{"DROP TABLE tt", ""},
+	{"DISCARD SEQUENCES", ""},
+	{"SELECT lastval()", "55000"},
+}
+
+// TestSequencesAreAsOnOneServer runs one script by each protocol, here and on a node alone.
+func TestSequencesAreAsOnOneServer(t *testing.T) {
+	for name, mode := range protocols {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			conn := s.connectBy(mode)
+			for _, line := range sequenceScript {
+				if got := s.answer(conn, line.sql); got != line.want {
+					t.Errorf("%s: %q, want %q", line.sql, got, line.want)
+				}
+			}
+			s.wantEqual()
+			s.wantPositions()
+		})
+	}
+}
+
+// answer is the rows of a statement, or its SQLSTATE.
+func (s *stage) answer(conn *pgx.Conn, sql string) string {
+	s.t.Helper()
+	var rows pgx.Rows
+	var err error
+	if strings.Contains(sql, ";") || strings.Contains(sql, "$1") {
+		_, err = conn.PgConn().Exec(bounded(s.t), sql).ReadAll()
+		return codeOf(err)
+	}
+	rows, err = conn.Query(bounded(s.t), sql)
+	if err != nil {
+		return codeOf(err)
+	}
+	defer rows.Close()
+	var out []string
+	for rows.Next() {
+		values, err := rows.Values()
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		var texts []string
+		for _, v := range values {
+			if b, ok := v.(bool); ok {
+				v = fmt.Sprint(b)[:1]
+			}
+			texts = append(texts, fmt.Sprint(v))
+		}
+		out = append(out, strings.Join(texts, "|"))
+	}
+	if rows.Err() != nil {
+		return codeOf(rows.Err())
+	}
+	return strings.Join(out, " ")
+}
