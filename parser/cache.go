@@ -311,6 +311,9 @@ func statementSize(st *Statement) int64 {
 	for i := range st.Targets {
 		size += int64(len(st.Targets[i].Columns)+len(st.Targets[i].Equal)+len(st.Targets[i].ConflictSets)) * 32
 	}
+	if st.Locked != nil {
+		size += int64(unsafe.Sizeof(*st.Locked)) + int64(len(st.Locked.Equal))*32
+	}
 	size += placesSize(st.places)
 	if st.Inner != nil {
 		size += statementSize(st.Inner)

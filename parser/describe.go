@@ -13,7 +13,7 @@ func (w *walker) describe(node *pg.Node) {
 	st.Node = rootName(node)
 	switch n := node.Node.(type) {
 	case *pg.Node_SelectStmt:
-		st.Kind = selectKind(n.SelectStmt)
+		st.Kind, st.Locked = selectKind(n.SelectStmt), lockedRead(n.SelectStmt)
 	case *pg.Node_InsertStmt:
 		st.Kind = Insert
 	case *pg.Node_UpdateStmt:

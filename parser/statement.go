@@ -96,6 +96,8 @@ type Statement struct {
 	// part, with their columns as far as the text names them.
 	Targets []Target
 
+	// Locked is what a SELECT that locks rows locks; nil where it is not as simple as that.
+	Locked *LockedRead
 	// Hazards are what in it nodes may decide differently by themselves.
 	Hazards Hazards
 

@@ -32,6 +32,9 @@ func (x *Exchange) FailedAt() int { return x.failedAt }
 // Add puts an answer on the list.
 func (x *Exchange) Add(e wire.Expect) { x.Expect = append(x.Expect, e) }
 
+// Last is the answer that was put on the list last; there has to be one.
+func (x *Exchange) Last() *wire.Expect { return &x.Expect[len(x.Expect)-1] }
+
 // Done reports whether nothing more is expected.
 func (x *Exchange) Done() bool { return x.at >= len(x.Expect) }
 

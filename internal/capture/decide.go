@@ -44,7 +44,8 @@ type Situation struct {
 	// Unlike: something in the statement is left for each node to compute, and may come
 	// out differently (parser.Plan.Reasons).
 	Unlike bool
-	// Way is what the operator wants where it can be had (set_write_strategy); 0 is Rows.
+	// Way is what the operator wants for what would be right if nobody else wrote
+	// meanwhile (set_write_strategy). Other statements are kept the same by Rows only.
 	Way Way
 }
 
@@ -71,16 +72,34 @@ func Decide(st *parser.Statement, f Facts, sit Situation) *Plan {
 		return nil
 	}
 	d := decider{st: st, facts: f, sit: sit}
+	if locksRows(st) {
+		return d.lockPlan()
+	}
 	if !d.mayDiffer() {
 		return nil
 	}
 	return d.plan()
 }
 
-// Plain reports whether a statement with one target, the table t, is one that every node may
+// Subject is the relation that Plain has to know: the only one that a statement changes or
+// locks rows of. ok is false if there is none or more than one.
+func Subject(st *parser.Statement) (r parser.Relation, ok bool) {
+	switch {
+	case locksRows(st) && st.Locked != nil:
+		return st.Locked.Relation, true
+	case len(st.Targets) == 1:
+		return st.Targets[0].Relation, true
+	}
+	return parser.Relation{}, false
+}
+
+// Plain reports whether a statement with a Subject, the table t, is one that every node may
 // run for itself, as far as can be told without asking for anything else. Decide would
 // return nil for it.
 func Plain(st *parser.Statement, t *catalog.Table) bool {
+	if locksRows(st) {
+		return plainLock(st, t)
+	}
 	target := &st.Targets[0]
 	if !t.Exists || len(st.Reads) > 0 || len(st.UnknownFunctions) > 0 || st.Hazards.Choices() != 0 || t.Effects.LateKeys {
 		return false
@@ -101,15 +120,8 @@ func Concerns(st *parser.Statement) bool {
 		return false
 	case parser.SelectInto, parser.CreateTableAs:
 		return len(st.Reads) > 0 || len(st.Targets) > 0
-	case parser.DDL:
-		return refreshes(st)
 	}
-	return len(st.Targets) > 0
-}
-
-// refreshes: REFRESH MATERIALIZED VIEW, which reads what the view is made from.
-func refreshes(st *parser.Statement) bool {
-	return st.Node == "RefreshMatViewStmt" && st.Block != parser.BlockNever
+	return len(st.Targets) > 0 || locksRows(st)
 }
 
 // decider is the state of one decision.
@@ -132,13 +144,16 @@ func (d *decider) table() *catalog.Table {
 }
 
 func (d *decider) mayDiffer() bool {
-	return d.races() || d.st.Hazards.Choices() != 0 || d.sit.Unlike || d.keysLate()
+	return d.races() || d.chooses() || d.keysLate()
 }
 
 // races: which commits a node's snapshot shows decides about the outcome.
 func (d *decider) races() bool {
 	return !d.sit.OneSnapshot && (len(d.st.Reads) > 0 || d.readsByFunction() || !d.isPoint())
 }
+
+// chooses: neither locks nor one snapshot make nodes do the same.
+func (d *decider) chooses() bool { return d.st.Hazards.Choices() != 0 || d.sit.Unlike }
 
 // keysLate: a unique key takes no lock when a row is inserted.
 func (d *decider) keysLate() bool {
@@ -205,11 +220,12 @@ func (d *decider) plan() *Plan {
 		p.target = &d.st.Targets[0]
 	}
 	p.shape, p.Obstacle = d.capturable(p)
-	if p.Obstacle != "" || d.sit.Way == Locks {
-		p.Way = Locks
-	}
-	if d.sit.Way == Digest && p.HasDigest() {
+	switch {
+	case p.Obstacle == "" && (d.sit.Way == Rows || d.chooses()):
+	case d.sit.Way == Digest && p.HasDigest():
 		p.Way = Digest
+	default:
+		p.Way = Locks
 	}
 	return p
 }
@@ -233,27 +249,31 @@ func (d *decider) reasons() []string {
 	return reasons
 }
 
-// Locked is the plan with table locks instead.
+// Locked is the plan with table locks instead; for a statement that only locks rows itself,
+// with a comparison.
 func (p *Plan) Locked() *Plan {
 	locked := *p
 	locked.Way = Locks
+	if locksRows(p.st) {
+		locked.Way = Digest
+	}
 	return &locked
 }
 
-// Compared is the plan without anything but a comparison.
-func (p *Plan) Compared() *Plan {
-	compared := *p
-	compared.Way = Digest
-	return &compared
-}
+// LocksRows: the statement is a SELECT. It may be executed in parts, each of which locks
+// the rows that it returns.
+func (p *Plan) LocksRows() bool { return locksRows(p.st) }
+
+// ComparesRows: the rows that the frontend is given anyway are compared.
+func (p *Plan) ComparesRows() bool { return p.Way == Digest && locksRows(p.st) }
 
 // Forced is a plan with table locks for a statement that Decide has none for, because
 // nodes did different things all the same; nil if it changes no rows.
 func Forced(st *parser.Statement, f Facts) *Plan {
-	if !Concerns(st) {
+	if !Concerns(st) || locksRows(st) {
 		return nil
 	}
-	d := decider{st: st, facts: f}
+	d := decider{st: st, facts: f, sit: Situation{Way: Locks}}
 	p := d.plan()
 	p.Way, p.Obstacle = Locks, "nodes have disagreed about it"
 	return p

@@ -52,6 +52,8 @@ func oneField(body []byte, at int) (f field, end int, err error) {
 			at++
 		case body[at] == '"':
 			return field{text: out}, at + 1, atSeparator(body, at+1)
+		default:
+			return field{}, at, errRecord
 		}
 		out = append(out, body[at])
 	}

@@ -107,6 +107,8 @@ func (b *batch) take() Statement {
 		st = Statement{SQL: b.insert(), Tag: "INSERT 0 " + number}
 	case parser.Update:
 		st = Statement{SQL: b.update(), Tag: "UPDATE " + number}
+	case parser.Select:
+		st = Statement{SQL: b.lock(), Tag: "SELECT " + number}
 	default:
 		st = Statement{SQL: b.delete(), Tag: "DELETE " + number}
 	}

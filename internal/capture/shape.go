@@ -38,12 +38,12 @@ func (s *shape) places(names []string) []int {
 // text behind all others: a composite value, which has every column in the form of its
 // type's output function. ok is false if the text cannot be extended.
 func (p *Plan) OnMain(sql string) (text string, ok bool) {
-	return parser.AddReturning(sql, record(p.reference(), p.shape.columns)+` AS pgchorus_row`, p.Returns())
+	return p.extend(sql, record(p.reference(), p.shape.columns)+` AS pgchorus_row`)
 }
 
 // HasDigest reports whether there is a text for Digest.
 func (p *Plan) HasDigest() bool {
-	return p.target != nil && p.table != nil && len(p.table.Columns) > 0
+	return p.target != nil && p.target.Kind != parser.Select && p.table != nil && len(p.table.Columns) > 0
 }
 
 // WithDigest is the statement's text with a hash of each row as one more column behind all
@@ -54,7 +54,7 @@ func (p *Plan) WithDigest(sql string) (text string, ok bool) {
 		columns[i] = &p.table.Columns[i]
 	}
 	hash := `pg_catalog.hashtextextended(` + record(p.reference(), columns) + ` COLLATE pg_catalog."C", 0) AS pgchorus_hash`
-	return parser.AddReturning(sql, hash, p.Returns())
+	return p.extend(sql, hash)
 }
 
 // Returns reports whether the statement has a RETURNING of its own.

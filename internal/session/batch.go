@@ -400,7 +400,11 @@ func (s *Session) planBind(frame wire.Frame) (step, error) {
 		bound.target = where
 	} else {
 		bound.target = s.routeAnd(s.traits(p.stmt, p.text))
-		bound.care = s.careForBind(p, bound.target)
+		if bound.care = s.careForBind(p, bound.target); bound.care != nil {
+			if err := p.checkParams(frame); err != nil {
+				return step{}, err
+			}
+		}
 	}
 	st.where = bound.target
 	return st, nil

@@ -6,6 +6,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/pgchorus/pgchorus/internal/backend"
 	"github.com/pgchorus/pgchorus/internal/capture"
 	"github.com/pgchorus/pgchorus/internal/catalog"
 	"github.com/pgchorus/pgchorus/internal/config"
@@ -98,10 +99,10 @@ func (s *Session) isPlain(stmt *parser.Statement) bool {
 	if !capture.Concerns(stmt) {
 		return true
 	}
-	if len(stmt.Targets) != 1 {
+	r, ok := capture.Subject(stmt)
+	if !ok {
 		return false
 	}
-	r := stmt.Targets[0].Relation
 	t, known := s.Catalog.Database(s.login.Database).Table(catalog.Name{Schema: r.Schema, Name: r.Name})
 	return known && !t.Ambiguous && capture.Plain(stmt, t)
 }
@@ -111,11 +112,14 @@ func (s *Session) oneSnapshotEverywhere() bool {
 	return s.isolates() || s.tx.kind == txExplicit && keepsSnapshot(s.isolation()) || s.tx.kind != txExplicit && keepsSnapshot(s.settings.isolation)
 }
 
+// wantedWay is set_write_strategy. Who wants nodes fenced by their row counts wants each node
+// to have counted, which only locks leave to it.
 func (s *Session) wantedWay() capture.Way {
-	switch s.Config().Replication.SetWriteStrategy {
-	case "lock":
+	cfg := s.Config().Replication
+	switch {
+	case cfg.SetWriteStrategy == "lock", cfg.SetWriteStrategy == "auto" && cfg.FailoverIfAffectedTuplesMismatch:
 		return capture.Locks
-	case "verify":
+	case cfg.SetWriteStrategy == "verify":
 		return capture.Digest
 	}
 	return capture.Rows
@@ -141,7 +145,7 @@ func (s *Session) careOf(plan *capture.Plan, sql string) *care {
 	if plan.Way == capture.Rows && (!s.textIsExact(plan, rights) || !rights.mayCapture(plan) || s.Large.Has(sql)) {
 		plan = plan.Locked()
 	}
-	c := &care{plan: plan}
+	c := &care{plan: plan, digest: plan.ComparesRows()}
 	ok := true
 	switch plan.Way {
 	case capture.Rows:
@@ -243,7 +247,11 @@ func (c *care) withholds() bool {
 }
 
 // takeTail passes on a row of main's without the column that is ours, and keeps that.
-func (s *Session) takeTail(c conn, kind wire.Kind, total int, e *wire.Expect) error {
+func (s *Session) takeTail(c *backend.Conn, kind wire.Kind, total int, e *wire.Expect) error {
+	cfg := s.Config().Replication
+	if kind == wire.KindDataRow && int64(total) > cfg.CaptureMaxBytes && s.care.tooLong() {
+		return c.Discard(total)
+	}
 	frame, err := c.Next(total)
 	if err != nil {
 		return err
@@ -256,7 +264,7 @@ func (s *Session) takeTail(c conn, kind wire.Kind, total int, e *wire.Expect) er
 	if err != nil {
 		return err
 	}
-	s.care.keep(last, s.Config().Replication.CaptureRowsHint, s.Config().Replication.CaptureMaxBytes)
+	s.care.keep(last, cfg.CaptureRowsHint, cfg.CaptureMaxBytes)
 	if len(out) > 0 && s.gone == nil {
 		s.pass(out)
 	}
@@ -264,9 +272,14 @@ func (s *Session) takeTail(c conn, kind wire.Kind, total int, e *wire.Expect) er
 	return nil
 }
 
-// conn is what takeTail needs of a backend connection.
-type conn interface {
-	Next(max int) (wire.Frame, error)
+// tooLong notes a row that is longer than all that may be kept. It reports whether the row
+// need not be looked at: the frontend has asked for nothing of it.
+func (c *care) tooLong() bool {
+	if c == nil || !c.givesRows() || c.plan.Returns() {
+		return false
+	}
+	c.over, c.rows = true, nil
+	return true
 }
 
 func (s *Session) describeTail(frame wire.Frame, e *wire.Expect) error {

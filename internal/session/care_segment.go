@@ -27,7 +27,7 @@ func (s *Session) careForBind(p *prepared, where target) *care {
 func (s *Session) limitCare(p *portal) error {
 	c := p.care
 	switch {
-	case c == nil || c.text == "" || !c.plan.Returns():
+	case c == nil || c.text == "" || !c.plan.Returns() || c.plan.LocksRows():
 		return nil
 	case c.main != nil:
 		return pgerr.New(pgerr.FeatureNotSupported, "a part of the rows of a statement that changes rows was asked for").
@@ -110,6 +110,9 @@ func (g *segment) appendCare(l *link, c *care) {
 func (g *segment) appendCareStep(l *link, st step, c *care) {
 	if c.text == "" {
 		g.appendStep(l, st)
+		if st.kind == wire.KindExecute && c.digest && st.whole {
+			l.exchange.Last().Digest = true
+		}
 		return
 	}
 	switch e := (wire.Expect{What: expectOf(st), Tail: true}); st.kind {
@@ -125,6 +128,10 @@ func (g *segment) appendCareStep(l *link, st step, c *care) {
 		l.append(e, func(b []byte) []byte { return append(b, st.frame...) })
 	case wire.KindExecute:
 		e.Digest = !c.givesRows()
+		if c.plan.LocksRows() {
+			l.append(e, func(b []byte) []byte { return append(b, st.frame...) })
+			return
+		}
 		l.append(e, func(b []byte) []byte { return wire.AppendExecute(b, st.portal.name) })
 	default:
 		g.appendStep(l, st)
@@ -134,6 +141,7 @@ func (g *segment) appendCareStep(l *link, st step, c *care) {
 // appendCareBind binds the statement with the column that is ours, under a name of ours.
 func (g *segment) appendCareBind(l *link, st step, c *care, e wire.Expect) {
 	hidden := func(what wire.ExpectKind) wire.Expect { return wire.Expect{What: what, Hide: true} }
+	l.append(hidden(wire.ExpectClose), func(b []byte) []byte { return wire.AppendClose(b, 'S', careStatement) }) // left by a failure
 	l.append(hidden(wire.ExpectParse), func(b []byte) []byte { return wire.AppendParse(b, careStatement, c.text, l.typesFor(st.prepared)) })
 	bind := wire.Frame(g.appendBind(l, nil, st))
 	l.append(e, func(b []byte) []byte {
@@ -162,6 +170,7 @@ func (l *link) appendHidden(name, sql string) {
 // unnamed one may be the frontend's.
 func (l *link) appendOwn(name, sql string, execute wire.Expect) {
 	hidden := func(what wire.ExpectKind) wire.Expect { return wire.Expect{What: what, Hide: true} }
+	l.append(hidden(wire.ExpectClose), func(b []byte) []byte { return wire.AppendClose(b, 'S', name) }) // left by a failure
 	l.append(hidden(wire.ExpectParse), func(b []byte) []byte { return wire.AppendParse(b, name, sql, nil) })
 	l.append(hidden(wire.ExpectBind), func(b []byte) []byte { return wire.AppendBindPlain(b, name, name) })
 	l.append(execute, func(b []byte) []byte { return wire.AppendExecute(b, name) })

@@ -35,10 +35,34 @@ func (w *queryWork) appendCare(l *link, c *care) {
 	}
 	if c.text == "" || c.givesRows() && !l.answers {
 		e.Tail = false
+		e.Digest = w.digest || c.digest
 		l.appendQuery(e, prefix, w.sql)
 		return
 	}
+	e.Place = c.placed(w.sql, w.place)
 	l.appendQuery(e, prefix, c.text)
+}
+
+// placed leads positions from the text with the column that is ours to the frontend's. What
+// was added stands behind everything, except in a SELECT.
+func (c *care) placed(sql string, place func(int) int) func(int) int {
+	if !c.plan.LocksRows() {
+		return place
+	}
+	same := 0
+	for same < len(sql) && same < len(c.text) && sql[same] == c.text[same] {
+		same++
+	}
+	before, added := utf8.RuneCountInString(sql[:same]), utf8.RuneCountInString(c.text)-utf8.RuneCountInString(sql)
+	return func(position int) int {
+		if position > before {
+			position = max(position-added, before)
+		}
+		if place != nil {
+			return place(position)
+		}
+		return position
+	}
 }
 
 // carePrefix is what goes in front of the statement, and how many command tags it has.

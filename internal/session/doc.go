@@ -13,6 +13,7 @@
 //	      route      route.go           gathers lb.Input, calls lb.Route
 //	      planOf     plan.go            values that all nodes are to be given alike
 //	      drawFrom   sequence.go        values of sequences, from a lease or from main
+//	      careFor    care.go            main's rows or table locks, where nodes could do differently
 //	      executeOne execute_one.go     a statement on one node
 //	      executeAll execute_all.go     a statement on all nodes, through replicator
 //	      executeSession primary.go     what sets something, where PostgreSQL replicates

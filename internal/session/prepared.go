@@ -19,7 +19,7 @@ type prepared struct {
 	// plan is what is replaced by parameters, those of filled; nil for nothing.
 	plan   *parser.Plan
 	filled parser.Filled
-	// params is how many parameters the frontend knows of; set with plan.
+	// params is how many parameters the frontend knows of.
 	params int
 	// seen is what nodes have said of its parameters and its result.
 	seen described
@@ -43,6 +43,7 @@ func (s *Session) newPrepared(m wire.ParseMessage, script *parser.Script) (*prep
 	if p.stmt.Kind == parser.Prepare {
 		return p, nil
 	}
+	p.params = max(p.stmt.MaxParam, len(m.Types))
 	s.planPrepared(p, false)
 	return p, nil
 }
@@ -73,6 +74,11 @@ func (p *prepared) checkBind(frame wire.Frame, here bool) error {
 	if p.plan == nil && !here {
 		return nil
 	}
+	return p.checkParams(frame)
+}
+
+// checkParams is checkBind where the server would speak of another statement.
+func (p *prepared) checkParams(frame wire.Frame) error {
 	m, err := wire.DecodeBind(frame.Body())
 	if err != nil {
 		return malformed(err)

@@ -171,7 +171,9 @@ func (r *rights) locks(plan *capture.Plan) (statements []string, ok bool) {
 // are kept with them.
 func (s *Session) noteRights(stmt *parser.Statement) {
 	switch stmt.Kind {
-	case parser.Insert, parser.Update, parser.Delete, parser.Select, parser.Merge, parser.CopyFrom:
+	case parser.Savepoint, parser.Release, parser.Lock, parser.Show, parser.Prepare, parser.Deallocate, parser.ClosePortal:
+		return
+	case parser.Insert, parser.Update, parser.Delete, parser.Select, parser.Merge, parser.CopyFrom, parser.CopyTo, parser.Declare, parser.Fetch:
 		if len(stmt.UnknownFunctions) == 0 && !callsSetConfig(stmt) {
 			return
 		}
