@@ -5,7 +5,7 @@
 // RowDescription and ParameterDescription, and inside binary arrays, composite values and
 // ranges. They send them back in Parse, in Bind and in function calls. So a frontend is
 // told the numbers of one node only, and what other nodes say or are told is translated
-// (ADR 0019).
+// (ADR 0022).
 //
 // A [Cache], shared by all sessions, holds a [Database] for each database: which objects
 // have which number on which node. Objects are matched by class, schema and name (an array

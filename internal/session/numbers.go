@@ -12,7 +12,7 @@ import (
 // Where writes are replicated, each node numbers types, tables and functions for itself.
 // The frontend is told, and tells us, numbers of types and functions as the node has them
 // that was main when it logged in, and of tables as main has them; what it reads in the
-// catalogue is main's too. See package oidmap and ADR 0019.
+// catalogue is main's too. See package oidmap and ADR 0022.
 //
 // A read whose answer has a number in it that is not known yet is done by main instead, and
 // the number is learnt; that happens once for each object. What is told to nodes is learnt
