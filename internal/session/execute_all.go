@@ -40,69 +40,17 @@ func (s *Session) executeAll(ctx context.Context, opt allOptions) (ok bool, err 
 		s.openBlock(txImplicit, plainBegin, nil)
 		s.tx.inside = true
 	}
-	holds := s.tx.wrote
-	first := !holds && !opt.bare
-	alone := first && !s.hasBegun()
-	s.ranOn = noNode
-	s.tx.wrote = true
-	s.noteUnderWay(opt.bare)
-	if !opt.bare {
-		s.noteEndings()
-	}
-	mark := s.front.Mark()
-	for repeats := 0; ; repeats++ {
+	for a := s.newAttempt(opt); ; a.repeats++ {
 		if err := s.writeSnapshot(ctx); err != nil {
 			return s.refuseOrEnd(err)
 		}
-		copied := false
-		s.numbers.missed = nil // of a node that was lost under the work
-		out := replicator.Execute(s.all(), replicator.Options{
-			Repeatable: func() bool { return s.takeBack(mark) },
-			Copy: func(nodes []replicator.Node) error {
-				copied = true
-				return s.copyToAll(ctx, nodes)
-			},
-			GoOn:         s.goOn(ctx, opt.bare),
-			Left:         func(node replicator.Node) bool { return !s.Cluster.View().Up(node.ID()) },
-			Holds:        holds,
-			Regardless:   opt.regardless,
-			AfterFailure: s.repeatsFailure,
-			Withhold:     s.withhold(),
-			Gate:         s.Gate,
-			Order:        s.Order,
-		})
+		out := a.run(ctx)
 		if out.Err != nil {
 			return false, out.Err
 		}
-		if disagrees(&out) {
-			if first && !copied && s.mayTryAgain(&out, repeats) && s.takeBack(mark) {
-				if err := s.tryAgain(ctx, repeats); err != nil {
-					return false, err
-				}
-				continue
-			}
-			if out.Withheld {
-				s.takeBack(mark)
-				return s.refused(s.errWithheld())
-			}
-		}
-		ok, torn, err := s.judge(ctx, &out, mark, opt)
-		if !ok {
-			s.notePrepareFailed(ctx, &out)
-		}
-		if s.hasMissed() && ok {
-			s.takeBack(mark)
-			return s.refused(errMissed())
-		}
-		if torn == nil || err != nil {
+		again, ok, err := a.conclude(ctx, &out)
+		if !again {
 			return ok, err
-		}
-		if !first || s.deadlocked(true) != nil && !alone || copied || repeats >= maxRepeats || s.oneSnapshot() || !s.takeBack(mark) {
-			s.takeBack(mark)
-			return s.refused(torn)
-		}
-		if err := s.startOver(ctx); err != nil {
-			return false, err
 		}
 	}
 }
@@ -207,11 +155,6 @@ func (s *Session) takeBack(mark wire.Mark) bool {
 	}
 	s.front.Rewind(mark)
 	return true
-}
-
-// hasBegun reports whether the transaction has done anything on any node.
-func (s *Session) hasBegun() bool {
-	return slices.ContainsFunc(s.links, func(l *link) bool { return l != nil && l.begun })
 }
 
 // judge acts on what became of a statement on all nodes. torn is set, and the frontend
