@@ -46,11 +46,10 @@ func (s *Session) planPrepared(p *prepared, lock bool) {
 	if plan.Empty() || !takesParameters(p.stmt.Kind) {
 		return
 	}
-	params := max(p.stmt.MaxParam, len(p.types))
-	filled, ok := plan.Params(params + 1)
+	filled, ok := plan.Params(p.params + 1)
 	switch {
 	case ok && s.canSend(filled):
-		p.plan, p.filled, p.params, p.sent = plan, filled, params, filled.SQL
+		p.plan, p.filled, p.sent = plan, filled, filled.SQL
 	case plan.Draws() && !lock:
 		s.planPrepared(p, true) // Bind has no room for the values
 	}
