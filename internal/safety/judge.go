@@ -62,7 +62,7 @@ func (j *judge) conclude() *Verdict {
 	for i := range v.Reasons {
 		r := &v.Reasons[i]
 		v.Action = max(v.Action, r.Action)
-		v.Warn = v.Warn || !r.quiet && (r.Action == Warn || r.Action == Lock)
+		v.Warn = v.Warn || !r.quiet && (r.Action == Warn || r.Action == Lock || r.Action == Capture)
 	}
 	if v.Action == Refuse {
 		v.Warn = false // the frontend is told

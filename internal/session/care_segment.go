@@ -1,6 +1,8 @@
 package session
 
 import (
+	"slices"
+
 	"github.com/pgchorus/pgchorus/internal/capture"
 	"github.com/pgchorus/pgchorus/internal/pgerr"
 	"github.com/pgchorus/pgchorus/internal/wire"
@@ -36,6 +38,24 @@ func (s *Session) limitCare(p *portal) error {
 	locks := s.careOf(c.plan.Locked(), p.prepared.sent)
 	*c = care{plan: locks.plan, locks: locks.locks}
 	return nil
+}
+
+// limitBound locks the tables of what is bound and not executed at once: it may be a part of
+// the rows that is asked for then.
+func (g *segment) limitBound() error {
+	for _, st := range g.steps {
+		if st.kind != wire.KindBind || g.executes(st.portal) {
+			continue
+		}
+		if err := g.s.limitCare(st.portal); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *segment) executes(p *portal) bool {
+	return slices.ContainsFunc(g.steps, func(st step) bool { return st.kind == wire.KindExecute && st.portal == p })
 }
 
 // care is what is done for the segment's statement.

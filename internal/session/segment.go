@@ -85,6 +85,9 @@ func (g *segment) run(ctx context.Context, end batchEnd) (ok bool, err error) {
 	}
 	s := g.s
 	g.end = end
+	if err := g.limitBound(); err != nil {
+		return s.refused(err)
+	}
 	s.work, s.care, s.unlike = g, g.care(), g.unlike()
 	defer s.endCare()
 	g.openImplicit()

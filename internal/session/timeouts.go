@@ -54,10 +54,11 @@ func (s *Session) noteTimeouts(stmt *parser.Statement) {
 	}
 }
 
-// appendEasing takes the timeouts off on a node that is not main, until the transaction ends.
+// appendEasing takes the timeouts off on a node that repeats what main has done, until the
+// transaction ends.
 func (l *link) appendEasing() {
 	s := l.s
-	if !s.settings.timesOut || l.eased || s.tx.kind == txNone || !s.replicates() || l == s.main() {
+	if !s.settings.timesOut || l.eased || l.answers || s.tx.kind == txNone || !s.replicates() || l == s.main() {
 		return
 	}
 	begin := ""

@@ -74,6 +74,7 @@ func startCluster(t *testing.T, mode config.ClusteringMode, lines ...string) *cl
 	} else {
 		c.nodes = pgtest.Start(t, 3)
 	}
+	lines = append(lines, "commit_marker = off")     // its schema would be listed
 	lines = append(lines, "sequence_lease_size = 1") // no gaps, so that the transcripts have the same numbers
 	c.proxy = proxy.Start(t, c.nodes, proxy.WithConfig(lines...))
 	return c

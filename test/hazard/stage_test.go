@@ -25,7 +25,7 @@ const (
 )
 
 // warnings are what the log says when nodes may differ, or have differed and were kept from it.
-var warnings = []string{"nodes may compute a value differently", "nodes may differ", "is not deterministic"}
+var warnings = []string{"statement may have another effect on each node", "nodes may compute a value differently", "nodes may differ", "is not deterministic"}
 
 // stage is the cluster that all hazards share, each in a schema of its own.
 type stage struct {
