@@ -75,7 +75,7 @@ func (l *link) ID() config.NodeID { return l.conn.Node() }
 func (l *link) Start(answers bool) error {
 	l.begin()
 	l.answers = answers
-	if !answers {
+	if _, snapshot := l.s.work.(snapshotWork); !answers && !snapshot {
 		l.appendEasing()
 	}
 	l.s.work.appendTo(l)

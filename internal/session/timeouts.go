@@ -58,7 +58,7 @@ func (s *Session) noteTimeouts(stmt *parser.Statement) {
 // transaction ends.
 func (l *link) appendEasing() {
 	s := l.s
-	if !s.settings.timesOut || l.eased || l.answers || s.tx.kind == txNone || !s.replicates() || l == s.main() {
+	if !s.settings.timesOut || l.eased || s.tx.kind == txNone || !s.replicates() || l == s.main() {
 		return
 	}
 	begin := ""

@@ -302,7 +302,7 @@ func (p *pgxScript) prepared() error {
 		p.attempt(c, "SELECT * FROM t WHERE id = $1", 10)
 		p.attempt(c, "SELECT * FROM t WHERE id = $1", 10)
 		p.say(c.Deallocate(p.ctx, "read"))
-		p.attempt(c, "SELECT name, statement FROM pg_prepared_statements WHERE NOT name LIKE 'stmtcache%' ORDER BY name", pgx.QueryExecModeSimpleProtocol)
+		p.attempt(c, "SELECT name, substr(statement, 1, 13) FROM pg_prepared_statements WHERE NOT name LIKE 'stmtcache%' ORDER BY name", pgx.QueryExecModeSimpleProtocol)
 		p.say(c.DeallocateAll(p.ctx))
 		p.attempt(c, "SELECT count(*) FROM pg_prepared_statements", pgx.QueryExecModeSimpleProtocol)
 		return nil

@@ -62,7 +62,7 @@ const sections = {
     await attempt(c, { name: 'select', text: 'SELECT something else', values: [] })
     await attempt(c, { name: 'broken', text: 'SELECT nothing', values: [] })
     await attempt(c, { name: 'broken', text: 'SELECT nothing', values: [] })
-    await attempt(c, 'SELECT name, statement, from_sql FROM pg_prepared_statements ORDER BY name')
+    await attempt(c, 'SELECT name, substr(statement, 1, 13), from_sql FROM pg_prepared_statements ORDER BY name')
     await attempt(c, 'EXECUTE "select"(1)')
     await attempt(c, 'EXECUTE "insert"(\'executed\')')
     await attempt(c, 'DEALLOCATE "select"')
