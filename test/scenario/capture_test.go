@@ -3,7 +3,9 @@ package scenario
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -12,15 +14,13 @@ import (
 	"github.com/pgchorus/pgchorus/test/proxy"
 )
 
-// captureTables are what the races are about. A COMMIT of a transaction that has inserted
-// into held waits on every node on which somebody holds advisory lock 7.
+// captureTables are what the races are about. A row of held shows that a transaction is
+// committed.
 const captureTables = `
 CREATE TABLE t (id int PRIMARY KEY, grp int, v int NOT NULL);
 CREATE TABLE param (p int);
 CREATE TABLE dst (id int PRIMARY KEY, v bigint);
 CREATE TABLE held (i int);
-CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock_shared(7); RETURN NULL; END';
-CREATE CONSTRAINT TRIGGER hold AFTER INSERT ON held DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION hold();
 `
 
 const captureRows = `
@@ -68,9 +68,6 @@ func (r race) run(s *stage, mode pgx.QueryExecMode) error {
 	s.exec(one, "DROP TABLE IF EXISTS made")
 	s.exec(one, captureRows)
 	release := func() {}
-	if r.held {
-		release = s.holdCommitOnMain()
-	}
 	s.exec(one, "BEGIN")
 	for _, sql := range r.s {
 		s.exec(one, sql)
@@ -78,8 +75,8 @@ func (r race) run(s *stage, mode pgx.QueryExecMode) error {
 	var first *background
 	if r.held {
 		s.exec(one, "INSERT INTO held VALUES (1)")
+		release = s.stopOnMain(one)
 		first = start(func() ([]string, error) { return rowsOf(one, "COMMIT") })
-		awaitWaiter(s.t, s.nodes[0])
 		for _, node := range s.nodes[1:] {
 			await(s.t, "the COMMIT on a node", func() bool { return slices.Equal(direct(node, "SELECT count(*) FROM held"), []string{"1"}) })
 		}
@@ -89,7 +86,7 @@ func (r race) run(s *stage, mode pgx.QueryExecMode) error {
 		return nil, err
 	})
 	await(s.t, "the second transaction", func() bool {
-		return second.hasEnded() || waiters(s.nodes[0]) > boolToInt(r.held) || r.held && s.hasRunOnMain()
+		return second.hasEnded() || waiters(s.nodes[0]) > 0 || r.held && s.hasRunOnMain()
 	})
 	release()
 	if first == nil {
@@ -101,30 +98,30 @@ func (r race) run(s *stage, mode pgx.QueryExecMode) error {
 	return second.err
 }
 
-// hasRunOnMain reports whether main has run a statement of a transaction that is open, and
-// that is not being committed.
+// hasRunOnMain reports whether main has run a statement of a transaction that is open,
+// beside the one whose process is stopped.
 func (s *stage) hasRunOnMain() bool {
-	return len(direct(s.nodes[0], "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'")) > 0
+	return len(direct(s.nodes[0], "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'")) > 1
 }
 
-func boolToInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-// holdCommitOnMain keeps the COMMIT of whoever has inserted into held from main until it is
-// released.
-func (s *stage) holdCommitOnMain() (release func()) {
+// stopOnMain stops the session's process on main until it is released: what it is sent is
+// done on the other nodes only.
+func (s *stage) stopOnMain(conn *pgx.Conn) (release func()) {
 	s.t.Helper()
-	conn, err := pgx.Connect(bounded(s.t), s.nodes[0].Node.DSN(database))
+	rows, err := rowsOf(conn, "SELECT pg_backend_pid()")
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.t.Cleanup(func() { hangUp(conn) })
-	s.exec(conn, "SELECT pg_advisory_lock(7)")
-	return func() { s.exec(conn, "SELECT pg_advisory_unlock(7)") }
+	pid, err := strconv.Atoi(rows[0])
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	release = func() { _ = syscall.Kill(pid, syscall.SIGCONT) } // it may have ended
+	s.t.Cleanup(release)
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		s.t.Fatal(err)
+	}
+	return release
 }
 
 // differ reports whether the nodes hold different rows in the races' tables.
