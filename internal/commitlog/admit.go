@@ -59,7 +59,7 @@ func (l *Log) copySlots(ctx context.Context, main, id config.NodeID, has ledger)
 // slotValues are the slots of a database as the rows of an INSERT; there is one at least.
 func (n Node) slotValues(ctx context.Context, database string) (values []string, err error) {
 	err = n.with(ctx, database, func(ctx context.Context, conn *pgconn.PgConn) error {
-		rows, err := query(ctx, conn, "SELECT pg_catalog.format('(%s,%s,%s,%s,%L)', proxy, slot, epoch, seq, at) FROM pgchorus.commit_slot")
+		rows, err := queryRows(ctx, conn, "SELECT pg_catalog.format('(%s,%s,%s,%s,%L)', proxy, slot, epoch, seq, at) FROM pgchorus.commit_slot", 1)
 		for _, row := range rows {
 			values = append(values, row[0])
 		}

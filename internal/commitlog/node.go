@@ -65,6 +65,30 @@ func query(ctx context.Context, conn *pgconn.PgConn, sql string) ([][]string, er
 	return rows, nil
 }
 
+// queryRows is query for rows of so many columns.
+func queryRows(ctx context.Context, conn *pgconn.PgConn, sql string, columns int) ([][]string, error) {
+	rows, err := query(ctx, conn, sql)
+	for _, row := range rows {
+		if len(row) != columns {
+			return nil, fmt.Errorf("a row of %d columns, %d were asked for", len(row), columns)
+		}
+	}
+	return rows, err
+}
+
+// queryPresent asks whether the objects are there, and for max_prepared_transactions.
+func queryPresent(ctx context.Context, conn *pgconn.PgConn) (there bool, maxPrepared int, err error) {
+	rows, err := queryRows(ctx, conn, present, 2)
+	if err != nil {
+		return false, 0, err
+	}
+	if len(rows) != 1 {
+		return false, 0, fmt.Errorf("%d rows, one was asked for", len(rows))
+	}
+	maxPrepared, err = strconv.Atoi(rows[0][1])
+	return rows[0][0] == "t", maxPrepared, err
+}
+
 func texts(rows [][][]byte) [][]string {
 	out := make([][]string, len(rows))
 	for i, values := range rows {
@@ -78,7 +102,7 @@ func texts(rows [][][]byte) [][]string {
 // databases are those that can be connected to and that may have slots.
 func (n Node) databases(ctx context.Context) (names []string, err error) {
 	err = n.with(ctx, maintenance, func(ctx context.Context, conn *pgconn.PgConn) error {
-		rows, err := query(ctx, conn, "SELECT datname FROM pg_catalog.pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1")
+		rows, err := queryRows(ctx, conn, "SELECT datname FROM pg_catalog.pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1", 1)
 		for _, row := range rows {
 			names = append(names, row[0])
 		}
@@ -91,11 +115,8 @@ func (n Node) databases(ctx context.Context) (names []string, err error) {
 // node can keep prepared.
 func (n Node) install(ctx context.Context, database string) (maxPrepared int, err error) {
 	err = n.with(ctx, database, func(ctx context.Context, conn *pgconn.PgConn) error {
-		rows, err := query(ctx, conn, present)
-		if err != nil {
-			return err
-		}
-		if maxPrepared, err = strconv.Atoi(rows[0][1]); err != nil || rows[0][0] == "t" {
+		there, most, err := queryPresent(ctx, conn)
+		if maxPrepared = most; err != nil || there {
 			return err
 		}
 		_, err = query(ctx, conn, schema)
@@ -110,11 +131,11 @@ const slotsQuery = "SELECT proxy, slot, seq FROM pgchorus.commit_slot"
 // readSlots returns what a database's slots say, after sql was run in the same
 // transaction.
 func readSlots(ctx context.Context, conn *pgconn.PgConn, database, before string) (ledger, error) {
-	rows, err := query(ctx, conn, present)
-	if err != nil || rows[0][0] != "t" {
+	there, _, err := queryPresent(ctx, conn)
+	if err != nil || !there {
 		return nil, err
 	}
-	rows, err = query(ctx, conn, before+slotsQuery)
+	rows, err := queryRows(ctx, conn, before+slotsQuery, 3)
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +182,7 @@ type branch struct {
 // prepared are the node's.
 func (n Node) prepared(ctx context.Context) (found []branch, err error) {
 	err = n.with(ctx, maintenance, func(ctx context.Context, conn *pgconn.PgConn) error {
-		rows, err := query(ctx, conn, "SELECT gid, database FROM pg_catalog.pg_prepared_xacts WHERE gid LIKE '"+namePrefix+"%' ORDER BY 1")
+		rows, err := queryRows(ctx, conn, "SELECT gid, database FROM pg_catalog.pg_prepared_xacts WHERE gid LIKE '"+namePrefix+"%' ORDER BY 1", 2)
 		if err != nil {
 			return err
 		}

@@ -180,7 +180,10 @@ func (d *Detector) waitsOn(ctx context.Context, id config.NodeID) ([]Wait, error
 		return nil, err
 	}
 	var waits []Wait
-	for _, row := range results[0].Rows {
+	for _, row := range rowsOf(results) {
+		if len(row) != 2 {
+			return nil, fmt.Errorf("a row of %d columns", len(row))
+		}
 		who, err := d.party(id, row[0])
 		if err != nil {
 			return nil, err
@@ -192,6 +195,13 @@ func (d *Detector) waitsOn(ctx context.Context, id config.NodeID) ([]Wait, error
 		waits = append(waits, Wait{Who: who, For: whom, On: id})
 	}
 	return waits[:min(len(waits), maxWaits)], nil
+}
+
+func rowsOf(results []*pgconn.Result) (rows [][][]byte) {
+	for _, result := range results {
+		rows = append(rows, result.Rows...)
+	}
+	return rows
 }
 
 func (d *Detector) party(id config.NodeID, text []byte) (Party, error) {

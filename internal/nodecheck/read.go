@@ -66,7 +66,7 @@ func (r *reader) server(ctx context.Context) (databases []string, err error) {
 			return nil, err
 		}
 	}
-	rows, err := query(ctx, conn, databasesQuery)
+	rows, err := query(ctx, conn, databasesQuery, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +90,7 @@ func (r *reader) database(ctx context.Context, database string) error {
 }
 
 func (r *reader) ask(ctx context.Context, conn *pgconn.PgConn, database, sql string) error {
-	rows, err := query(ctx, conn, sql)
+	rows, err := query(ctx, conn, sql, 3)
 	if err != nil {
 		return err
 	}
@@ -103,9 +103,9 @@ func (r *reader) ask(ctx context.Context, conn *pgconn.PgConn, database, sql str
 	return nil
 }
 
-// query returns the rows as texts; null is the empty one. The search_path is one of the
+// query returns the rows of so many columns as texts; null is the empty one. The search_path is one of the
 // settings that are read, so it is changed for the query only.
-func query(ctx context.Context, conn *pgconn.PgConn, sql string) ([][]string, error) {
+func query(ctx context.Context, conn *pgconn.PgConn, sql string, columns int) ([][]string, error) {
 	results, err := conn.Exec(ctx, "BEGIN READ ONLY; SET LOCAL search_path = pg_catalog; SET LOCAL timezone = 'UTC'; "+sql+"; COMMIT").ReadAll()
 	if err != nil {
 		return nil, err
@@ -113,6 +113,9 @@ func query(ctx context.Context, conn *pgconn.PgConn, sql string) ([][]string, er
 	var out [][]string
 	for _, result := range results {
 		for _, values := range result.Rows {
+			if len(values) != columns {
+				return nil, fmt.Errorf("a row of %d columns, %d were asked for", len(values), columns)
+			}
 			row := make([]string, len(values))
 			for i, value := range values {
 				row[i] = string(value)
