@@ -18,7 +18,7 @@ var routed = []struct{ before, sql string }{
 	{"", "SELECT now(), random()"},
 	{"", "SELECT nextval('counter')"},
 	{"", "SELECT set_config('my.own', 'x', false)"},
-	{"", "SELECT * FROM item FOR UPDATE"},
+	{"", "SELECT * FROM item WHERE id = 1 FOR UPDATE"},
 	{"", "SELECT * FROM reading"},
 	{"", "SELECT * FROM drawing"},
 	{"", "SELECT count(*) FROM pg_class"},
