@@ -25,11 +25,6 @@ type allOptions struct {
 	maintains bool
 }
 
-// ranOnOthers reports whether the others have run what has failed on main.
-func (o allOptions) ranOnOthers(out *replicator.Outcome) bool {
-	return o.regardless != nil && o.regardless(out.Answer.Code())
-}
-
 // executeAll runs the session's work on all nodes, main first, and compares. ok is
 // false when the frontend was answered with an error; err ends the session.
 func (s *Session) executeAll(ctx context.Context, opt allOptions) (ok bool, err error) {
@@ -179,17 +174,12 @@ func (s *Session) judge(ctx context.Context, out *replicator.Outcome, mark wire.
 		s.letGo(ctx)
 		return false, s.deadlocked(true), nil
 	case len(out.Differ) > 0 && !s.settleMismatch(ctx, out):
-		s.undoPrepared(out)
 		s.takeBack(mark)
 		s.replyError(s.disagreement(out))
 		return false, nil, nil
 	case out.Answer.Failed():
-		if opt.bare && !opt.ranOnOthers(out) {
-			s.failedOnMain(s.utility, out)
-		}
 		return false, nil, nil
 	case torn != nil:
-		s.undoPrepared(out)
 		return false, torn, nil
 	}
 	return true, nil, s.gone

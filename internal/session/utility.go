@@ -269,57 +269,6 @@ func firstRelation(stmt *parser.Statement) string {
 	return quoteName(r.Schema) + "." + quoteName(r.Name)
 }
 
-// failedOnMain cleans up after a command that has failed on main and left something
-// there: an invalid index, which the others do not have.
-func (s *Session) failedOnMain(u utility, out *replicator.Outcome) {
-	if u.stmt == nil || !u.buildsIndex() || out.Answer.Code() == duplicateTable {
-		return
-	}
-	others := map[string]bool{}
-	for _, l := range s.links {
-		if l == nil || l == out.Main.(*link) || l.begun {
-			continue
-		}
-		rows, err := l.ask(invalidIndexes)
-		if err != nil {
-			return
-		}
-		for _, name := range rows {
-			others[name] = true
-		}
-		main := out.Main.(*link)
-		message := append([]byte(nil), main.answer.Err...)
-		left, _ := main.ask(invalidIndexes)
-		for _, name := range left {
-			if !others[name] {
-				_, err = main.ask("DROP INDEX " + name)
-				s.log.Warn("invalid index of a failed command dropped", zap.Int(logkey.Node, int(main.ID())), zap.String(logkey.Index, name), zap.Error(err))
-			}
-		}
-		main.answer.Err = message
-		return
-	}
-}
-
-// duplicateTable is 42P07: the name is taken, so the command has made nothing.
-const duplicateTable = "42P07"
-
-// undoPrepared rolls back what nodes have prepared whose fellows have not.
-func (s *Session) undoPrepared(out *replicator.Outcome) {
-	u := s.utility
-	if u.stmt == nil || u.stmt.Kind != parser.PrepareTransaction || out.Answer == nil || out.Answer.Failed() {
-		return
-	}
-	for _, l := range s.succeeded(out) {
-		if l.begun {
-			continue
-		}
-		if _, err := l.ask(u.undo()); err != nil {
-			s.log.Error("prepared transaction not rolled back", zap.Int(logkey.Node, int(l.ID())), zap.String(logkey.GID, u.stmt.Name), zap.Error(err))
-		}
-	}
-}
-
 // mayDrop refuses DROP DATABASE before it is done anywhere if a node would refuse it.
 func (s *Session) mayDrop(stmt *parser.Statement, sql string) error {
 	if stmt.Node != "DropdbStmt" || s.tx.kind != txNone || parser.FindWord(sql, "force") > 0 {

@@ -100,7 +100,9 @@ func TestCommandThatOneNodeRefuses(t *testing.T) {
 			s.exec(s.connect(), "INSERT INTO item VALUES (1, 'double')")
 			s.wantFailedOn(mode, "CREATE UNIQUE INDEX CONCURRENTLY item_id ON item (id)", "23505")
 			s.exec(s.connect(), "DELETE FROM item WHERE text = 'double'")
-			s.wantOnEach("SELECT count(*) FROM pg_index WHERE indrelid = 'item'::regclass", "0")
+			// As a bare server has it: an index that is not valid.
+			s.wantOnEach("SELECT indisvalid FROM pg_index WHERE indrelid = 'item'::regclass", "f")
+			s.exec(s.connect(), "DROP INDEX item_id")
 			if err := runBy(t, s.connect(), mode, "CREATE UNIQUE INDEX CONCURRENTLY item_id ON item (id)"); err != nil {
 				t.Error(err)
 			}
