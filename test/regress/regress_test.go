@@ -50,7 +50,7 @@ func (s suite) onServer(t *testing.T, chosen []string) Report {
 // throughProxy runs the suite on three nodes behind pgchorus and compares the nodes.
 func (s suite) throughProxy(t *testing.T, chosen []string, accepted Accepted) Report {
 	nodes := pgtest.Start(t, 3, pgtest.WithSettings(settings))
-	p := proxy.Start(t, nodes, proxy.WithConfig(s.config...))
+	p := proxy.Start(t, nodes, proxy.WithConfig(append(slices.Clone(configuration), s.config...)...))
 	at := server{name: "pgchorus", host: p.Host, port: p.Port, user: p.User}
 	report := s.run(t, at, ownerOf(t, nodes[0].DataDir), chosen)
 	keepLog(t, s, p)

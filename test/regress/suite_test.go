@@ -41,6 +41,10 @@ var suites = []suite{
 		config: []string{"load_balance_mode = off"}},
 }
 
+// configuration is for all suites. They copy from files of the server, which are the same for
+// all nodes here, reload its configuration, and list schemas and numbers.
+var configuration = []string{"function_policy = 'filesystem:broadcast'", "admin_broadcast = on", "commit_marker = off", "sequence_lease_size = 1"}
+
 // server is where a suite runs.
 type server struct {
 	name string // of the folder of its results
