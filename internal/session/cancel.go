@@ -92,6 +92,12 @@ func (s *Session) Cancel(ctx context.Context) {
 		return
 	}
 	s.running.cancelled = true
+	s.cancelOn(ctx, links)
+}
+
+// cancelOn delivers a cancel to these nodes. running.mu is held, which keeps the session
+// from its next statement meanwhile.
+func (s *Session) cancelOn(ctx context.Context, links []*link) {
 	var sent sync.WaitGroup
 	for _, l := range links {
 		key := l.conn.Key()

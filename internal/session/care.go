@@ -4,13 +4,10 @@ import (
 	"slices"
 	"strings"
 
-	"go.uber.org/zap"
-
 	"github.com/pgchorus/pgchorus/internal/backend"
 	"github.com/pgchorus/pgchorus/internal/capture"
 	"github.com/pgchorus/pgchorus/internal/catalog"
 	"github.com/pgchorus/pgchorus/internal/config"
-	"github.com/pgchorus/pgchorus/internal/logkey"
 	"github.com/pgchorus/pgchorus/internal/wire"
 	"github.com/pgchorus/pgchorus/parser"
 )
@@ -172,18 +169,6 @@ func (s *Session) careOf(plan *capture.Plan, sql string) *care {
 // neither captured nor locked.
 func (s *Session) warnUnlocked(plan *capture.Plan) {
 	s.warnText("a table of a statement may not be locked, its rows are compared instead", strings.Join(append(slices.Clone(plan.Reasons), plan.Obstacle), "; "))
-}
-
-// warnText tells the operator something, once a session for each reason.
-func (s *Session) warnText(message, reason string) {
-	if s.warned[reason] || len(s.warned) >= maxWarnings {
-		return
-	}
-	if s.warned == nil {
-		s.warned = map[string]bool{}
-	}
-	s.warned[reason] = true
-	s.log.Warn(message, zap.String(logkey.Reason, reason))
 }
 
 // textIsExact reports whether the text of a value that main sends is read as the same value

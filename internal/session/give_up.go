@@ -3,10 +3,7 @@ package session
 import (
 	"context"
 	"slices"
-	"sync"
 	"time"
-
-	"go.uber.org/zap"
 
 	"github.com/pgchorus/pgchorus/internal/backend"
 	"github.com/pgchorus/pgchorus/internal/config"
@@ -177,16 +174,7 @@ func (s *Session) giveUp(ctx context.Context, number uint64, reason string) bool
 		return false
 	}
 	s.running.underWay.givenUp = reason
-	var sent sync.WaitGroup
-	for _, l := range links {
-		key := l.conn.Key()
-		sent.Go(func() {
-			if err := backend.Cancel(ctx, key); err != nil {
-				s.log.Warn("cancel not delivered", zap.Error(err))
-			}
-		})
-	}
-	sent.Wait()
+	s.cancelOn(ctx, links)
 	return true
 }
 

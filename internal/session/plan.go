@@ -122,16 +122,28 @@ const maxWarnings = 20
 // compute for itself.
 func (s *Session) warnOf(reasons []parser.Reason) {
 	for _, reason := range reasons {
-		text := reason.String()
-		if s.warned[text] || len(s.warned) >= maxWarnings {
-			continue
-		}
-		if s.warned == nil {
-			s.warned = map[string]bool{}
-		}
-		s.warned[text] = true
-		s.log.Warn("nodes may compute a value differently", zap.String(logkey.Reason, text))
+		s.warnText("nodes may compute a value differently", reason.String())
 	}
+}
+
+// warnText tells the operator something, once a session for each reason.
+func (s *Session) warnText(message, reason string) {
+	if s.isNews(reason) {
+		s.log.Warn(message, zap.String(logkey.Reason, reason))
+	}
+}
+
+// isNews reports whether the log has to be told of something: the session has not done so
+// before, nor of too much else.
+func (s *Session) isNews(text string) bool {
+	if s.warned[text] || len(s.warned) >= maxWarnings {
+		return false
+	}
+	if s.warned == nil {
+		s.warned = map[string]bool{}
+	}
+	s.warned[text] = true
+	return true
 }
 
 // matters reports whether there may be something to replace: most statements name

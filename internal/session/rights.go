@@ -111,7 +111,7 @@ func (r *rights) add(plan *capture.Plan, rows []string) error {
 func rightsSQL(plan *capture.Plan) string {
 	var names []string
 	for i, l := range plan.Locks() {
-		names = append(names, fmt.Sprintf("(%d, %s)", i, quoteText(l.Name())))
+		names = append(names, fmt.Sprintf("(%d, %s)", i, quoteLiteral(l.Name())))
 	}
 	sql := "SELECT pg_catalog.concat_ws(' ', 0, 'float', pg_catalog.current_setting('extra_float_digits')::pg_catalog.int4 OPERATOR(pg_catalog.>) 0, false)"
 	if len(names) > 0 {
@@ -127,14 +127,6 @@ func rightsSQL(plan *capture.Plan) string {
 }
 
 func privilege(name string) string { return "pg_catalog.has_table_privilege(c.oid, '" + name + "')" }
-
-func quoteText(text string) string {
-	quoted := "'" + strings.ReplaceAll(text, "'", "''") + "'"
-	if strings.Contains(text, `\`) {
-		return " E" + strings.ReplaceAll(quoted, `\`, `\\`)
-	}
-	return quoted
-}
 
 // maySelect reports whether the rows that the statement makes may be looked at.
 func (r *rights) maySelect(plan *capture.Plan) bool {

@@ -61,9 +61,6 @@ func (u utility) undo() string {
 	case "CreateTableSpaceStmt":
 		return "DROP TABLESPACE IF EXISTS " + quoteName(u.stmt.Name)
 	}
-	if u.stmt.Kind == parser.PrepareTransaction {
-		return "ROLLBACK PREPARED '" + strings.ReplaceAll(u.stmt.Name, "'", "''") + "'"
-	}
 	return ""
 }
 
@@ -249,7 +246,7 @@ func (s *Session) dropIndexText(u utility, out *replicator.Outcome) string {
 	table := firstRelation(u.stmt)
 	rows, err := out.Main.(*link).ask(fmt.Sprintf(`SELECT pg_catalog.format('%%I.%%I', n.nspname, c.relname) FROM pg_catalog.pg_index x
 		JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) x.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-		WHERE x.indrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass('%s') ORDER BY x.indexrelid DESC LIMIT 1`, strings.ReplaceAll(table, "'", "''")))
+		WHERE x.indrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(%s) ORDER BY x.indexrelid DESC LIMIT 1`, quoteLiteral(table)))
 	if err != nil || len(rows) != 1 {
 		return ""
 	}
@@ -279,9 +276,8 @@ func (s *Session) mayDrop(stmt *parser.Statement, sql string) error {
 		if l == nil || l.begun || l.unsynced {
 			continue
 		}
-		name := strings.ReplaceAll(stmt.Name, "'", "''")
-		rows, err := l.ask("SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity WHERE datname::pg_catalog.text OPERATOR(pg_catalog.=) '" + name +
-			"' AND pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid() AND backend_type OPERATOR(pg_catalog.=) 'client backend'")
+		rows, err := l.ask("SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity WHERE datname::pg_catalog.text OPERATOR(pg_catalog.=) " + quoteLiteral(stmt.Name) +
+			" AND pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid() AND backend_type OPERATOR(pg_catalog.=) 'client backend'")
 		if err != nil || len(rows) != 1 || rows[0] == "0" {
 			continue
 		}

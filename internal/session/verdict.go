@@ -199,13 +199,9 @@ func (s *Session) warnOfVerdict(stmt *parser.Statement, v *safety.Verdict) {
 		return
 	}
 	text := v.String()
-	if s.warned[text] || len(s.warned) >= maxWarnings {
+	if !s.isNews(text) {
 		return
 	}
-	if s.warned == nil {
-		s.warned = map[string]bool{}
-	}
-	s.warned[text] = true
 	if leftOut, due := s.Notes.Due(text, time.Now()); due {
 		s.log.Warn("statement may have another effect on each node", zap.Stringer(logkey.Level, v.Level), zap.Stringer(logkey.Action, v.Action),
 			zap.String(logkey.Reason, text), zap.Int(logkey.LeftOut, leftOut))
