@@ -28,19 +28,26 @@ func TestDecodeRelations(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			var rows []string
-			if tt.row != "" {
-				rows = []string{tt.row}
-			}
-			a, err := Question{Relations: []Name{{Name: "r"}}}.Decode(rows)
-			if err != nil {
-				t.Fatal(err)
-			}
+			a := decoded(t, Question{Relations: []Name{{Name: "r"}}}, tt.row)
 			if got, ok := a.Relation(Name{Name: "r"}); !ok || !reflect.DeepEqual(got, tt.want) {
 				t.Errorf("got %+v (%v)\nwant %+v", got, ok, tt.want)
 			}
 		})
 	}
+}
+
+// decoded is the answer of one row, or of none if it is empty.
+func decoded(t *testing.T, q Question, row string) Answer {
+	t.Helper()
+	var rows []string
+	if row != "" {
+		rows = []string{row}
+	}
+	a, err := q.Decode(rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
 }
 
 func TestDecodeFunctions(t *testing.T) {

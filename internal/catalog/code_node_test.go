@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/pgchorus/pgchorus/internal/catalog"
 	"github.com/pgchorus/pgchorus/internal/pgtest"
 )
@@ -38,23 +37,6 @@ CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w; CREATE FO
 CREATE EXTENSION pgcrypto;
 `
 
-func askCode(t *testing.T, conn *pgx.Conn, q catalog.CodeQuestion) catalog.CodeAnswer {
-	t.Helper()
-	results, err := conn.PgConn().Exec(t.Context(), q.SQL()).ReadAll()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, q.SQL())
-	}
-	var rows []string
-	for _, values := range results[0].Rows {
-		rows = append(rows, string(values[0]))
-	}
-	a, err := q.Decode(rows)
-	if err != nil {
-		t.Fatalf("%v\n%s", err, strings.Join(rows, "\n"))
-	}
-	return a
-}
-
 func TestCode(t *testing.T) {
 	conn := pgtest.Start(t, 1)[0].Connect()
 	exec(t, conn, coded)
@@ -73,7 +55,7 @@ func TestCode(t *testing.T) {
 	for _, tt := range tests {
 		q.Functions = append(q.Functions, name(tt.function))
 	}
-	a := askCode(t, conn, q)
+	a := ask(t, conn, q)
 	for _, tt := range tests {
 		code, _ := a.Code(name(tt.function))
 		if got := codeText(code); got != tt.want {
@@ -122,7 +104,7 @@ func TestSurroundings(t *testing.T) {
 	for _, tt := range tests {
 		q.Relations = append(q.Relations, name(tt.relation))
 	}
-	a := askCode(t, conn, q)
+	a := ask(t, conn, q)
 	for _, tt := range tests {
 		s, _ := a.Surroundings(name(tt.relation))
 		if got := surroundingsText(s); !slices.Equal(got, tt.want) {
@@ -160,7 +142,7 @@ func TestCodeIsKept(t *testing.T) {
 	exec(t, conn, coded)
 	db := catalog.New(100, 0, nil).Database("d")
 	q := catalog.CodeQuestion{Functions: names("app.stamp"), Relations: names("app.t")}
-	db.KeepCode(askCode(t, conn, q), db.Generation())
+	db.KeepCode(ask(t, conn, q), db.Generation())
 	_, known := db.Code(name("app.stamp"))
 	_, surrounded := db.Surroundings(name("app.t"))
 	if !known || !surrounded {
@@ -171,7 +153,7 @@ func TestCodeIsKept(t *testing.T) {
 	if _, surrounded = db.Surroundings(name("app.t")); surrounded {
 		t.Error("a table that was changed is still known")
 	}
-	db.KeepCode(askCode(t, conn, q), old)
+	db.KeepCode(ask(t, conn, q), old)
 	if _, surrounded = db.Surroundings(name("app.t")); surrounded {
 		t.Error("what was asked before the change was kept")
 	}

@@ -33,14 +33,7 @@ func TestDecodeTables(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			var rows []string
-			if tt.row != "" {
-				rows = []string{tt.row}
-			}
-			a, err := Question{Tables: []Name{{Name: "t"}}}.Decode(rows)
-			if err != nil {
-				t.Fatal(err)
-			}
+			a := decoded(t, Question{Tables: []Name{{Name: "t"}}}, tt.row)
 			if got, ok := a.Table(Name{Name: "t"}); !ok || !reflect.DeepEqual(got, tt.want) {
 				t.Errorf("got %+v (%v)\nwant %+v", got, ok, tt.want)
 			}

@@ -13,9 +13,15 @@ import (
 	"github.com/pgchorus/pgchorus/internal/pgtest"
 )
 
+// question is one that a session puts to a node.
+type question[A any] interface {
+	SQL() string
+	Decode(rows []string) (A, error)
+}
+
 // ask puts a question to a node as a session would: a simple query, of whose answer it
 // takes the text of the first column.
-func ask(t *testing.T, conn *pgx.Conn, q catalog.Question) catalog.Answer {
+func ask[A any](t *testing.T, conn *pgx.Conn, q question[A]) A {
 	t.Helper()
 	results, err := conn.PgConn().Exec(t.Context(), q.SQL()).ReadAll()
 	if err != nil {

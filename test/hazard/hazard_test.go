@@ -12,15 +12,21 @@ var update = flag.Bool("update", false, "write the outcomes anew")
 
 const file = "testdata/hazards.txt"
 
+// read returns the file and what is in it.
+func read(t *testing.T) (text string, all []hazard) {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all, err = parse(string(content)); err != nil {
+		t.Fatal(err)
+	}
+	return string(content), all
+}
+
 func TestHazards(t *testing.T) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	all, err := parse(string(text))
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, all := read(t)
 	s := newStage(t)
 	for i := range all {
 		h := &all[i]
@@ -44,14 +50,7 @@ func TestHazards(t *testing.T) {
 
 // TestSilentDifferencesAreListed keeps the list of broken promises in one place.
 func TestSilentDifferencesAreListed(t *testing.T) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	all, err := parse(string(text))
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, all := read(t)
 	found := map[string]bool{}
 	for _, h := range all {
 		if found[h.name] {
@@ -74,15 +73,8 @@ func TestSilentDifferencesAreListed(t *testing.T) {
 }
 
 func TestRenderIsWhatParseReads(t *testing.T) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	all, err := parse(string(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if strings.TrimSpace(render(all)) != strings.TrimSpace(string(text)) {
+	text, all := read(t)
+	if strings.TrimSpace(render(all)) != strings.TrimSpace(text) {
 		t.Error("the file is not in the form that -update writes")
 	}
 }
