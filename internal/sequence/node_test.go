@@ -87,6 +87,32 @@ func TestQueries(t *testing.T) {
 	}
 }
 
+// TestAdvanceHasTheSequenceToItself: what somebody else draws on the way to the same value is
+// not drawn a second time, and the lock does not outlast the advance.
+func TestAdvanceHasTheSequenceToItself(t *testing.T) {
+	node := pgtest.Start(t, 1)[0]
+	other, s := &server{t, node.ConnectTo("postgres")}, &server{t, node.ConnectTo("postgres")}
+	other.exec("CREATE SEQUENCE s; BEGIN")
+	other.row(sequence.Lock("public.s"))
+	s.exec("BEGIN")
+	done := make(chan error, 1)
+	go func() {
+		_, err := s.conn.PgConn().Exec(t.Context(), sequence.Advance(drawn(1, 0, 1, 5, 1))).ReadAll()
+		done <- err
+	}()
+	node.WaitRows("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted", "1")
+	other.exec("SELECT nextval('s') FROM generate_series(1, 5); COMMIT")
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if got := string(other.row("SELECT last_value FROM s")[0]); got != "5" {
+		t.Errorf("the sequence stands at %s, want 5", got)
+	}
+	if held := string(other.row("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")[0]); held != "0" {
+		t.Errorf("%s locks held after the advance", held)
+	}
+}
+
 // TestSchemaThatMayNotBeUsed: the default of a column needs no right to the schema of its
 // sequence.
 func TestSchemaThatMayNotBeUsed(t *testing.T) {

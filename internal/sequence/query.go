@@ -73,33 +73,55 @@ func DecodeDraw(row [][]byte) (Drawn, error) {
 }
 
 // advanceSQL draws until a value is not before $high. It draws nothing if that was reached.
-var advanceSQL = qualified(`WITH RECURSIVE r AS MATERIALIZED (SELECT $oid::pc.regclass AS oid), d (v) AS (
+var advanceSQL = qualified(`WITH RECURSIVE r AS MATERIALIZED (SELECT $oid::pc.regclass AS oid), ` + advance)
+
+// advanceAloneSQL is advanceSQL with nobody else drawing between the look and the draw: two
+// sessions that both find one value missing would draw two. The lock is given back with the
+// savepoint, what was drawn stays drawn. The sequence's own lock comes first, as everywhere:
+// who waits for that must not hold the other.
+var advanceAloneSQL = qualified(`SAVEPOINT pgchorus_advance;
+WITH RECURSIVE t AS MATERIALIZED (
+	SELECT q.oid, CASE WHEN pc.has_sequence_privilege(q.oid, 'USAGE,SELECT') THEN pc.pg_sequence_last_value(q.oid) END AS v
+	FROM (SELECT $oid AS oid) q
+), r AS MATERIALIZED (
+	SELECT CASE WHEN pc.pg_advisory_xact_lock('$class'::pc.int4, pc.hashtext($name)) IS NOT NULL THEN t.oid::pc.regclass END AS oid FROM t
+), ` + advance + `;
+ROLLBACK TO SAVEPOINT pgchorus_advance; RELEASE SAVEPOINT pgchorus_advance`)
+
+// advance draws from the sequence that is the one row of r.
+const advance = `d (v) AS (
 	SELECT pc.nextval(r.oid) FROM r WHERE r.oid IS NOT NULL AND CASE
 		WHEN pc.has_sequence_privilege(r.oid::pc.oid, 'USAGE,SELECT')
 		THEN COALESCE(pc.pg_sequence_last_value(r.oid::pc.oid) $before '$high'::pc.int8, true) ELSE true END
 	UNION ALL
 	SELECT pc.nextval(r.oid) FROM d CROSS JOIN r WHERE d.v $before '$high'::pc.int8
-) SELECT pc.count(*) FROM d`)
+) SELECT pc.count(*) FROM d`
 
 // cycleSQL draws $n values.
 var cycleSQL = qualified(`SELECT pc.count(pc.nextval($oid::pc.regclass)) FROM pc.generate_series('1'::pc.int8, '$n'::pc.int8)`)
 
 // Advance is the query that has another node draw until it is as far as the node that was
-// drawn from. A sequence that cycles draws as often: before and behind mean nothing there.
+// drawn from, and no further. It is to be run inside a transaction block. A sequence that
+// cycles draws as often: before and behind mean nothing there.
 func Advance(d Drawn) string {
 	if d.Cycles {
 		return fill(cycleSQL, d.Name, "$n", strconv.Itoa(len(d.Values)))
 	}
-	return AdvanceTo(d.Name, d.Values[len(d.Values)-1], d.Increment)
+	return advanceBy(advanceAloneSQL, d.Name, d.Values[len(d.Values)-1], d.Increment)
 }
 
-// AdvanceTo has a node draw until a value is not before high.
+// AdvanceTo has a node draw until a value is not before high. Nobody else may advance the
+// sequence there meanwhile.
 func AdvanceTo(name string, high, increment int64) string {
+	return advanceBy(advanceSQL, name, high, increment)
+}
+
+func advanceBy(query, name string, high, increment int64) string {
 	before := "OPERATOR(pg_catalog.<)"
 	if increment < 0 {
 		before = "OPERATOR(pg_catalog.>)"
 	}
-	return fill(advanceSQL, name, "$before", before, "$high", strconv.FormatInt(high, 10))
+	return fill(query, name, "$before", before, "$high", strconv.FormatInt(high, 10))
 }
 
 // fill puts a name and other texts into a query.
