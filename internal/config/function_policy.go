@@ -12,15 +12,16 @@ type FunctionRule struct {
 }
 
 // functionClasses are the classes of function_policy with what can be done about calls of
-// their functions, the default first.
+// their functions, the default first. Values that are made alike have no other action:
+// nobody is served by nodes that are told to differ.
 var functionClasses = []struct {
 	class   string
 	actions []string
 }{
-	{"time", []string{"rewrite", "capture", "broadcast", "warn", "deny"}},
-	{"random", []string{"rewrite", "capture", "broadcast", "warn", "deny"}},
-	{"uuid", []string{"rewrite", "capture", "broadcast", "warn", "deny"}},
-	{"sequence", []string{"lease", "capture", "broadcast", "warn", "deny"}},
+	{"time", []string{"rewrite", "deny"}},
+	{"random", []string{"rewrite", "deny"}},
+	{"uuid", []string{"rewrite", "deny"}},
+	{"sequence", []string{"lease", "deny"}},
 	{"lo", []string{"rewrite", "broadcast", "warn", "deny"}},
 	{"advisory", []string{"main", "broadcast", "warn", "deny"}},
 	{"notify", []string{"main", "broadcast", "warn", "deny"}},

@@ -112,7 +112,7 @@ var otherValues = map[string]string{
 	"database_redirect_preference_list":     "a:primary",
 	"app_name_redirect_preference_list":     "a:primary",
 	"dml_adaptive_object_relationship_list": "a:b",
-	"function_policy":                       "time:warn",
+	"function_policy":                       "time:deny",
 	"backend_clustering_mode":               "raw",
 	"backend_flag":                          "DISALLOW_TO_FAILOVER",
 	"auth_query":                            "SELECT $1",

@@ -269,7 +269,7 @@ func TestFunctionPolicy(t *testing.T) {
 		{"rows of a file cannot be on main alone", "function_policy = 'filesystem:main'", "COPY plain FROM '/x'", "D6 refuse"},
 		{"files on all nodes", "function_policy = 'filesystem:broadcast'", "COPY plain FROM '/x'", "D6 run"},
 		{"foreign tables on main", "function_policy = 'dblink:main'", "INSERT INTO far VALUES (1)", "D6 main"},
-		{"other classes keep their default", "function_policy = 'time:warn'", "SELECT pg_reload_conf()", "D6 refuse"},
+		{"other classes keep their default", "function_policy = 'advisory:warn'", "SELECT pg_reload_conf()", "D6 refuse"},
 		{"unparsed, refused", "unparsed_statement = refuse", "FROB x", "D5 refuse"},
 		{"unparsed, allowed", "unparsed_statement = allow", "FROB x", "D5 run"},
 		{"deny list in a body", "function_deny_list = '^random$'", "SELECT lucky()", "D6 refuse"},
