@@ -99,14 +99,6 @@ func BenchmarkStrip(b *testing.B) {
 	}
 }
 
-func BenchmarkSpliceTime(b *testing.B) {
-	calls := parser.Classify(shortWrite).Statements[0].TimeCalls
-	b.ReportAllocs()
-	for b.Loop() {
-		parser.SpliceTime(shortWrite, calls, someTime)
-	}
-}
-
 // BenchmarkPlan is for a table one of whose columns is given the time by default.
 func BenchmarkPlan(b *testing.B) {
 	const sql = `INSERT INTO t (id, a, day, u) VALUES (1, 'x', '2026-01-02', '')`

@@ -26,16 +26,12 @@
 // Where a literal decides (nextval('s'), 'now'::timestamptz, SET) the exact text
 // is the key; Script.LiteralSensitive tells.
 //
-// # Time
-//
-// [SpliceTime] and [ParamTime] put one instant in place of each time call, by
-// cutting the text and not by writing it anew from the tree, so that comments and
-// hints, formatting and error positions before the call stay as they are.
-//
 // # Values
 //
-// [Cache.Plan] goes further: it says how a statement is changed so that no node computes
-// for itself what another would compute differently. Beside the time these are random
+// [Cache.Plan] says how a statement is changed so that no node computes for itself what
+// another would compute differently: one instant stands in place of each call for the time.
+// The text is cut and not written anew from the tree, so that comments and hints,
+// formatting and error positions stay as they are. Beside the time these are random
 // numbers, UUIDs, what a node tells of itself, functions that only the catalogue
 // ([Facts]) knows, and the defaults of columns that a statement leaves out or sets to
 // DEFAULT. Values come from the proxy or, by [Plan.Questions], from the main node;

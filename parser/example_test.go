@@ -17,20 +17,30 @@ func ExampleClassify() {
 	// insert read only: false reads: [c] writes: [b] unknown: [f]
 }
 
-func ExampleSpliceTime() {
-	sql := "UPDATE t SET a = now() /* hint */ WHERE id = 7"
-	calls := parser.Classify(sql).Statements[0].TimeCalls
-	fmt.Println(parser.SpliceTime(sql, calls, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)))
-	// Output:
-	// UPDATE t SET a = ('2026-01-02 03:04:05.000000+00'::pg_catalog.timestamptz) /* hint */ WHERE id = 7
+// noFacts is a catalogue that knows nothing.
+type noFacts struct{}
+
+func (noFacts) Table(parser.Relation) (*parser.Table, bool) { return nil, false }
+
+func (noFacts) Function(parser.Function) (parser.FunctionFacts, bool) {
+	return parser.FunctionFacts{}, false
 }
 
-func ExampleParamTime() {
-	sql := "INSERT INTO t VALUES ($1, current_date)"
-	st := parser.Classify(sql).Statements[0]
-	fmt.Println(parser.ParamTime(sql, st.TimeCalls, st.MaxParam+1))
+func ExampleCache_Plan() {
+	sql := "UPDATE t SET a = now() /* hint */ WHERE id = $1"
+	cache := parser.NewCache(1<<20, 0)
+	st := &cache.Script(sql).Statements[0]
+
+	plan := cache.Plan(sql, st, noFacts{}, parser.PlanOptions{})
+	values, err := plan.Values(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), nil)
+	fmt.Println(plan.Splice(values).SQL, err)
+
+	plan = cache.Plan(sql, st, noFacts{}, parser.PlanOptions{Extended: true})
+	filled, _ := plan.Params(st.MaxParam + 1)
+	fmt.Println(filled.SQL)
 	// Output:
-	// INSERT INTO t VALUES ($1, (($2::pg_catalog.timestamptz)::pg_catalog.date))
+	// UPDATE t SET a = ('2026-01-02 03:04:05.000000+00'::pg_catalog.timestamptz) /* hint */ WHERE id = $1 <nil>
+	// UPDATE t SET a = ($2::pg_catalog.timestamptz) /* hint */ WHERE id = $1
 }
 
 func ExampleMemo() {

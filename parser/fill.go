@@ -85,8 +85,10 @@ func (p *Plan) fill(instant func(slot int) string, value func(b *strings.Builder
 	return f
 }
 
-// writeEdit writes what stands in place of an edit, under the name that a call gives to
-// its column (see writeTime).
+// writeEdit writes what stands in place of an edit: a bracketed expression, which may stand
+// wherever a call may except in FROM. A call that names a column is given that name: by AS
+// behind it or, where more of the expression follows, as the column of a sub-select, which
+// lends its name as a function does.
 func writeEdit(b *strings.Builder, e edit, instant func(slot int) string, value func(b *strings.Builder, slot int)) {
 	if e.nested && e.column != "" {
 		b.WriteString("(SELECT ")

@@ -98,24 +98,6 @@ func FuzzClassify(f *testing.F) {
 	})
 }
 
-// FuzzSplice: what was rewritten has to be SQL, with nothing left to rewrite.
-func FuzzSplice(f *testing.F) {
-	addGolden(f)
-	f.Fuzz(func(t *testing.T, sql string) {
-		if !utf8.ValidString(sql) {
-			return // the judge cannot read it
-		}
-		s := parser.Classify(sql)
-		for _, st := range s.Statements {
-			if len(st.TimeCalls) == 0 {
-				continue
-			}
-			checkRewritten(t, sql, parser.SpliceTime(sql, st.TimeCalls, someTime))
-			checkRewritten(t, sql, parser.ParamTime(sql, st.TimeCalls, st.MaxParam+1))
-		}
-	})
-}
-
 // everyTable says of every relation that it is the same table, and knows no function.
 type everyTable struct{ table *parser.Table }
 

@@ -95,23 +95,10 @@ func runGolden(t *testing.T, g golden) string {
 			t.Errorf("cache answers %q otherwise: %s", g.input, diff)
 		}
 	}
-	var calls []parser.TimeCall
-	for _, st := range script.Statements {
-		calls = append(calls, st.TimeCalls...)
-		if st.Kind == parser.Prepare {
-			calls = append(calls, st.Inner.TimeCalls...)
-		}
+	if g.command != "classify" {
+		t.Fatalf("unknown command %q", g.command)
 	}
-	switch g.command {
-	case "classify":
-		return render(g.input, script)
-	case "splice":
-		return parser.SpliceTime(g.input, calls, someTime)
-	case "param":
-		return parser.ParamTime(g.input, calls, script.Statements[0].MaxParam+1)
-	}
-	t.Fatalf("unknown command %q", g.command)
-	return ""
+	return render(g.input, script)
 }
 
 // render shows what a Script says that is not the ordinary.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	pg "github.com/pganalyze/pg_query_go/v5"
 	"google.golang.org/protobuf/proto"
@@ -152,11 +151,11 @@ func TestRewritingChangesNothingButTheTime(t *testing.T) {
 			continue // a form that the grammar does not take in that place
 		}
 		parsed++
-		calls := script.Statements[0].TimeCalls
-		if len(calls) < 2 {
+		if calls := script.Statements[0].TimeCalls; len(calls) < 2 {
 			t.Fatalf("%q: %d time calls", sql, len(calls))
 		}
-		for _, rewritten := range []string{parser.SpliceTime(sql, calls, someTime), parser.ParamTime(sql, calls, 1)} {
+		for _, extended := range []bool{false, true} {
+			rewritten := withTime(t, sql, extended)
 			checkRewritten(t, sql, rewritten)
 			if left := parser.Classify(rewritten).Statements[0].TimeCalls; len(left) > 0 {
 				t.Fatalf("%q became %q: calls left", sql, rewritten)
@@ -168,10 +167,25 @@ func TestRewritingChangesNothingButTheTime(t *testing.T) {
 	}
 }
 
-func TestSpliceTimeIgnoresCallsThatDoNotFit(t *testing.T) {
-	t.Parallel()
-	calls := []parser.TimeCall{{Start: 7, End: 99, Precision: -1}, {Start: 9, End: 8, Precision: -1}, {Start: -1, End: 3, Precision: -1}}
-	if got := parser.SpliceTime("SELECT now()", calls, time.Time{}); got != "SELECT now()" {
-		t.Errorf("got %q", got)
+// alikeFacts is a catalogue in which every function returns the same everywhere.
+type alikeFacts struct{ noFacts }
+
+func (alikeFacts) Function(parser.Function) (parser.FunctionFacts, bool) {
+	return parser.FunctionFacts{Alike: true}, true
+}
+
+// withTime is a statement with nothing but the time put in.
+func withTime(t *testing.T, sql string, extended bool) string {
+	t.Helper()
+	cache := parser.NewCache(1<<20, 1)
+	plan := cache.Plan(sql, &cache.Script(sql).Statements[0], alikeFacts{}, parser.PlanOptions{Extended: extended})
+	if extended {
+		filled, _ := plan.Params(1)
+		return filled.SQL
 	}
+	values, err := plan.Values(someTime, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan.Splice(values).SQL
 }

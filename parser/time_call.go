@@ -54,7 +54,7 @@ type TimeCall struct {
 	FromItem bool
 }
 
-// Spliceable reports whether SpliceTime and ParamTime replace the call. The
+// Spliceable reports whether a value can stand in place of the call. The
 // others stay as they are; each node computes its own value for them.
 func (c TimeCall) Spliceable() bool {
 	return c.Kind != TimeString && !c.FromItem

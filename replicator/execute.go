@@ -3,7 +3,6 @@ package replicator
 import (
 	"errors"
 
-	"github.com/pgchorus/pgchorus/internal/config"
 	"github.com/pgchorus/pgchorus/internal/wire"
 )
 
@@ -251,13 +250,4 @@ func isLost(lost []Loss, node Node) bool {
 		}
 	}
 	return false
-}
-
-// IDs are the numbers of the nodes.
-func IDs(nodes []Node) []config.NodeID {
-	ids := make([]config.NodeID, len(nodes))
-	for i, node := range nodes {
-		ids[i] = node.ID()
-	}
-	return ids
 }

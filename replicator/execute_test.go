@@ -112,8 +112,8 @@ func TestExecuteCopy(t *testing.T) {
 			made, journal := nodes(tt.nodes...)
 			got := shown(Execute(made, Options{Repeatable: anew, Copy: func(waiting []Node) error {
 				text := "data for"
-				for _, id := range IDs(waiting) {
-					text += " " + string(rune('0'+id))
+				for _, node := range waiting {
+					text += " " + string(rune('0'+node.ID()))
 				}
 				*journal = append(*journal, text)
 				return tt.err

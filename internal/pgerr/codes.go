@@ -77,13 +77,3 @@ const (
 	// InternalError: a fault of ours.
 	InternalError Code = "XX000"
 )
-
-// Retryable reports whether a frontend may repeat its transaction and expect
-// success: class 40 and the two that say "later".
-func Retryable(err error) bool {
-	switch CodeOf(err) {
-	case SerializationFailure, DeadlockDetected, CannotConnectNow, TooManyConnections:
-		return true
-	}
-	return false
-}

@@ -123,15 +123,6 @@ func setOwner(path string, cfg config.Listen) error {
 	return nil
 }
 
-// Addrs are the addresses that the server listens on.
-func (s *Server) Addrs() []net.Addr {
-	addrs := make([]net.Addr, len(s.listeners))
-	for i, l := range s.listeners {
-		addrs[i] = l.Addr()
-	}
-	return addrs
-}
-
 // Connected is the number of sessions that run.
 func (s *Server) Connected() int { return int(s.connected.Load()) }
 

@@ -35,14 +35,9 @@ func (e *PeerError) Unwrap() error { return e.Err }
 
 // IsFrontendGone reports whether err means that the frontend can no longer be
 // spoken to.
-func IsFrontendGone(err error) bool { return isSide(err, Frontend) }
-
-// IsBackendGone reports whether err means that a backend connection is lost.
-func IsBackendGone(err error) bool { return isSide(err, Backend) }
-
-func isSide(err error, side Side) bool {
+func IsFrontendGone(err error) bool {
 	var peer *PeerError
-	return errors.As(err, &peer) && peer.Side == side
+	return errors.As(err, &peer) && peer.Side == Frontend
 }
 
 // ErrTooLong is returned for a message longer than the bound in force.
