@@ -26,6 +26,9 @@ type Options struct {
 	// An error of a node is that node's next Finish; the error that Copy returns is
 	// the frontend's, and ends the session.
 	Copy func(nodes []Node) error
+	// Sent is called when the others have been sent what main has done, and before they
+	// have answered; not for a COPY.
+	Sent func()
 	// Regardless has the others run the statement also when it failed on main with this
 	// SQLSTATE: it may have committed a part of its work. nil is never.
 	Regardless func(code string) bool
@@ -89,8 +92,11 @@ func Execute(nodes []Node, opt Options) Outcome {
 	}
 	copying := out.Answer.CopyIn
 	out.start(rest, opt.Gate)
-	if copying {
+	switch {
+	case copying:
 		rest = out.copy(rest, opt)
+	case opt.Sent != nil && !out.Answer.Failed():
+		opt.Sent()
 	}
 	switch {
 	case out.Err != nil:

@@ -50,6 +50,7 @@ func (a *attempt) run(ctx context.Context) replicator.Outcome {
 			a.copied = true
 			return s.copyToAll(ctx, nodes)
 		},
+		Sent:         a.sent,
 		GoOn:         s.goOn(ctx, a.opt.bare),
 		Left:         func(node replicator.Node) bool { return !s.Cluster.View().Up(node.ID()) },
 		Holds:        a.holds,
@@ -59,6 +60,13 @@ func (a *attempt) run(ctx context.Context) replicator.Outcome {
 		Gate:         s.Gate,
 		Order:        s.Order,
 	})
+}
+
+// sent is called when the others have been sent what main has done.
+func (a *attempt) sent() {
+	if a.opt.early {
+		a.s.replyEarly()
+	}
 }
 
 // conclude acts on what became of the work. again: it was taken back, and is to be run

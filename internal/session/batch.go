@@ -106,6 +106,7 @@ func (s *Session) runMessages(ctx context.Context, end batchEnd) (ok bool, err e
 			return false, err
 		}
 	}
+	s.closing = end == endSync && seg.changesRows()
 	return seg.run(ctx, end)
 }
 
@@ -312,7 +313,7 @@ func (s *Session) planParse(frame wire.Frame) (step, error) {
 	case s.tx.failed && script.Err != nil && !isPgpool(m.Query):
 		return step{}, script.Err
 	case s.tx.failed && !endsFailed(p.kind()) && p.kind() != parser.Empty:
-		return step{}, errFailedTransaction()
+		return step{}, s.failedTransaction()
 	case m.Name != "" && s.st.prepared[m.Name] != nil:
 		return s.planDuplicate(frame, p)
 	}
@@ -377,7 +378,7 @@ func (s *Session) planBind(frame wire.Frame) (step, error) {
 		return step{}, unknownStatement(name)
 	}
 	if s.tx.failed && !endsFailed(p.kind()) {
-		return step{}, errFailedTransaction()
+		return step{}, s.failedTransaction()
 	}
 	if err := p.checkBind(frame, s.answersHere(p)); err != nil {
 		return step{}, err
@@ -441,7 +442,7 @@ func (s *Session) planDescribeStatement(st step, name string) (step, error) {
 		st.local = s.describeHere(st.prepared, true)
 		return st, nil
 	case s.tx.failed:
-		return step{}, errFailedTransaction()
+		return step{}, s.failedTransaction()
 	}
 	st.where = s.routePrepared(st.prepared)
 	if st.where.all {
@@ -484,13 +485,13 @@ func (s *Session) planExecute(frame wire.Frame) (step, error) {
 		}
 	}
 	if s.tx.failed && !endsFailed(p.prepared.kind()) {
-		return step{}, errFailedTransaction()
+		return step{}, s.failedTransaction()
 	}
 	if s.answersHere(p.prepared) {
 		st.local = s.executeHere(p)
 	}
 	if s.tx.failed && p.prepared.kind() == parser.PrepareTransaction {
-		st.local = func(ctx context.Context) (bool, error) { return s.rollbackBlock(ctx, p.prepared.stmt) }
+		st.local = func(ctx context.Context) (bool, error) { return s.commitBlock(ctx, p.prepared.stmt) }
 	}
 	if s.tx.kind == txImplicit || s.tx.kind == txNone && s.batch.executed {
 		return st, refusedInPipeline(p.prepared.stmt)

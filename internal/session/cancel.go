@@ -20,6 +20,8 @@ type running struct {
 	links []*link
 	// cancelled: a cancel was delivered to the statement that runs.
 	cancelled bool
+	// answered: the frontend has the statement's answer, so that no cancel is meant for it.
+	answered bool
 	// waiting ends a wait of ours, in which the statement runs nowhere; nil if there
 	// is none.
 	waiting context.CancelFunc
@@ -61,7 +63,7 @@ func (r *running) remove(l *link) {
 // begin forgets a cancel that came for the statement before.
 func (r *running) begin() {
 	r.mu.Lock()
-	r.cancelled = false
+	r.cancelled, r.answered = false, false
 	r.underWay.begin()
 	r.mu.Unlock()
 }
@@ -83,6 +85,9 @@ func (s *Session) Cancel(ctx context.Context) {
 	defer stop()
 	s.running.mu.Lock()
 	defer s.running.mu.Unlock()
+	if s.running.answered {
+		return
+	}
 	if s.running.waiting != nil {
 		s.running.cancelled = true
 		s.running.waiting()

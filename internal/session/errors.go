@@ -18,6 +18,13 @@ import (
 // replyError answers a statement with an error.
 func (s *Session) replyError(err error) {
 	shown := s.shown(err)
+	if s.answered {
+		s.owe(shown)
+		return
+	}
+	if shown == s.tx.owed {
+		s.tx.owed = nil
+	}
 	s.reply(func(b []byte) []byte { return wire.AppendError(b, shown) })
 }
 
@@ -56,6 +63,11 @@ func (s *Session) tellFatal(err error) {
 
 // replyRaw answers with an error as a server has written it.
 func (s *Session) replyRaw(body []byte) {
+	if s.answered {
+		field := func(f byte) string { return wire.ErrorField(body, f) }
+		s.owe(pgerr.New(pgerr.Code(field(wire.FieldCode)), field(wire.FieldMessage)).WithDetail("%s", field(wire.FieldDetail)))
+		return
+	}
 	s.reply(func(b []byte) []byte { return wire.AppendMessage(b, wire.KindErrorResponse, body) })
 }
 

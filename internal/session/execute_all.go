@@ -3,12 +3,14 @@ package session
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
 	"go.uber.org/zap"
 
 	"github.com/pgchorus/pgchorus/internal/backend"
+	"github.com/pgchorus/pgchorus/internal/config"
 	"github.com/pgchorus/pgchorus/internal/pgerr"
 	"github.com/pgchorus/pgchorus/internal/wire"
 	"github.com/pgchorus/pgchorus/replicator"
@@ -23,6 +25,8 @@ type allOptions struct {
 	regardless func(code string) bool
 	// maintains: it changes no data, so that a node that answers otherwise stays.
 	maintains bool
+	// early: the frontend may be answered before the others have answered.
+	early bool
 }
 
 // executeAll runs the session's work on all nodes, main first, and compares. ok is
@@ -316,7 +320,7 @@ func (s *Session) commit(ctx context.Context) (ok bool, err error) {
 			return false, errTerminatedByNode
 		}
 	}
-	if missing, whole := s.covers(nodes); !whole {
+	if missing, whole := s.covers(ctx); !whole {
 		s.rollbackNodes(ctx, nodes)
 		return s.refused(pgerr.Newf(pgerr.SerializationFailure, "node %d lacks a part of the transaction, which is rolled back", missing).
 			WithHint("The transaction might succeed if retried."))
@@ -353,16 +357,28 @@ func (s *Session) sinkOf(l *link) backend.Sink {
 	return nil
 }
 
-// covers reports whether every live node has its part of the transaction.
-func (s *Session) covers(nodes []replicator.Node) (missing int, whole bool) {
+// covers reports whether every live node has its part of the transaction. A node whose
+// connection broke in a question of ours may have died, and nobody has noticed.
+func (s *Session) covers(ctx context.Context) (missing config.NodeID, whole bool) {
 	s.refreshView()
 	for _, id := range s.view.Live() {
-		if l := s.link(id); l == nil || !l.begun {
-			return int(id), false
+		l := s.link(id)
+		switch {
+		case l != nil && !l.begun, l == nil && s.lives(ctx, id):
+			return id, false
 		}
 	}
-	return 0, true
+	return noNode, true
 }
+
+// lives looks whether a node that the session has no connection to is there.
+func (s *Session) lives(ctx context.Context, id config.NodeID) bool {
+	_, alive, _ := s.Cluster.Suspect(ctx, id, errNotConnected)
+	s.refreshView()
+	return alive
+}
+
+var errNotConnected = errors.New("the session has no connection to the node")
 
 // commitSingle ends a transaction that one node has written to at most, whose word is
 // the transaction's. Losing a node that was only read loses nothing.

@@ -91,7 +91,7 @@ func (s *Session) runHere(ctx context.Context, stmt *parser.Statement, sql strin
 	}
 	kind := isHere(stmt, sql)
 	if s.tx.failed && stmt.Kind == parser.PrepareTransaction {
-		kind = hereRollback // as in PostgreSQL (PrepareTransactionBlock)
+		kind = hereCommit // as in PostgreSQL (PrepareTransactionBlock)
 	}
 	switch kind {
 	case notHere:
@@ -161,7 +161,7 @@ func (s *Session) control(ctx context.Context, kind hereKind, stmt *parser.State
 func (s *Session) beginBlock(ctx context.Context, stmt *parser.Statement, sql string) (ok bool, err error) {
 	switch {
 	case s.tx.failed:
-		return s.refused(errFailedTransaction())
+		return s.refused(s.failedTransaction())
 	case s.tx.kind == txExplicit && hasOptions(stmt):
 		return s.beginAgain(ctx, stmt, sql)
 	case s.tx.kind == txExplicit:
@@ -247,7 +247,11 @@ func behindComment(sql string) string {
 
 // commitBlock commits the frontend's block.
 func (s *Session) commitBlock(ctx context.Context, stmt *parser.Statement) (ok bool, err error) {
-	if s.tx.failed {
+	switch owed := s.tx.owed; {
+	case s.tx.failed && owed != nil:
+		s.rollback(ctx)
+		return s.refused(owed)
+	case s.tx.failed:
 		return s.rollbackBlock(ctx, stmt)
 	}
 	if s.tx.kind != txExplicit {
@@ -292,7 +296,7 @@ func (s *Session) chain(stmt *parser.Statement, before transaction) {
 // ask answers a SHOW POOL_* or a PGPOOL command.
 func (s *Session) ask(ctx context.Context, kind hereKind, stmt *parser.Statement, sql string) (Table, string, error) {
 	if s.tx.failed {
-		return Table{}, "", errFailedTransaction()
+		return Table{}, "", s.failedTransaction()
 	}
 	if kind == herePgpool {
 		return s.pgpool(sql)

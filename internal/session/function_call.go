@@ -12,7 +12,7 @@ import (
 // for what function_policy keeps on main.
 func (s *Session) runCall(ctx context.Context, call wire.Frame) (ok bool, err error) {
 	if s.tx.failed {
-		return s.refused(errFailedTransaction())
+		return s.refused(s.failedTransaction())
 	}
 	if err := s.learnFunction(call); err != nil {
 		return s.refused(err)

@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"crypto/rand"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -219,9 +218,9 @@ func (s *Session) openForValues(stmt *parser.Statement) {
 // frontend has been answered if the error says so.
 func (s *Session) valuesOf(ctx context.Context, plan *parser.Plan, stmt *parser.Statement) ([]parser.Value, error) {
 	s.openForValues(stmt)
-	at := time.Now()
-	if s.tx.kind != txNone {
-		at = s.tx.now()
+	at, err := s.timeFor(ctx, plan)
+	if err != nil {
+		return nil, err
 	}
 	values, err := plan.Values(at, rand.Reader)
 	if err != nil {

@@ -105,6 +105,21 @@ func (g *segment) run(ctx context.Context, end batchEnd) (ok bool, err error) {
 	return ok, err
 }
 
+// changesRows reports whether the segment executes nothing but statements that change rows,
+// and all of each.
+func (g *segment) changesRows() bool {
+	executes := false
+	for _, st := range g.steps {
+		if st.kind == wire.KindExecute {
+			if st.prepared == nil || !st.whole || !changesRows(st.prepared.kind()) {
+				return false
+			}
+			executes = true
+		}
+	}
+	return executes
+}
+
 // openImplicit opens a block of ours, where writes are not replicated, if the extended query
 // goes on behind a segment that may change something: its end is ours to know, since other
 // nodes may have a part in it. Up to Sync, a server's own implicit transaction will do.

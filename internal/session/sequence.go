@@ -323,7 +323,7 @@ func (*eachWork) takesSnapshot() bool { return true }
 // executeWithValues is executeAll for a statement that may have been given values of a lease.
 func (s *Session) executeWithValues(ctx context.Context) (ok bool, err error) {
 	mark := s.front.Mark()
-	ok, err = s.executeAll(ctx, allOptions{})
+	ok, err = s.executeAll(ctx, allOptions{early: s.mayReplyEarly()})
 	if !ok || err != nil || !s.takenInVain() {
 		s.drew.taken = false
 		return ok, err

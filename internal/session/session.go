@@ -82,6 +82,10 @@ type Session struct {
 	heard   []byte // notifications that the frontend has not been told
 	// notices were raised for the next statement before it was sent.
 	notices []byte
+	// closing: the work that comes next is the last of what the frontend waits for.
+	closing bool
+	// answered: the frontend has had its ReadyForQuery for the work under way.
+	answered bool
 	// tentative: what is being run may be taken back and run again in another way.
 	tentative bool
 	// kept is scratch space for what is held back during a COMMIT.

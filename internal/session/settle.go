@@ -30,6 +30,11 @@ func (s *Session) settleAt(ctx context.Context, ok bool, tag tagRule) error {
 	if len(s.settings.channels) > 0 {
 		s.listenAgain() // before the frontend relies on it
 	}
+	s.closing = false
+	if s.answered {
+		s.answered = false
+		return s.gone
+	}
 	s.tellHeard()
 	s.reply(func(b []byte) []byte { return wire.AppendReady(b, s.tx.status()) })
 	if !s.front.HasFrame() {

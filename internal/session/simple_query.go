@@ -49,6 +49,7 @@ func (s *Session) runString(ctx context.Context, text string) (ok bool, err erro
 	case s.tx.failed && script.Err != nil && !isPgpool(text):
 		return s.refused(script.Err) // PostgreSQL, too, parses before it looks at the block
 	case len(script.Statements) == 1:
+		s.closing = changesRows(script.Statements[0].Kind)
 		return s.runStatement(ctx, &script.Statements[0], text, 0, false)
 	case script.ReadOnly && !script.TransactionControl && s.tx.kind == txNone && !anyHere(script, text):
 		if where, same := s.routeString(script, text); same {
@@ -108,7 +109,7 @@ func (s *Session) runStatement(ctx context.Context, stmt *parser.Statement, sql 
 		return ok, err
 	}
 	if s.tx.failed && stmt.Kind != parser.RollbackTo {
-		return s.refused(errFailedTransaction())
+		return s.refused(s.failedTransaction())
 	}
 	if stmt.Kind == parser.Prepare {
 		if err := s.freeName(stmt.Name); err != nil {
@@ -286,7 +287,7 @@ func (s *Session) noteStatement(stmt *parser.Statement, sql string) {
 	case parser.Discard:
 		s.forgetDiscarded(stmt)
 	case parser.RollbackTo:
-		s.tx.failed, s.tx.aborted = false, false
+		s.tx.failed, s.tx.aborted, s.tx.owed = false, false, nil
 		s.tx.locked = nil                                                // locks that were taken behind the savepoint are gone
 		s.settings.kept.lost = s.settings.kept.lost || len(s.tx.set) > 0 // which of it stays is not followed
 	case parser.Listen:

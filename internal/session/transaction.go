@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/pgchorus/pgchorus/internal/config"
+	"github.com/pgchorus/pgchorus/internal/pgerr"
 	"github.com/pgchorus/pgchorus/internal/sequence"
 	"github.com/pgchorus/pgchorus/internal/wire"
 )
@@ -28,7 +29,9 @@ type transaction struct {
 	isolation string
 	failed    bool // aborted: only its end is awaited
 	// aborted: the nodes that did not meet the error have taken back what it has undone.
-	aborted    bool
+	aborted bool
+	// owed is why it has failed, as long as the frontend has not been told.
+	owed       *pgerr.Error
 	savepoints savepoints
 	// ended: a statement that failed has ended the block.
 	ended bool

@@ -1,0 +1,55 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/pgchorus/pgchorus/parser"
+)
+
+// mainTimeSQL asks for the transaction's time in microseconds. A float8 has room for them.
+const mainTimeSQL = "SELECT (pg_catalog.date_part('epoch', pg_catalog.now()) OPERATOR(pg_catalog.*) 1000000::pg_catalog.float8)::pg_catalog.int8"
+
+// timeFor is the time that a plan's values have: one for the whole transaction, of pgchorus's
+// clock or, with time_source = main, what main's now() is in it.
+func (s *Session) timeFor(ctx context.Context, plan *parser.Plan) (time.Time, error) {
+	switch {
+	case s.tx.kind == txNone:
+		return time.Now(), nil
+	case !s.tx.at.IsZero(), s.config().Replication.TimeSource != "main", !asksForTime(plan):
+		return s.tx.now(), nil
+	}
+	if err := s.runBefore(); err != nil {
+		return time.Time{}, err
+	}
+	at, err := s.mainTime(ctx)
+	s.tx.at = at
+	return at, err
+}
+
+func asksForTime(plan *parser.Plan) bool {
+	return slices.ContainsFunc(plan.Slots, func(slot parser.Slot) bool { return slot.Source == parser.FromTime })
+}
+
+// mainTime asks main, or the next one if that is lost.
+func (s *Session) mainTime(ctx context.Context) (time.Time, error) {
+	for {
+		row, lost, err := s.askMain(ctx, mainTimeSQL)
+		switch {
+		case err != nil:
+			return time.Time{}, err
+		case lost:
+			continue // askMain ends when no node is left
+		case len(row) != 1:
+			return time.Time{}, fmt.Errorf("time of the main node: %d columns", len(row))
+		}
+		micros, err := strconv.ParseInt(string(row[0]), 10, 64)
+		if err != nil {
+			return time.Time{}, fmt.Errorf("time of the main node: %w", err)
+		}
+		return time.UnixMicro(micros), nil
+	}
+}
