@@ -87,8 +87,8 @@ func writeParams() []Param {
 			Description: "Whose clock gives the time of a transaction.", at: func(c *Config, _ int) any { return &c.Replication.TimeSource }},
 		{Name: "deadlock_check_interval", Type: Duration, Unit: Millisecond, Default: "1000", Max: math.MaxInt32, Context: OnReload,
 			Description: "Time between searches for deadlocks over several nodes; 0 is never.", Scope: Replicating, at: func(c *Config, _ int) any { return &c.Replication.DeadlockCheckInterval }},
-		{Name: "replica_ddl_lock_timeout", Type: Duration, Unit: Millisecond, Default: "5000", Max: math.MaxInt32, Context: OnReload,
-			Description: "Limit of waiting for a DDL lock on the other nodes; 0 is none.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.Replication.ReplicaDDLLockTimeout }},
+		{Name: "replica_ddl_lock_timeout", Type: Duration, Unit: Millisecond, Default: "5000", Max: math.MaxInt32, Context: OnReload, Scope: Replicating,
+			Description: "Limit of waiting for a DDL lock on the other nodes; 0 is none.", at: func(c *Config, _ int) any { return &c.Replication.ReplicaDDLLockTimeout }},
 		{Name: "auto_prepare", Type: Bool, Default: "off", Context: OnReload,
 			Description: "Send statements of a known shape as prepared ones.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.Replication.AutoPrepare }},
 	}

@@ -26,6 +26,8 @@ type link struct {
 	listens bool
 	// eased: timeouts are off for the rest of the transaction.
 	eased bool
+	// limit is the limit of waiting for a lock that was set there, as far as is known.
+	limit lockLimit
 	// snapshot: the transaction's snapshot was taken there.
 	snapshot bool
 	// unsynced: messages of an extended query were sent and no Sync.
@@ -77,6 +79,7 @@ func (l *link) Start(answers bool) error {
 	l.answers = answers
 	if _, snapshot := l.s.work.(snapshotWork); !answers && !snapshot {
 		l.appendEasing()
+		l.appendLockLimit()
 	}
 	l.s.work.appendTo(l)
 	return l.send()
@@ -137,7 +140,9 @@ func (l *link) note() {
 	switch {
 	case l.answer.Status != 0:
 		l.begun = l.answer.Status != wire.TxIdle
-		l.snapshot, l.eased = l.snapshot && l.begun, l.eased && l.begun
+		if l.snapshot, l.eased = l.snapshot && l.begun, l.eased && l.begun; !l.begun {
+			l.limit = lockLimit{}
+		}
 		l.unsynced = false
 	case l.answer.CopyIn:
 		l.unsynced = true // the server ignores the Sync that was sent along

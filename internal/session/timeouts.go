@@ -50,6 +50,7 @@ func (s *Session) noteTimeouts(stmt *parser.Statement) {
 	for _, l := range s.links {
 		if l != nil {
 			l.eased = false
+			l.limit.unknown = l.limit.used
 		}
 	}
 }
