@@ -47,6 +47,8 @@ type Situation struct {
 	// Way is what the operator wants for what would be right if nobody else wrote
 	// meanwhile (set_write_strategy). Other statements are kept the same by Rows only.
 	Way Way
+	// Compare: the operator wants the rows of every statement compared (verify_digest).
+	Compare bool
 }
 
 // Plan is how one statement is kept the same. It holds for one text and one state of the
@@ -76,9 +78,27 @@ func Decide(st *parser.Statement, f Facts, sit Situation) *Plan {
 		return d.lockPlan()
 	}
 	if !d.mayDiffer() {
-		return nil
+		return d.comparison()
 	}
 	return d.plan()
+}
+
+// comparison is the plan of a statement that every node may run for itself, if its rows are
+// to be compared all the same.
+func (d *decider) comparison() *Plan {
+	switch d.st.Kind {
+	case parser.Insert, parser.Update, parser.Delete:
+	default:
+		return nil
+	}
+	if !d.sit.Compare || len(d.st.Targets) != 1 {
+		return nil
+	}
+	p := &Plan{Way: Digest, st: d.st, target: &d.st.Targets[0], table: d.table(), Reasons: []string{"verify_digest is on"}}
+	if !p.HasDigest() {
+		return nil
+	}
+	return p
 }
 
 // Subject is the relation that Plain has to know: the only one that a statement changes or

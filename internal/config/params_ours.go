@@ -54,8 +54,8 @@ func safetyParams() []Param {
 			Description: "Time between looks whether nodes are set up alike; 0 is never.", at: func(c *Config, _ int) any { return &c.Replication.NodeCheckInterval }},
 		{Name: "repair", Type: Enum, Default: "report", Words: []string{"report", "repair", "fence"}, Context: OnReload, Scope: Replicating,
 			Description: "What happens when such a comparison finds a difference.", at: func(c *Config, _ int) any { return &c.Replication.Repair }},
-		{Name: "verify_digest", Type: Enum, Default: "auto", Words: []string{"auto", "on", "off"}, Context: OnReload,
-			Description: "Compare digests of the written rows before COMMIT.", NoEffect: notYet, at: func(c *Config, _ int) any { return &c.Replication.VerifyDigest }},
+		{Name: "verify_digest", Type: Enum, Default: "auto", Words: []string{"auto", "on", "off"}, Context: OnReload, Scope: Replicating,
+			Description: "Compare digests of the written rows before COMMIT.", at: func(c *Config, _ int) any { return &c.Replication.VerifyDigest }},
 	}
 }
 

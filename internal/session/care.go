@@ -63,10 +63,11 @@ func (s *Session) careFor(stmt *parser.Statement, sql string, unlike bool) *care
 	if stmt.Kind == parser.Execute {
 		return s.careForExecute(stmt)
 	}
-	if !unlike && s.isPlain(stmt) || s.Config().Replication.ReplicationSafety == config.SafetyCompat {
+	compare := s.Config().Replication.VerifyDigest == "on"
+	if !unlike && !compare && s.isPlain(stmt) || s.Config().Replication.ReplicationSafety == config.SafetyCompat {
 		return nil
 	}
-	plan := s.decideCare(stmt, capture.Situation{OneSnapshot: s.oneSnapshotEverywhere(), Unlike: unlike, Way: s.wantedWay()})
+	plan := s.decideCare(stmt, capture.Situation{OneSnapshot: s.oneSnapshotEverywhere(), Unlike: unlike, Way: s.wantedWay(), Compare: compare})
 	if plan == nil {
 		return nil
 	}
@@ -157,7 +158,8 @@ func (s *Session) careOf(plan *capture.Plan, sql string) *care {
 	if !ok {
 		s.warnUnlocked(plan)
 	}
-	if plan.HasDigest() && rights.maySelect(plan) {
+	wanted := plan.Way == capture.Digest || s.Config().Replication.VerifyDigest != "off"
+	if wanted && plan.HasDigest() && rights.maySelect(plan) {
 		if text, ok := plan.WithDigest(sql); ok {
 			c.text, c.digest = text, true
 		}
