@@ -11,6 +11,8 @@ ARGS ?=
 # What sqlsmith makes up.
 SEED ?= 1
 QUERIES ?= 3000
+# How long random transactions are played.
+SECONDS ?= 300
 # For a whole package; it only ends what hangs.
 TESTTIMEOUT ?= 15m
 
@@ -65,6 +67,10 @@ regress: need-compiler need-postgresql ## PostgreSQL's own test suites, directly
 .PHONY: sqlsmith
 sqlsmith: need-compiler need-postgresql need-sqlsmith ## statements that sqlsmith makes up: QUERIES of them, from SEED
 	SEED=$(SEED) QUERIES=$(QUERIES) go test -tags sqlsmith -count=1 -v -timeout 2h $(TESTFLAGS) ./test/regress
+
+.PHONY: random
+random: need-compiler need-postgresql ## transactions that are made up, for SECONDS, from SEED
+	SEED=$(SEED) SECONDS=$(SECONDS) go test -count=1 -v -timeout 24h $(TESTFLAGS) ./test/random
 
 .PHONY: bench-micro
 bench-micro: need-compiler ## micro-benchmarks, in benchstat's format

@@ -167,13 +167,16 @@ func (in *Input) keepsToMain() bool {
 
 // needsMainSnapshot: a transaction that keeps a snapshot may write later, and then has
 // to have read what the main node saw; else it would overwrite what it has not seen
-// and no conflict be found. A serializable one has to be where conflicts are watched.
+// and no conflict be found. A serializable one has to be where conflicts are watched, a
+// read outside of a block too: it may be what completes a cycle (and no standby runs it).
 // In snapshot_isolation all nodes have taken the same snapshot; on a standby, one
 // that cannot write does with a snapshot of the standby.
 func (in *Input) needsMainSnapshot() bool {
 	switch {
-	case !in.Txn.Open || in.Txn.Serializable:
-		return in.Txn.Open
+	case in.Txn.Serializable:
+		return true
+	case !in.Txn.Open:
+		return false
 	case !in.Txn.RepeatableRead || in.Policy.Mode == SnapshotIsolation:
 		return false
 	}

@@ -18,7 +18,7 @@ func BenchmarkExecuteCommit(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		Execute(quiet, opt)
-		Commit(quiet, Parallel, opt.Gate)
+		Commit(quiet, CommitOptions{Mode: Parallel, Gate: opt.Gate})
 	}
 }
 

@@ -29,19 +29,24 @@ type CommitOptions struct {
 	Mode   CommitMode
 	Gate   *Gate
 	Window *Window // nil: snapshots need not be kept apart
+	// Decided is called when the transaction is a fact and all that is left is that the others,
+	// which have it prepared, commit it too (LastAgent). What nodes have not done of it yet is
+	// waited for by whoever reads there (Gate.Caught). nil: nobody wants to know.
+	Decided func()
 }
 
 // CommitWithin is Commit inside the window. An error is the end of ctx before anything
 // was sent: the transaction is as it was, and can be rolled back.
 func CommitWithin(ctx context.Context, nodes []Node, opt CommitOptions) (d Decision, err error) {
-	err = opt.Window.Commit(ctx, func() { d = Commit(nodes, opt.Mode, opt.Gate) })
+	err = opt.Window.Commit(ctx, func() { d = Commit(nodes, opt) })
 	return d, err
 }
 
 // Commit ends a transaction on the nodes, which are in node order.
-func Commit(nodes []Node, mode CommitMode, gate *Gate) Decision {
-	r := commitRound{gate: gate, token: gate.enter(nodes)}
-	defer gate.leaveAll(nodes, r.token) // they have left by then, if nothing panics
+func Commit(nodes []Node, opt CommitOptions) Decision {
+	mode := opt.Mode
+	r := commitRound{gate: opt.Gate, token: opt.Gate.enter(nodes), decided: opt.Decided}
+	defer r.gate.leaveAll(nodes, r.token) // they have left by then, if nothing panics
 	if len(nodes) < 2 {
 		mode = Parallel
 	}
@@ -92,13 +97,19 @@ func (r *commitRound) lastAgent(main Node, others []Node) {
 		r.takeBack(prepared)
 		return
 	}
-	r.send(SendCommitPrepared, prepared...)
+	r.start(SendCommitPrepared, prepared)
+	if r.decided != nil && r.confirmed != nil && len(r.lost) == 0 {
+		r.gate.decide(prepared, r.token)
+		r.decided()
+	}
+	r.finish(SendCommitPrepared, prepared)
 }
 
 // commitRound collects who said what.
 type commitRound struct {
 	gate      *Gate
 	token     uint64
+	decided   func()       // CommitOptions.Decided
 	confirmed *wire.Answer // of the first that did; nil for none
 	refused   []refusal
 	lost      []Loss
@@ -115,11 +126,19 @@ func (r *commitRound) isRefused() bool { return r.confirmed == nil && len(r.refu
 // send sends the ending to the nodes and reads what they answer. It returns those that
 // have done it.
 func (r *commitRound) send(e Ending, nodes ...Node) (done []Node) {
+	r.start(e, nodes)
+	return r.finish(e, nodes)
+}
+
+func (r *commitRound) start(e Ending, nodes []Node) {
 	for _, node := range nodes {
 		if err := node.StartEnd(e); err != nil {
 			r.lose(node, err)
 		}
 	}
+}
+
+func (r *commitRound) finish(e Ending, nodes []Node) (done []Node) {
 	for _, node := range nodes {
 		if isLost(r.lost, node) {
 			continue

@@ -84,7 +84,7 @@ func TestCommit(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			made, journal := nodes(tt.nodes...)
 			gate := NewGate()
-			d := Commit(made, tt.mode, gate)
+			d := Commit(made, CommitOptions{Mode: tt.mode, Gate: gate})
 			if got := decided(d); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
@@ -126,7 +126,7 @@ func TestDecisionIsAFact(t *testing.T) {
 		for i := range 5 * 5 * 5 * 5 * 5 {
 			acts := [][]said{one(outcomes[i%5]), {outcomes[i/5%5], outcomes[i/125%5]}, {outcomes[i/25%5], outcomes[i/625]}}
 			made, _ := nodes(acts...)
-			d := Commit(made, mode, nil)
+			d := Commit(made, CommitOptions{Mode: mode})
 			checkFact(t, fmt.Sprintf("mode %d, %+v", mode, acts), made, d)
 		}
 	}

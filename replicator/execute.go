@@ -164,6 +164,7 @@ func (opt *Options) disbelieves(main Node, answer *wire.Answer) bool {
 // runOrdered runs the statement on the main node. It is under that main from then on, but
 // not if the node was lost.
 func runOrdered(node Node, opt Options) (answer *wire.Answer, err error) {
+	opt.Gate.Caught(node.ID()) // it may be main since a moment ago only
 	opt.Order.enter(node.ID(), opt.Holds)
 	defer func() {
 		if answer == nil { // lost, or a panic

@@ -1,6 +1,7 @@
 package replicator
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -29,9 +30,11 @@ func NewGate() *Gate {
 // lane is the commits on their way to one node.
 type lane struct {
 	busy atomic.Int32 // length of open, to be read without the lock
+	owed atomic.Int32 // length of decided
 
 	mu        sync.Mutex // guards the fields below
 	open      []uint64   // tokens, the oldest first
+	decided   []uint64   // those whose frontend may know that they are committed
 	confirmed sync.Cond
 }
 
@@ -58,15 +61,49 @@ func (g *Gate) leave(id config.NodeID, token uint64) {
 	}
 	l := &g.lanes[id]
 	l.mu.Lock()
-	for i, open := range l.open {
-		if open == token {
-			l.open = append(l.open[:i], l.open[i+1:]...)
-			break
-		}
-	}
+	l.open = remove(l.open, token)
+	l.decided = remove(l.decided, token)
 	l.busy.Store(int32(len(l.open)))
+	l.owed.Store(int32(len(l.decided)))
 	l.mu.Unlock()
 	l.confirmed.Broadcast()
+}
+
+func remove(tokens []uint64, token uint64) []uint64 {
+	if at := slices.Index(tokens, token); at >= 0 {
+		return slices.Delete(tokens, at, at+1)
+	}
+	return tokens
+}
+
+// decide notes that the frontend is about to be told of a commit that the nodes still have to
+// confirm.
+func (g *Gate) decide(nodes []Node, token uint64) {
+	if g == nil {
+		return
+	}
+	for _, node := range nodes {
+		l := &g.lanes[node.ID()]
+		l.mu.Lock()
+		l.decided = append(l.decided, token)
+		l.owed.Store(int32(len(l.decided)))
+		l.mu.Unlock()
+	}
+}
+
+// Caught returns when a node shows every commit that a frontend had been told of when it was
+// called. A read waits for that on its node. Such commits wait for no lock, so that whoever
+// waits for them may hold some.
+func (g *Gate) Caught(id config.NodeID) {
+	if g == nil || g.lanes[id].owed.Load() == 0 {
+		return
+	}
+	l, limit := &g.lanes[id], g.newest()
+	l.mu.Lock()
+	for oldest(l.decided) <= limit {
+		l.confirmed.Wait()
+	}
+	l.mu.Unlock()
 }
 
 // leaveAll notes it of all nodes; those that have been noted may be among them.
@@ -99,16 +136,16 @@ func (g *Gate) wait(id config.NodeID, limit uint64) {
 		return
 	}
 	l.mu.Lock()
-	for l.oldest() <= limit {
+	for oldest(l.open) <= limit {
 		l.confirmed.Wait()
 	}
 	l.mu.Unlock()
 }
 
-// oldest is the oldest commit under way; the largest number when there is none.
-func (l *lane) oldest() uint64 {
+// oldest is the oldest commit; the largest number when there is none.
+func oldest(tokens []uint64) uint64 {
 	least := ^uint64(0)
-	for _, token := range l.open {
+	for _, token := range tokens {
 		least = min(least, token)
 	}
 	return least

@@ -108,7 +108,7 @@ func (l *Log) endPrepared(ctx context.Context, main, id config.NodeID) error {
 			databases = append(databases, b.database)
 		}
 	}
-	ledgers, err := readAll(ctx, nodes, databases, "")
+	ledgers, err := readAll(ctx, nodes, databases, nothing)
 	if err != nil {
 		return err
 	}

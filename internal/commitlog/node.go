@@ -152,13 +152,12 @@ func readSlots(ctx context.Context, conn *pgconn.PgConn, database, before string
 	return found, nil
 }
 
-// ledger reads all slots of the node. raise is SQL that is run in front, in the same
-// transaction.
-func (n Node) ledger(ctx context.Context, databases []string, raise string) (ledger, error) {
+// ledger reads all slots of the node, each database's behind the SQL of before.
+func (n Node) ledger(ctx context.Context, databases []string, before func(id config.NodeID, database string) string) (ledger, error) {
 	all := ledger{}
 	for _, database := range databases {
 		err := n.with(ctx, database, func(ctx context.Context, conn *pgconn.PgConn) error {
-			found, err := readSlots(ctx, conn, database, raise)
+			found, err := readSlots(ctx, conn, database, before(n.ID, database))
 			for at, seq := range found {
 				all[at] = seq
 			}

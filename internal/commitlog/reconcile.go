@@ -144,7 +144,7 @@ func (l *Log) takeOver(ctx context.Context, live []config.NodeID) error {
 		return err
 	}
 	if len(left) > 0 {
-		ledgers, err := readAll(ctx, nodes, databases, l.raise(left))
+		ledgers, err := readAll(ctx, nodes, databases, func(id config.NodeID, database string) string { return l.fenceLeft(left, id, database) })
 		if err != nil {
 			return err
 		}
@@ -152,7 +152,7 @@ func (l *Log) takeOver(ctx context.Context, live []config.NodeID) error {
 			return err
 		}
 	}
-	ledgers, err := readAll(ctx, nodes, databases, l.raise(nil))
+	ledgers, err := readAll(ctx, nodes, databases, func(config.NodeID, string) string { return l.raise() })
 	if err != nil {
 		return err
 	}
@@ -161,19 +161,31 @@ func (l *Log) takeOver(ctx context.Context, live []config.NodeID) error {
 }
 
 // raise puts our epoch in force, so that no COMMIT of an earlier run comes later. It waits for
-// one that has marked itself already. Slots of prepared transactions are locked by these,
-// and nobody else can use them meanwhile.
-func (l *Log) raise(left []branch) string {
-	excluded := "-1"
+// one that has marked itself already.
+func (l *Log) raise() string {
+	return fmt.Sprintf(raiseTimeout+"INSERT INTO pgchorus.proxy VALUES (%[1]d, %[2]d) ON CONFLICT (proxy) DO UPDATE SET epoch = excluded.epoch;"+
+		"UPDATE pgchorus.commit_slot SET epoch = %[2]d WHERE proxy = %[1]d;", l.Proxy, l.slots.epoch)
+}
+
+const raiseTimeout = "SET lock_timeout = '5s';"
+
+// fenceLeft keeps a node from committing, from now on, what others have left prepared: main above
+// all, whose COMMIT may still be on its way, and has to end before anything is decided. It
+// takes the row of the transaction's slot, which is made where it is missing, so that it waits for a mark
+// that is being made, and makes a later one fail. Where the transaction is prepared it has the row
+// locked itself.
+func (l *Log) fenceLeft(left []branch, id config.NodeID, database string) string {
+	fence := raiseTimeout
 	for _, b := range left {
-		excluded += fmt.Sprintf(",%d", b.slot)
+		if b.database != database || slices.ContainsFunc(left, func(own branch) bool {
+			return own.node.ID == id && own.database == database && own.proxy == b.proxy && own.slot == b.slot
+		}) {
+			continue
+		}
+		fence += fmt.Sprintf("INSERT INTO pgchorus.commit_slot AS c VALUES (%d, %d, %d, 0, pg_catalog.now()) ON CONFLICT (proxy, slot) DO UPDATE SET epoch = excluded.epoch WHERE c.epoch < excluded.epoch;",
+			b.proxy, b.slot, l.slots.epoch)
 	}
-	insert := ""
-	if len(left) == 0 {
-		insert = fmt.Sprintf("INSERT INTO pgchorus.proxy VALUES (%d, %d) ON CONFLICT (proxy) DO UPDATE SET epoch = excluded.epoch;", l.Proxy, l.slots.epoch)
-	}
-	return fmt.Sprintf("SET lock_timeout = '5s'; %s UPDATE pgchorus.commit_slot SET epoch = %d WHERE proxy = %d AND slot NOT IN (%s);",
-		insert, l.slots.epoch, l.Proxy, excluded)
+	return fence
 }
 
 // resolve ends prepared transactions as the nodes' slots say.
@@ -194,6 +206,9 @@ func (l *Log) resolve(ctx context.Context, left []branch, ledgers map[config.Nod
 	}
 	return errors.Join(failed...)
 }
+
+// nothing is run in front of the slots.
+func nothing(config.NodeID, string) string { return "" }
 
 // settle has the nodes go that lack what others have.
 func (l *Log) settle(ctx context.Context, ledgers map[config.NodeID]ledger) {
@@ -246,10 +261,11 @@ func allPrepared(ctx context.Context, nodes []Node) ([]branch, error) {
 	return all, nil
 }
 
-func readAll(ctx context.Context, nodes []Node, databases []string, raise string) (map[config.NodeID]ledger, error) {
+// readAll reads the nodes' slots. before is SQL that is run in front, in the same transaction.
+func readAll(ctx context.Context, nodes []Node, databases []string, before func(id config.NodeID, database string) string) (map[config.NodeID]ledger, error) {
 	ledgers := map[config.NodeID]ledger{}
 	for _, node := range nodes {
-		found, err := node.ledger(ctx, databases, raise)
+		found, err := node.ledger(ctx, databases, before)
 		if err != nil {
 			return nil, err
 		}

@@ -6,7 +6,8 @@ package commitlog
 //
 // mark is one HOT update by primary key (enable_seqscan: a sequential scan would lock the
 // whole table under SERIALIZABLE). Its slow part, claim, is for the first commit of a slot
-// in a run: a slot whose epoch is a later one has been taken away. A read-only transaction
+// in a run: a slot whose epoch is a later one has been taken away. It locks the server's row of
+// proxy, so that whoever raises the epoch there waits for it. A read-only transaction
 // has nothing to tell. Names are qualified, since the session chooses the search_path.
 const schema = `
 BEGIN;
@@ -17,14 +18,15 @@ CREATE TABLE IF NOT EXISTS pgchorus.proxy (
 	proxy int PRIMARY KEY,
 	epoch bigint NOT NULL
 );
+INSERT INTO pgchorus.proxy SELECT proxy, 0 FROM pg_catalog.generate_series(0, 15) AS proxy ON CONFLICT DO NOTHING;
 CREATE TABLE IF NOT EXISTS pgchorus.commit_slot (
 	proxy int, slot int, epoch bigint NOT NULL, seq bigint NOT NULL, at timestamptz NOT NULL,
 	PRIMARY KEY (proxy, slot)
 ) WITH (fillfactor = 50);
 CREATE OR REPLACE FUNCTION pgchorus.claim(p int, s int, e bigint, n bigint) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-	PERFORM FROM pgchorus.proxy WHERE proxy = p AND epoch > e FOR SHARE;
-	IF NOT FOUND THEN
+	PERFORM FROM pgchorus.proxy WHERE proxy = p FOR SHARE;
+	IF NOT EXISTS (SELECT FROM pgchorus.proxy WHERE proxy = p AND epoch > e) THEN
 		INSERT INTO pgchorus.commit_slot AS c VALUES (p, s, e, n, clock_timestamp())
 		ON CONFLICT (proxy, slot) DO UPDATE SET epoch = e, seq = n, at = excluded.at WHERE c.epoch < e;
 		IF FOUND THEN

@@ -331,7 +331,11 @@ func (s *Session) commit(ctx context.Context) (ok bool, err error) {
 		return s.refused(err)
 	}
 	waiting, stop := s.running.await(ctx)
-	d, err := replicator.CommitWithin(waiting, nodes, replicator.CommitOptions{Mode: mode, Gate: s.Gate, Window: s.Window})
+	opt := replicator.CommitOptions{Mode: mode, Gate: s.Gate, Window: s.Window}
+	if mode == replicator.LastAgent && s.mayAcknowledge() {
+		opt.Decided = s.acknowledge
+	}
+	d, err := replicator.CommitWithin(waiting, nodes, opt)
 	stop()
 	if err != nil {
 		s.rollbackNodes(ctx, nodes)

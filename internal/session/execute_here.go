@@ -266,7 +266,9 @@ func (s *Session) commitBlock(ctx context.Context, stmt *parser.Statement) (ok b
 		return false, err
 	}
 	s.chain(stmt, before)
-	s.replyTag("COMMIT")
+	if !s.ack.given {
+		s.replyTag(commitTag)
+	}
 	return true, nil
 }
 

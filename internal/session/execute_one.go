@@ -43,6 +43,7 @@ func (s *Session) executeOne(ctx context.Context, where target) (ok bool, err er
 		if s.link(l.ID()) != l {
 			continue // lost while the snapshot was taken
 		}
+		s.Gate.Caught(l.ID())
 		s.noteUse(l, where)
 		s.numbers.missed = nil // of a node that was lost under the work
 		answer, err := s.runOn(ctx, l)

@@ -88,6 +88,7 @@ type Session struct {
 	answered bool
 	// tentative: what is being run may be taken back and run again in another way.
 	tentative bool
+	ack       acknowledgement
 	// kept is scratch space for what is held back during a COMMIT.
 	kept []byte
 	// ending: the nodes are being told to commit or to roll back.

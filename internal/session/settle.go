@@ -36,7 +36,10 @@ func (s *Session) settleAt(ctx context.Context, ok bool, tag tagRule) error {
 		return s.gone
 	}
 	s.tellHeard()
-	s.reply(func(b []byte) []byte { return wire.AppendReady(b, s.tx.status()) })
+	if !s.ack.given {
+		s.reply(func(b []byte) []byte { return wire.AppendReady(b, s.tx.status()) })
+	}
+	s.ack = acknowledgement{}
 	if !s.front.HasFrame() {
 		s.flush()
 	}
@@ -72,14 +75,16 @@ func (s *Session) endImplicit(ctx context.Context, ok bool, tag tagRule) error {
 	}
 	mark := s.beforeTag
 	if tag == keepTag || s.front.SentAfter(mark) {
+		s.ack = acknowledgement{may: true}
 		_, err := s.commit(ctx)
 		return err
 	}
 	tail := append(s.kept[:0], s.front.Tail(mark)...)
 	s.kept = tail
 	s.front.Rewind(mark)
+	s.ack = acknowledgement{may: true, tail: tail}
 	committed, err := s.commit(ctx)
-	if committed {
+	if committed && !s.ack.given {
 		s.front.Append(tail)
 	}
 	return err

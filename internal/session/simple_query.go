@@ -50,6 +50,7 @@ func (s *Session) runString(ctx context.Context, text string) (ok bool, err erro
 		return s.refused(script.Err) // PostgreSQL, too, parses before it looks at the block
 	case len(script.Statements) == 1:
 		s.closing = changesRows(script.Statements[0].Kind)
+		s.endsString(&script.Statements[0])
 		return s.runStatement(ctx, &script.Statements[0], text, 0, false)
 	case script.ReadOnly && !script.TransactionControl && s.tx.kind == txNone && !anyHere(script, text):
 		if where, same := s.routeString(script, text); same {

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/pgchorus/pgchorus/internal/config"
@@ -95,8 +96,24 @@ func (s *Session) raised(stmt *parser.Statement, sql string) string {
 // is to be the same on all nodes. SET and its relatives take none: SET TRANSACTION has to
 // come before it.
 func (s *Session) wantsSnapshot() bool {
-	return s.replicates() && s.tx.kind != txNone && (s.isolates() || keepsSnapshot(s.isolation())) && s.work.takesSnapshot() &&
-		!s.waitsForSnapshot()
+	return s.replicates() && s.tx.kind != txNone && (s.isolates() || keepsSnapshot(s.isolation())) &&
+		(s.work.takesSnapshot() || s.lowers() && setsSavepoint(s.work)) && !s.waitsForSnapshot()
+}
+
+// lowers reports whether the level of the transaction is set anew where its snapshot is taken
+// (snapshotWork). The server refuses that behind a savepoint, so the snapshot comes first.
+func (s *Session) lowers() bool {
+	return s.isolation() == serializable || !keepsSnapshot(s.isolation())
+}
+
+func setsSavepoint(w work) bool {
+	switch w := w.(type) {
+	case *queryWork:
+		return w.kind == parser.Savepoint
+	case *segment:
+		return slices.ContainsFunc(w.steps, func(st step) bool { return st.prepared != nil && st.prepared.stmt.Kind == parser.Savepoint })
+	}
+	return false
 }
 
 // takesSnapshot reports whether a statement of that kind looks at data.

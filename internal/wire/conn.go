@@ -293,6 +293,21 @@ func (c *Conn) Flush() error {
 	return nil
 }
 
+// FlushNow writes as much of the outbox as can be written without waiting for the peer to
+// read.
+func (c *Conn) FlushNow() error {
+	n, err := c.sock.writeNow(c.out)
+	c.flushed += int64(n)
+	c.out = c.out[:copy(c.out, c.out[n:])]
+	if len(c.out) == 0 {
+		c.releaseOut()
+	}
+	if err != nil {
+		return &PeerError{Side: c.side, Op: "write to", Err: err}
+	}
+	return nil
+}
+
 // FlushAside writes the outbox without what stands behind m counting as sent: a peer that
 // is sent it again, after a Rewind to m, has it twice. For notices, which are no part of an
 // answer.

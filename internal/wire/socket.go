@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"crypto/tls"
 	"io"
 	"net"
@@ -102,6 +103,38 @@ func (s *socket) write(p []byte) error {
 		return err
 	}
 	return s.writeErr
+}
+
+// promptly is how much may be written under TLS to a socket that has nothing unsent: less
+// than any send buffer takes.
+const promptly = 4 << 10
+
+// writeNow writes what the socket takes without waiting. Under TLS, where a record cannot be
+// left half written, that is all of p or nothing.
+func (s *socket) writeNow(p []byte) (n int, err error) {
+	switch {
+	case s.raw != nil:
+		s.pending, s.writeErr = p, nil
+		err := s.raw.Write(func(fd uintptr) bool { s.tryWrite(fd); return true })
+		n, s.pending = len(p)-len(s.pending), nil
+		return n, cmp.Or(err, s.writeErr)
+	case s.poll == nil || len(p) > promptly || s.unsent() != 0:
+		return 0, nil
+	}
+	return s.nc.Write(p)
+}
+
+// unsent is how much the kernel still has to send (tcp(7), SIOCOUTQ); not 0 if that cannot be
+// told.
+func (s *socket) unsent() int32 {
+	n := int32(-1)
+	_ = s.poll.Control(func(fd uintptr) {
+		_, _, errno := syscall.RawSyscall(syscall.SYS_IOCTL, fd, syscall.TIOCOUTQ, uintptr(unsafe.Pointer(&n)))
+		if errno != 0 {
+			n = -1
+		}
+	})
+	return n
 }
 
 // tryWrite writes until nothing is left or the socket takes no more.
