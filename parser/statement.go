@@ -77,6 +77,9 @@ type Statement struct {
 	Functions []Function
 	// UnknownFunctions are those of Functions with class UnknownFunction.
 	UnknownFunctions []Function
+	// HashedBy is the column that the statement partitions a table by the hash of, if its
+	// type is not known to have the same hash on all nodes.
+	HashedBy string
 	// NodeLocal: a function tells of the one node that it runs on.
 	NodeLocal bool
 	// Identifiers: the numbers that a server gives its objects are looked at or returned,

@@ -167,6 +167,10 @@ func isMagicWord(text string) bool {
 // has 52 bytes.
 const maxMagicLength = 64
 
+// IsTimeWord reports whether PostgreSQL, reading text as a date or time, would take the
+// moment at which it is read: 'now', 'today' and their like.
+func IsTimeWord(text string) bool { return isMagic(text) }
+
 // isMagic reports whether text has a magic word in it, as in 'today 12:00'. Strip
 // asks the same of what stands between the quotes.
 func isMagic(text string) bool {

@@ -119,8 +119,11 @@ func (w *walker) walk(m protoreflect.Message) {
 		w.relation(n)
 	case *pg.Constraint, *pg.TableLikeClause:
 		w.readBelow(m)
+	case *pg.CreateEventTrigStmt:
+		w.call(n.Funcname, nil)
 	case *pg.CreateStmt:
 		w.target(n.Relation)
+		w.st.HashedBy = hashedBy(n)
 		w.readBelow(m)
 	case *pg.RangeFunction:
 		w.rangeFunction(n)

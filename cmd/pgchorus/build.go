@@ -289,5 +289,6 @@ func (p *program) reload(ctx context.Context) {
 		p.log.Warn("parameter needs a restart to change", zap.String("parameter", name))
 	}
 	p.monitor.Recheck()
+	p.env.Notes.Forget()
 	p.log.Info(fmt.Sprintf("configuration reloaded: %d parameters changed", len(changed)))
 }

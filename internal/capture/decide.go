@@ -287,6 +287,10 @@ func (p *Plan) LocksRows() bool { return locksRows(p.st) }
 // ComparesRows: the rows that the frontend is given anyway are compared.
 func (p *Plan) ComparesRows() bool { return p.Way == Digest && locksRows(p.st) }
 
+// Chooses: which rows come out, or in which order, is decided while the statement runs,
+// whatever is locked.
+func (p *Plan) Chooses() bool { return p.st.Hazards.Choices() != 0 }
+
 // Forced is a plan with table locks for a statement that Decide has none for, because
 // nodes did different things all the same; nil if it changes no rows.
 func Forced(st *parser.Statement, f Facts) *Plan {

@@ -80,6 +80,9 @@ const (
 	PolicyText    TextKind = "policy"
 	RuleText      TextKind = "rule"
 	ViewText      TextKind = "view"
+	// ReferenceText is the default of a column that refers to the relation and gets it
+	// when the row that it refers to goes (SET DEFAULT).
+	ReferenceText TextKind = "reference"
 )
 
 // Text is SQL that PostgreSQL runs by itself.

@@ -80,6 +80,11 @@ var expressionTexts = `
 	SELECT 'policy', p.polname, pc.concat(pc.pg_get_expr(p.polqual, p.polrelid), ' ', pc.pg_get_expr(p.polwithcheck, p.polrelid))
 		FROM found w JOIN pc.pg_policy p ON p.polrelid @= w.oid JOIN pc.pg_class c ON c.oid @= w.oid WHERE c.relrowsecurity
 	UNION
+	SELECT 'reference', a.attname, pc.pg_get_expr(d.adbin, d.adrelid)
+		FROM found w JOIN pc.pg_constraint k ON k.confrelid @= w.oid JOIN pc.pg_attrdef d ON d.adrelid @= k.conrelid AND d.adnum @= ANY (k.conkey)
+		JOIN pc.pg_attribute a ON a.attrelid @= d.adrelid AND a.attnum @= d.adnum
+		WHERE k.contype @= 'f' AND (k.confdeltype @= 'd' OR k.confupdtype @= 'd')
+	UNION
 	SELECT 'rule', r.rulename, pc.pg_get_ruledef(r.oid)
 		FROM found w JOIN pc.pg_rewrite r ON r.ev_class @= w.oid WHERE r.ev_type @<> '1'
 	UNION

@@ -57,6 +57,7 @@ var rules = map[string]rule{
 	KindPlanner:    {Warn, configure},
 	KindLimit:      {Warn, configure},
 	KindDurability: {Warn, configure},
+	KindClock:      {Warn, "set the clocks of the hosts, and keep them by NTP"},
 	KindOurs:       {Warn, "make the node anew as a copy of another"},
 }
 

@@ -66,6 +66,11 @@ func (r *reader) server(ctx context.Context) (databases []string, err error) {
 			return nil, err
 		}
 	}
+	clock, err := readClock(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	r.facts = append(r.facts, clock)
 	rows, err := query(ctx, conn, databasesQuery, 1)
 	if err != nil {
 		return nil, err

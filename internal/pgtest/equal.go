@@ -115,6 +115,25 @@ func compareDatabase(ctx context.Context, a, b *Node, database string) ([]string
 		return nil, err
 	}
 	defer p.close(ctx)
+	return p.compare(ctx)
+}
+
+// DifferencesOver is Differences for the one database that two connections to two nodes
+// are to. Their search_path is reset.
+func DifferencesOver(ctx context.Context, a, b *pgx.Conn) ([]string, error) {
+	p := pair{a, b}
+	if _, _, err := p.both(ctx, "RESET search_path"); err != nil {
+		return nil, err
+	}
+	global, err := p.compareListing(ctx, globalListing)
+	if err != nil || len(global) > 0 {
+		return global, err
+	}
+	return p.compare(ctx)
+}
+
+// compare compares the schema, then rows and large objects.
+func (p pair) compare(ctx context.Context) ([]string, error) {
 	differences, err := p.compareListing(ctx, schemaListing)
 	if err != nil || len(differences) > 0 {
 		return differences, err

@@ -91,6 +91,10 @@ func (j *judge) utility(stmt *parser.Statement) {
 		j.add(Reason{Level: NodeLocal, Action: j.policy.bySafety(Warn, Warn, Refuse), Text: "IMPORT FOREIGN SCHEMA hangs on what each node finds at the remote server",
 			Hint: "Create the foreign tables one by one.", Name: "import"})
 	case "CreateStmt", "CreateTableAsStmt", "SelectStmt":
+		if stmt.HashedBy != "" {
+			j.add(Reason{Level: NodeLocal, Action: j.policy.bySafety(Run, Warn, Refuse), Text: "rows go to partitions by the hash of " + stmt.HashedBy + ", which hangs on the numbers that each node gives if it is an enum",
+				Hint: "Partition by list or range, or by the hash of a type of PostgreSQL's own.", Name: stmt.HashedBy})
+		}
 		if parser.FindWord(j.in.Text, "unlogged") > 0 {
 			j.add(Reason{Level: NodeLocal, Action: j.policy.bySafety(Run, Warn, Refuse), Text: "an unlogged table is empty on a node that has crashed, and on no other",
 				Hint: "Leave UNLOGGED out.", Name: "unlogged"})

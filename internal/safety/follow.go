@@ -184,7 +184,9 @@ func (f *follower) routine(n catalog.Name, r *catalog.Routine) {
 	case r.Kind == 'a', r.Extension != "" && r.Volatility != catalog.Volatile, r.Language == "internal":
 	case r.Extension == "pgcrypto", r.Extension == "uuid-ossp", r.Extension == "tsm_system_rows", r.Extension == "tsm_system_time":
 		f.effects.add(&f.effects.unlike, "calls "+n.String()+"()")
-	case r.Volatility == catalog.Immutable && r.Language == "c":
+	case r.Volatility != catalog.Volatile:
+		// No extension vouches for the label, and the body cannot be read.
+		f.effects.add(&f.effects.unlike, "calls "+n.String()+"() in language "+r.Language)
 	default:
 		f.effects.add(&f.effects.opaque, "calls "+n.String()+"() in language "+r.Language)
 	}

@@ -25,6 +25,14 @@ type note struct {
 	leftOut int
 }
 
+// Forget has everything told again when it happens next: an operator who reloads the
+// configuration wants to know what is still so.
+func (n *Notes) Forget() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.told = nil
+}
+
 // Due reports whether text is to be told at that time, and how often it was left out
 // since it was told last.
 func (n *Notes) Due(text string, now time.Time) (leftOut int, due bool) {

@@ -25,6 +25,10 @@ func TestNotes(t *testing.T) {
 	if leftOut, due := n.Due("a", start.Add(noteInterval)); !due || leftOut != 3 {
 		t.Errorf("after a minute: %d, %v", leftOut, due)
 	}
+	n.Forget()
+	if leftOut, due := n.Due("a", start.Add(noteInterval)); !due || leftOut != 0 {
+		t.Errorf("after Forget: %d, %v", leftOut, due)
+	}
 	for i := range 2 * maxNotes {
 		n.Due(strconv.Itoa(i), start)
 	}

@@ -158,6 +158,9 @@ func (j *judge) definition(table catalog.Name, t *parser.Target, text *catalog.T
 	if text.Kind == catalog.DefaultText || text.Kind == catalog.ViewText {
 		return // what Plan looks at, and what viewTarget does
 	}
+	if t.Kind != parser.Delete && t.Kind != parser.Update && t.Kind != parser.Merge && text.Kind == catalog.ReferenceText {
+		return // no row goes that another refers to
+	}
 	if t.Kind == parser.Delete && (text.Kind == catalog.CheckText || text.Kind == catalog.GeneratedText) || t.Kind == parser.Truncate {
 		return
 	}
@@ -171,4 +174,5 @@ func (j *judge) definition(table catalog.Name, t *parser.Target, text *catalog.T
 
 var definitionNames = map[catalog.TextKind]string{
 	catalog.GeneratedText: "generated column", catalog.CheckText: "constraint", catalog.PolicyText: "policy", catalog.RuleText: "rule",
+	catalog.ReferenceText: "default that a foreign key sets in column",
 }

@@ -17,8 +17,12 @@ func (j *judge) values(stmt *parser.Statement) {
 		j.planned(p)
 	}
 	for i := range stmt.Functions {
-		if f := &stmt.Functions[i]; f.Class == parser.Sequence {
+		switch f := &stmt.Functions[i]; {
+		case f.Class == parser.Sequence:
 			j.add(Reason{Level: Sequence, Action: j.leases(), Text: "calls " + f.String() + "()"})
+		case f.Class == parser.NodeLocal && f.Name == "pg_export_snapshot":
+			j.add(Reason{Level: NodeLocal, Action: j.policy.bySafety(Warn, Warn, Refuse), Text: "stores the name of a snapshot, which each node gives its own",
+				Hint: "Ask for it with a SELECT, which the main node answers, and give the name in the statement.", Name: f.Name, Call: true})
 		}
 	}
 }

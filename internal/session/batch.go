@@ -401,7 +401,7 @@ func (s *Session) planBind(frame wire.Frame) (step, error) {
 		bound.target = where
 	} else {
 		bound.target = s.routeAnd(s.traits(p.stmt, p.text))
-		if bound.care = s.careForBind(p, bound.target); bound.care != nil {
+		if bound.care = s.careForBind(bound, frame); bound.care != nil {
 			if err := p.checkParams(frame); err != nil {
 				return step{}, err
 			}

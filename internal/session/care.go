@@ -71,7 +71,16 @@ func (s *Session) careFor(stmt *parser.Statement, sql string, unlike bool) *care
 	if plan == nil {
 		return nil
 	}
+	s.warnOfChoice(plan)
 	return s.careOf(plan, sql)
+}
+
+// warnOfChoice tells the operator of a statement that picks rows, or puts them in an order,
+// for itself on each node, where nothing of the rows can be compared.
+func (s *Session) warnOfChoice(plan *capture.Plan) {
+	if plan.Chooses() && plan.Way != capture.Rows && !plan.HasDigest() && !plan.ComparesRows() {
+		s.warnText("nodes may pick rows differently", strings.Join(append(slices.Clone(plan.Reasons), plan.Obstacle), "; "))
+	}
 }
 
 // careForExecute is for SQL's EXECUTE. What it runs was given its text by PREPARE, so nothing

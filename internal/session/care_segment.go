@@ -16,11 +16,13 @@ const (
 )
 
 // careForBind is what is done for the execution of a prepared statement.
-func (s *Session) careForBind(p *prepared, where target) *care {
-	if !where.all || !s.replicates() {
+func (s *Session) careForBind(bound *portal, frame wire.Frame) *care {
+	if !bound.target.all || !s.replicates() {
 		return nil
 	}
-	return s.careFor(p.stmt, p.sent, len(p.unlike) > 0)
+	p := bound.prepared
+	bound.times = timesIn(frame)
+	return s.careFor(p.stmt, p.sent, len(p.unlike)+len(bound.times) > 0)
 }
 
 // limit is told that an Execute asks for a part of the rows only. All of them have to be
@@ -72,7 +74,10 @@ func (g *segment) care() *care {
 func (g *segment) unlike() []parser.Reason {
 	for _, st := range g.steps {
 		if st.kind == wire.KindBind {
-			return st.prepared.unlike
+			if len(st.portal.times) == 0 {
+				return st.prepared.unlike
+			}
+			return slices.Concat(st.prepared.unlike, st.portal.times)
 		}
 	}
 	return nil

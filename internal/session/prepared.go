@@ -96,7 +96,9 @@ type portal struct {
 	prepared *prepared // nil for a cursor that SQL has made
 	target   target
 	care     *care // nil for nothing
-	done     bool  // answered here, and executed
+	// times are the parameters that nodes may read as different times.
+	times []parser.Reason
+	done  bool // answered here, and executed
 	// formats are those of its result.
 	formats resultFormats
 }

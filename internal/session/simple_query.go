@@ -270,6 +270,9 @@ func (s *Session) noteStatement(stmt *parser.Statement, sql string) {
 	if changesCatalogue(stmt.Kind) {
 		s.forgetCatalogue(stmt)
 	}
+	if stmt.Kind == parser.Unknown {
+		s.tellVerdict(s.verdictOf(stmt, sql))
+	}
 	s.noteSet(stmt, sql)
 	s.drew.follow(stmt)
 	s.noteAdvisory(stmt)

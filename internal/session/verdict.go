@@ -193,9 +193,16 @@ func (s *Session) learnCode(f *verdictFacts, q catalog.CodeQuestion) bool {
 	return true
 }
 
-// warnOfVerdict tells the operator what is not prevented.
+// warnOfVerdict tells the operator what is not prevented. What is not understood is mostly
+// misspelt: of that he is told once PostgreSQL has understood it.
 func (s *Session) warnOfVerdict(stmt *parser.Statement, v *safety.Verdict) {
-	if !v.Warn || stmt.Kind == parser.Unknown {
+	if stmt.Kind != parser.Unknown {
+		s.tellVerdict(v)
+	}
+}
+
+func (s *Session) tellVerdict(v *safety.Verdict) {
+	if !v.Warn {
 		return
 	}
 	text := v.String()

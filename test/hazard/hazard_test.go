@@ -4,55 +4,83 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
 
 var update = flag.Bool("update", false, "write the outcomes anew")
 
-const file = "testdata/hazards.txt"
+const pattern = "testdata/*.txt"
 
-// read returns the file and what is in it.
-func read(t *testing.T) (text string, all []hazard) {
+// book is a file of hazards.
+type book struct {
+	path, text string
+	hazards    []hazard
+}
+
+// read returns the files and what is in them.
+func read(t *testing.T) []book {
 	t.Helper()
-	content, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
+	paths, err := filepath.Glob(pattern)
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no %s: %v", pattern, err)
 	}
-	if all, err = parse(string(content)); err != nil {
-		t.Fatal(err)
+	var books []book
+	for _, path := range paths {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := parse(string(content))
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		books = append(books, book{path, string(content), all})
 	}
-	return string(content), all
+	return books
+}
+
+// readAll returns the hazards of all files.
+func readAll(t *testing.T) []hazard {
+	t.Helper()
+	var all []hazard
+	for _, b := range read(t) {
+		all = append(all, b.hazards...)
+	}
+	return all
 }
 
 func TestHazards(t *testing.T) {
-	_, all := read(t)
 	s := newStage(t)
-	for i := range all {
-		h := &all[i]
-		t.Run(h.name, func(t *testing.T) {
-			got := s.play(t, *h, fmt.Sprintf("h%d", i))
-			if *update {
-				h.outcome = got
-				return
+	n := 0
+	for _, b := range read(t) {
+		for i := range b.hazards {
+			h := &b.hazards[i]
+			n++
+			t.Run(h.name, func(t *testing.T) {
+				got := s.play(t, *h, fmt.Sprintf("h%d", n))
+				if *update {
+					h.outcome = got
+					return
+				}
+				if got != h.outcome {
+					t.Errorf("outcome is %q, want %q (go test -update writes it anew)", got, h.outcome)
+				}
+			})
+		}
+		if *update {
+			if err := os.WriteFile(b.path, []byte(render(b.hazards)), 0o644); err != nil {
+				t.Fatal(err)
 			}
-			if got != h.outcome {
-				t.Errorf("outcome is %q, want %q (go test -update writes it anew)", got, h.outcome)
-			}
-		})
-	}
-	if *update {
-		if err := os.WriteFile(file, []byte(render(all)), 0o644); err != nil {
-			t.Fatal(err)
 		}
 	}
 }
 
 // TestSilentDifferencesAreListed keeps the list of broken promises in one place.
 func TestSilentDifferencesAreListed(t *testing.T) {
-	_, all := read(t)
 	found := map[string]bool{}
-	for _, h := range all {
+	for _, h := range readAll(t) {
 		if found[h.name] {
 			t.Errorf("%s is there twice", h.name)
 		}
@@ -67,14 +95,15 @@ func TestSilentDifferencesAreListed(t *testing.T) {
 	}
 	for name := range silently {
 		if !found[name] {
-			t.Errorf("%s is in silent.go and not in %s", name, file)
+			t.Errorf("%s is in silent.go and in no %s", name, pattern)
 		}
 	}
 }
 
 func TestRenderIsWhatParseReads(t *testing.T) {
-	text, all := read(t)
-	if strings.TrimSpace(render(all)) != strings.TrimSpace(text) {
-		t.Error("the file is not in the form that -update writes")
+	for _, b := range read(t) {
+		if strings.TrimSpace(render(b.hazards)) != strings.TrimSpace(b.text) {
+			t.Errorf("%s is not in the form that -update writes", b.path)
+		}
 	}
 }

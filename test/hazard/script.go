@@ -15,8 +15,28 @@ type hazard struct {
 
 // step is one line of a script.
 type step struct {
-	who string // setup, a, b, a&, b&, node 0 ...
-	sql string
+	who string // setup, a, b, a&, a=, node 0, nodes, check, verify
+	sql string // or the text that a report has to have
+	// input is what stands behind <<: the parameters of an extended query, or the
+	// data of a COPY.
+	input string
+}
+
+// inputMark stands before the input of a statement.
+const inputMark = " << "
+
+func newStep(who, text string) step {
+	sql, input, _ := strings.Cut(text, inputMark)
+	return step{who, sql, input}
+}
+
+// String is the line that newStep reads.
+func (s step) String() string {
+	line := s.who + " " + s.sql
+	if s.input != "" {
+		line += inputMark + s.input
+	}
+	return line
 }
 
 // parse reads the cases of a file.
@@ -48,11 +68,11 @@ func parseOne(block string) (hazard, error) {
 			h.name = sql
 		case "node":
 			id, rest, _ := strings.Cut(sql, " ")
-			h.steps = append(h.steps, step{"node " + id, rest})
-		case "setup", "a", "b", "a&", "b&":
-			h.steps = append(h.steps, step{who, sql})
+			h.steps = append(h.steps, newStep("node "+id, rest))
+		case "setup", "a", "b", "a&", "b&", "a=", "b=", "nodes", "login", "check", "verify":
+			h.steps = append(h.steps, newStep(who, sql))
 		default:
-			return h, fmt.Errorf("%q: expected hazard, setup, a, b, a&, b& or node", line)
+			return h, fmt.Errorf("%q: expected hazard, setup, a, b, a&, b&, a=, b=, node, nodes, login, check or verify", line)
 		}
 	}
 	if h.name == "" || len(h.steps) == 0 {
@@ -70,7 +90,7 @@ func render(all []hazard) string {
 		}
 		fmt.Fprintf(&b, "%shazard %s\n", h.comment, h.name)
 		for _, s := range h.steps {
-			fmt.Fprintf(&b, "%s %s\n", s.who, s.sql)
+			fmt.Fprintln(&b, s)
 		}
 		fmt.Fprintf(&b, "----\n%s\n", h.outcome)
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -24,26 +25,48 @@ const (
 	pollInterval = 5 * time.Millisecond
 )
 
+// placeholders stand in scripts for what is not known before, or too long: the schema that
+// it is played in, and a comment that is nested too deep for the parser.
+func placeholders(schema string) *strings.Replacer {
+	deep := strings.Repeat("/* ", 70) + strings.Repeat(" ", 4096) + strings.Repeat("*/ ", 70)
+	return strings.NewReplacer(":schema", schema, ":deep", deep)
+}
+
 // warnings are what the log says when nodes may differ, or have differed and were kept from it.
-var warnings = []string{"statement may have another effect on each node", "nodes may compute a value differently", "nodes may differ", "is not deterministic"}
+var warnings = []string{"statement may have another effect on each node", "nodes may compute a value differently", "nodes may pick rows differently", "nodes may differ", "is not deterministic"}
 
 // stage is the cluster that all hazards share, each in a schema of its own.
 type stage struct {
 	nodes []*pgtest.Node
 	proxy *proxy.Proxy
-	// direct are connections to the nodes themselves.
-	direct []*pgx.Conn
+	// direct are connections to the nodes themselves, which scripts use; watchers look
+	// who waits there.
+	direct, watchers []*pgx.Conn
 }
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	nodes := pgtest.Start(t, 3, pgtest.WithSettings(map[string]string{"max_prepared_transactions": "10"}))
-	s := &stage{nodes: nodes, proxy: proxy.Start(t, nodes, proxy.WithConfig("backend_weight0 = 0", "backend_weight2 = 0"))}
+	// Reads go to node 1. A busy machine costs no node its place.
+	s := &stage{nodes: nodes, proxy: proxy.Start(t, nodes, proxy.WithConfig("backend_weight0 = 0", "backend_weight2 = 0",
+		"health_check_period = 0", "health_check_timeout = 30", "connect_timeout = 30000"))}
 	s.proxy.Exec("CREATE DATABASE " + database)
 	for _, node := range nodes {
 		s.direct = append(s.direct, node.ConnectTo(database))
+		s.watchers = append(s.watchers, node.ConnectTo(database))
 	}
 	return s
+}
+
+// run is one hazard being played, in a schema of its own.
+type run struct {
+	*stage
+	t      *testing.T
+	schema string
+	actors map[string]*actor
+	last   error // of the last statement
+	differ []string
+	told   bool // by a report that was asked for
 }
 
 // actor is a session of a script.
@@ -52,42 +75,144 @@ type actor struct {
 	pending chan error // of a statement that was not waited for
 }
 
-// play runs a script in a schema of its own and returns the outcome.
+// play runs a script and returns the outcome.
 func (s *stage) play(t *testing.T, h hazard, schema string) string {
 	t.Helper()
-	told := len(s.proxy.Log())
-	actors := map[string]*actor{}
-	var last error
-	for _, st := range append([]step{{"setup", "CREATE SCHEMA " + schema}}, h.steps...) {
-		if id, direct := strings.CutPrefix(st.who, "node "); direct {
-			s.onNode(t, id, schema, st.sql)
-			continue
-		}
-		name, async := strings.CutSuffix(st.who, "&")
-		if actors[name] == nil {
-			actors[name] = &actor{conn: s.connect(t, schema)}
-		}
-		err := actors[name].do(st.sql, async)
-		if st.who == "setup" && err != nil {
-			t.Fatalf("%s: %v", st.sql, err)
-		}
-		if async {
-			s.waitBlocked(t, actors[name])
-		} else {
-			last = err
-		}
+	before := s.newPage(t)
+	r := &run{stage: s, t: t, schema: schema, actors: map[string]*actor{}}
+	names := placeholders(schema)
+	for _, st := range append([]step{newStep("setup", "CREATE SCHEMA "+schema)}, h.steps...) {
+		st.sql = names.Replace(st.sql)
+		r.step(st)
 	}
 	for _, name := range []string{"a", "b"} {
-		if err := actors[name].finish(); err != nil {
-			last = err
+		if err := r.actors[name].finish(); err != nil {
+			r.last = err
 		}
 	}
-	return s.outcome(t, schema, last, s.proxy.Log()[told:])
+	r.compare()
+	out := r.outcome(s.proxy.Log()[before:])
+	r.clean()
+	return out
+}
+
+// newPage has everything told again that was told of another hazard, and returns where
+// the log stands.
+func (s *stage) newPage(t *testing.T) int {
+	t.Helper()
+	const reloaded = "configuration reloaded"
+	before := strings.Count(s.proxy.Log(), reloaded)
+	s.proxy.Signal(syscall.SIGHUP)
+	for end := time.Now().Add(patience); strings.Count(s.proxy.Log(), reloaded) == before; time.Sleep(pollInterval) {
+		if time.Now().After(end) {
+			t.Fatal("the configuration is not reloaded")
+		}
+	}
+	return len(s.proxy.Log())
+}
+
+func (r *run) step(st step) {
+	r.t.Helper()
+	who, _, _ := strings.Cut(st.who, " ")
+	switch who {
+	case "node":
+		r.onNode(st)
+	case "nodes":
+		r.onEachNode(st)
+	case "login":
+		r.last = r.login(st.sql)
+	case "check":
+		r.report(st.sql, "check", "--nodes", r.proxy.ConfigFile)
+	case "verify":
+		r.report(st.sql, "verify", "--database", database)
+	case "a=", "b=":
+		r.likeMain(strings.TrimSuffix(who, "="), st)
+	default:
+		r.act(st)
+	}
+}
+
+// act has a session run a statement.
+func (r *run) act(st step) {
+	r.t.Helper()
+	name, async := strings.CutSuffix(st.who, "&")
+	a := r.actor(name)
+	err := a.do(st, async)
+	switch {
+	case name == "setup":
+		if err != nil {
+			r.t.Fatalf("%s: %v", st.sql, err)
+		}
+	case async:
+		r.waitBlocked(a)
+	default:
+		r.last = err
+	}
+}
+
+func (r *run) actor(name string) *actor {
+	r.t.Helper()
+	if r.actors[name] == nil {
+		r.actors[name] = &actor{conn: r.connect(r.t, r.schema)}
+	}
+	return r.actors[name]
+}
+
+// likeMain notes if a session is told something else than main says.
+func (r *run) likeMain(name string, st step) {
+	r.t.Helper()
+	a := r.actor(name)
+	if r.last = a.finish(); r.last != nil {
+		return
+	}
+	ctx, stop := bounded()
+	defer stop()
+	results, err := a.conn.PgConn().Exec(ctx, st.sql).ReadAll()
+	if err != nil {
+		r.last = err
+		return
+	}
+	got, want := firstColumn(results), r.ask(r.t, 0, r.schema, st.sql)
+	if !slices.Equal(got, want) {
+		r.differ = append(r.differ, fmt.Sprintf("%s: %q, main says %q", st.sql, got, want))
+	}
+}
+
+// onEachNode notes if the nodes do not answer alike.
+func (r *run) onEachNode(st step) {
+	r.t.Helper()
+	want := r.ask(r.t, 0, r.schema, st.sql)
+	for node := 1; node < len(r.direct); node++ {
+		if got := r.ask(r.t, node, r.schema, st.sql); !slices.Equal(got, want) {
+			r.differ = append(r.differ, fmt.Sprintf("%s: node %d says %q, node 0 %q", st.sql, node, got, want))
+		}
+	}
+}
+
+// login connects through pgchorus as a user of that name.
+func (r *run) login(user string) error {
+	ctx, stop := bounded()
+	defer stop()
+	conn, err := pgx.Connect(ctx, r.proxy.DSN(database, user))
+	if err != nil {
+		return err
+	}
+	return conn.Close(ctx)
+}
+
+// report runs a command of pgchorus, whose report has to say something.
+func (r *run) report(want string, args ...string) {
+	r.t.Helper()
+	output, _ := r.proxy.Command(args...) // it ends with an error if nodes differ
+	if !strings.Contains(output, want) {
+		r.t.Fatalf("%q is not in:\n%s", want, output)
+	}
+	r.told = true
 }
 
 func (s *stage) connect(t *testing.T, schema string) *pgx.Conn {
 	t.Helper()
-	ctx, stop := context.WithTimeout(context.Background(), patience)
+	ctx, stop := bounded()
 	defer stop()
 	conn, err := pgx.Connect(ctx, s.proxy.DSN(database, s.proxy.User)+"&search_path="+schema)
 	if err != nil {
@@ -98,22 +223,38 @@ func (s *stage) connect(t *testing.T, schema string) *pgx.Conn {
 }
 
 // do runs a statement; without waiting for it, the next one of the same actor waits.
-func (a *actor) do(sql string, async bool) error {
+func (a *actor) do(st step, async bool) error {
 	if err := a.finish(); err != nil {
 		return err
 	}
-	run := func() error {
-		ctx, stop := context.WithTimeout(context.Background(), patience)
-		defer stop()
-		_, err := a.conn.PgConn().Exec(ctx, sql).ReadAll()
-		return err
-	}
 	if !async {
-		return run()
+		return a.send(st)
 	}
 	a.pending = make(chan error, 1)
-	go func() { a.pending <- run() }()
+	go func() { a.pending <- a.send(st) }()
 	return nil
+}
+
+// send runs a statement by the protocol that its input asks for.
+func (a *actor) send(st step) error {
+	ctx, stop := bounded()
+	defer stop()
+	conn := a.conn.PgConn()
+	switch {
+	case st.input == "":
+		_, err := conn.Exec(ctx, st.sql).ReadAll()
+		return err
+	case strings.HasPrefix(st.sql, "COPY"):
+		data := strings.NewReplacer(`\n`, "\n", `\t`, "\t").Replace(st.input)
+		_, err := conn.CopyFrom(ctx, strings.NewReader(data), st.sql)
+		return err
+	}
+	var values [][]byte
+	for value := range strings.SplitSeq(st.input, "|") {
+		values = append(values, []byte(value))
+	}
+	_, err := conn.ExecParams(ctx, st.sql, values, nil, nil, nil).Close()
+	return err
 }
 
 func (a *actor) finish() error {
@@ -125,9 +266,9 @@ func (a *actor) finish() error {
 	return err
 }
 
-// waitBlocked waits until somebody waits for a lock on main, or the statement has ended.
-func (s *stage) waitBlocked(t *testing.T, a *actor) {
-	t.Helper()
+// waitBlocked waits until somebody waits for a lock on a node, or the statement has ended.
+func (r *run) waitBlocked(a *actor) {
+	r.t.Helper()
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(pollInterval) {
 		select {
 		case err := <-a.pending:
@@ -135,81 +276,111 @@ func (s *stage) waitBlocked(t *testing.T, a *actor) {
 			return
 		default:
 		}
-		if s.ask(t, 0, "SELECT count(*) FROM pg_locks WHERE NOT granted")[0] != "0" {
-			return
+		for _, watcher := range r.watchers {
+			if rows, _ := askOver(r.t, watcher, "SELECT count(*) FROM pg_locks WHERE NOT granted"); rows[0] != "0" {
+				return
+			}
 		}
 	}
-	t.Fatal("the statement neither ends nor waits for a lock")
+	r.t.Fatal("the statement neither ends nor waits for a lock")
 }
 
-func (s *stage) onNode(t *testing.T, id, schema, sql string) {
-	t.Helper()
-	node, err := strconv.Atoi(id)
+// onNode runs a statement on a node, past pgchorus.
+func (r *run) onNode(st step) {
+	r.t.Helper()
+	node, err := strconv.Atoi(strings.TrimPrefix(st.who, "node "))
 	if err != nil {
-		t.Fatal(err)
+		r.t.Fatal(err)
 	}
-	s.ask(t, node, "SET search_path = "+schema+"; "+sql)
+	r.ask(r.t, node, r.schema, st.sql)
 }
 
 // ask runs SQL on a node and returns the first column of the last result.
-func (s *stage) ask(t *testing.T, node int, sql string) []string {
+func (s *stage) ask(t *testing.T, node int, schema, sql string) []string {
 	t.Helper()
-	ctx, stop := context.WithTimeout(context.Background(), patience)
-	defer stop()
-	results, err := s.direct[node].PgConn().Exec(ctx, sql).ReadAll()
+	if _, err := askOver(t, s.direct[node], "SET search_path = "+schema); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := askOver(t, s.direct[node], sql)
 	if err != nil {
 		t.Fatalf("node %d: %s: %v", node, sql, err)
+	}
+	return rows
+}
+
+// compare notes what the nodes hold otherwise.
+func (r *run) compare() {
+	r.t.Helper()
+	ctx, stop := bounded()
+	defer stop()
+	for node := 1; node < len(r.direct); node++ {
+		found, err := pgtest.DifferencesOver(ctx, r.direct[0], r.direct[node])
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		for _, difference := range found {
+			r.differ = append(r.differ, fmt.Sprintf("nodes 0 and %d: %s", node, difference))
+		}
+	}
+}
+
+// outcome puts into words what has become of a script, given what was logged meanwhile.
+func (r *run) outcome(logged string) string {
+	r.t.Helper()
+	out := "equal"
+	var refused *pgconn.PgError
+	if errors.As(r.last, &refused) {
+		out = refused.Code
+	} else if r.last != nil {
+		out = "error"
+	}
+	if r.last != nil {
+		r.t.Log(r.last)
+	}
+	if len(r.differ) > 0 {
+		r.t.Log(strings.Join(r.differ, "\n"))
+		out = "differs"
+	}
+	if slices.ContainsFunc(warnings, func(w string) bool { return strings.Contains(logged, w) }) {
+		out += ", warned"
+	}
+	if r.told {
+		out += ", told"
+	}
+	return out
+}
+
+// clean leaves nothing that is the next hazard's business.
+func (r *run) clean() {
+	r.t.Helper()
+	for _, a := range r.actors {
+		_ = a.conn.Close(context.Background())
+	}
+	for node := range r.direct {
+		r.ask(r.t, node, "public", "SET client_min_messages = error; DROP SCHEMA IF EXISTS "+r.schema+" CASCADE; SELECT lo_unlink(oid) FROM pg_largeobject_metadata")
+	}
+}
+
+func bounded() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), patience)
+}
+
+// askOver returns the first column of the last result.
+func askOver(t *testing.T, conn *pgx.Conn, sql string) ([]string, error) {
+	t.Helper()
+	ctx, stop := bounded()
+	defer stop()
+	results, err := conn.PgConn().Exec(ctx, sql).ReadAll()
+	return firstColumn(results), err
+}
+
+func firstColumn(results []*pgconn.Result) []string {
+	if len(results) == 0 {
+		return nil
 	}
 	var out []string
 	for _, row := range results[len(results)-1].Rows {
 		out = append(out, string(row[0]))
 	}
 	return out
-}
-
-// outcome puts into words what has become of a script.
-func (s *stage) outcome(t *testing.T, schema string, last error, told string) string {
-	t.Helper()
-	out := "equal"
-	var refused *pgconn.PgError
-	if errors.As(last, &refused) {
-		out = refused.Code
-	} else if last != nil {
-		out = "error"
-	}
-	if s.differs(t, schema) {
-		out = "differs"
-	}
-	for _, warning := range warnings {
-		if strings.Contains(told, warning) {
-			return out + ", warned"
-		}
-	}
-	return out
-}
-
-// contents lists tables with their rows, and sequences of them that are given to nobody else.
-const contents = `
-SELECT format('SELECT %L || coalesce(md5(string_agg(t::text, E''\n'' ORDER BY t::text COLLATE "C")), ''empty'') FROM %s AS t', c.relname || ' ', c.oid::regclass)
-FROM pg_class c WHERE c.relnamespace = '%SCHEMA%'::regnamespace AND c.relkind IN ('r', 'm', 'p') ORDER BY c.relname COLLATE "C"`
-
-// differs reports whether the nodes hold something else in the schema.
-func (s *stage) differs(t *testing.T, schema string) bool {
-	t.Helper()
-	var first []string
-	for node := range s.direct {
-		held := s.ask(t, node, "RESET search_path; SELECT typname::text || typtype::text FROM pg_type WHERE typnamespace = '"+schema+"'::regnamespace ORDER BY 1")
-		for _, query := range s.ask(t, node, strings.ReplaceAll(contents, "%SCHEMA%", schema)) {
-			held = append(held, s.ask(t, node, query)...)
-		}
-		held = append(held, s.ask(t, node, "SELECT string_agg(oid::text, ',' ORDER BY oid) FROM pg_largeobject_metadata")...)
-		s.ask(t, node, "SELECT lo_unlink(oid) FROM pg_largeobject_metadata") // not the next one's business
-		if node == 0 {
-			first = held
-		} else if !slices.Equal(first, held) {
-			t.Logf("%s", fmt.Sprintf("node 0 holds %q\nnode %d holds %q", first, node, held))
-			return true
-		}
-	}
-	return false
 }
