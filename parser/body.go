@@ -29,6 +29,8 @@ type Body struct {
 	Commits bool
 	// Defines: it creates, alters or drops something.
 	Defines bool
+	// Sets: it changes a setting by SET or RESET.
+	Sets bool
 	// SkipsLocked: which rows are found hangs on who has locked others at that moment.
 	SkipsLocked bool
 	// TooLong: there was more to read than is read; nothing is known then.
@@ -195,6 +197,8 @@ func (r *bodyReader) keyword(i int, word string) {
 		b.Commits = b.Commits || r.beginsStatement(i)
 	case "create", "alter", "drop", "grant", "revoke", "refresh", "reindex", "comment", "cluster", "vacuum", "import":
 		b.Defines = b.Defines || r.beginsStatement(i)
+	case "set", "reset":
+		b.Sets = b.Sets || r.beginsStatement(i)
 	case "notify":
 		if r.beginsStatement(i) {
 			b.Functions = append(b.Functions, Function{Name: "pg_notify", Class: Writer})

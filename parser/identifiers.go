@@ -37,12 +37,45 @@ func (w *walker) identifierCast(n *pg.TypeCast) {
 	if names := n.TypeName.GetNames(); len(names) > 0 && identifierTypes[names[len(names)-1].GetString_().GetSval()] {
 		w.st.Identifiers = true
 	}
+	w.st.ObjectNumbers = w.st.ObjectNumbers || castsToNumber(n)
 }
 
-// identifierColumn looks for the system column tableoid.
+// castsToNumber: the number of an object becomes a value that is not told as a name.
+func castsToNumber(n *pg.TypeCast) bool {
+	to := lastName(n.TypeName.GetNames())
+	switch inner := n.Arg.GetNode().(type) {
+	case *pg.Node_TypeCast:
+		from := lastName(inner.TypeCast.TypeName.GetNames())
+		return identifierTypes[from] && from != "oid" && (to == "oid" || !identifierTypes[to] && !isTextType(to))
+	case *pg.Node_FuncCall:
+		return to == "oid" && strings.HasPrefix(lastName(inner.FuncCall.Funcname), "to_reg")
+	}
+	return false
+}
+
+func lastName(names []*pg.Node) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return names[len(names)-1].GetString_().GetSval()
+}
+
+func isTextType(name string) bool {
+	switch name {
+	case "text", "varchar", "bpchar", "name", "citext":
+		return true
+	}
+	return false
+}
+
+// identifierColumn looks for the system column tableoid, and for columns of the catalogue.
 func (w *walker) identifierColumn(n *pg.ColumnRef) {
 	if fields := n.Fields; len(fields) > 0 && fields[len(fields)-1].GetString_().GetSval() == "tableoid" {
 		w.st.Identifiers = true
+	}
+	switch lastName(n.Fields) {
+	case "oid", "tableoid", "relfilenode":
+		w.st.ObjectNumbers = true
 	}
 }
 

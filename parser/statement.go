@@ -85,6 +85,9 @@ type Statement struct {
 	// Identifiers: the numbers that a server gives its objects are looked at or returned,
 	// by a cast, by tableoid, or within COPY's binary format.
 	Identifiers bool
+	// ObjectNumbers: of these, numbers that may be stored as such: a name that is cast to a
+	// number, or a column that has them.
+	ObjectNumbers bool
 
 	// TimeCalls are the places in the whole string where the current time is
 	// asked for, in order; only for statements that are not ReadOnly, never in

@@ -44,6 +44,15 @@ type Situation struct {
 	// Unlike: something in the statement is left for each node to compute, and may come
 	// out differently (parser.Plan.Reasons).
 	Unlike bool
+	// Firing is what is known of the triggers that fire; UnlikeRows and RacingRows, of those
+	// in front of rows, that they put values into rows that each node computes for itself,
+	// or that they read tables.
+	Firing                 Firing
+	UnlikeRows, RacingRows bool
+	// Also are the tables that code changes which the statement sets off, or reads
+	// (Lock.Mode). A statement that does nothing else to be kept the same is run under
+	// these locks.
+	Also []Lock
 	// Way is what the operator wants for what would be right if nobody else wrote
 	// meanwhile (set_write_strategy). Other statements are kept the same by Rows only.
 	Way Way
@@ -65,19 +74,21 @@ type Plan struct {
 	target *parser.Target // of the statement itself; nil if it has none
 	table  *catalog.Table // nil if not known
 	shape  *shape         // of Rows
+	quiet  bool           // its triggers must not fire in a replay
+	also   []Lock
 }
 
 // Decide returns nil for a statement that every node may run for itself. It allocates
 // nothing then.
 func Decide(st *parser.Statement, f Facts, sit Situation) *Plan {
 	if !Concerns(st) {
-		return nil
+		return alone(st, sit)
 	}
 	d := decider{st: st, facts: f, sit: sit}
 	if locksRows(st) {
 		return d.lockPlan()
 	}
-	if !d.mayDiffer() {
+	if !d.mayDiffer() && len(sit.Also) == 0 {
 		return d.comparison()
 	}
 	return d.plan()
@@ -164,7 +175,7 @@ func (d *decider) table() *catalog.Table {
 }
 
 func (d *decider) mayDiffer() bool {
-	return d.races() || d.chooses() || d.keysLate()
+	return d.races() || d.chooses() || d.keysLate() || d.sit.RacingRows && !d.sit.OneSnapshot
 }
 
 // races: which commits a node's snapshot shows decides about the outcome.
@@ -173,7 +184,9 @@ func (d *decider) races() bool {
 }
 
 // chooses: neither locks nor one snapshot make nodes do the same.
-func (d *decider) chooses() bool { return d.st.Hazards.Choices() != 0 || d.sit.Unlike }
+func (d *decider) chooses() bool {
+	return d.st.Hazards.Choices() != 0 || d.sit.Unlike || d.sit.UnlikeRows
+}
 
 // keysLate: a unique key takes no lock when a row is inserted.
 func (d *decider) keysLate() bool {
@@ -234,11 +247,12 @@ func containsAll(set, names []string) bool {
 
 // plan is made once it is known that there has to be one.
 func (d *decider) plan() *Plan {
-	p := &Plan{Way: Rows, st: d.st, table: d.table(), Reasons: d.reasons()}
+	p := &Plan{Way: Rows, st: d.st, table: d.table(), Reasons: d.reasons(), also: d.sit.Also}
 	switch d.st.Kind {
 	case parser.Insert, parser.Update, parser.Delete:
 		p.target = &d.st.Targets[0]
 	}
+	p.quiet = p.table != nil && p.table.Effects.Triggers && d.sit.Firing == TriggersInRow
 	p.shape, p.Obstacle = d.capturable(p)
 	switch {
 	case p.Obstacle == "" && (d.sit.Way == Rows || d.chooses()):
@@ -265,6 +279,9 @@ func (d *decider) reasons() []string {
 	}
 	add(d.st.Hazards.Choices() != 0, "uses "+d.st.Hazards.Choices().String())
 	add(d.sit.Unlike, "computes values on each node")
+	add(d.sit.UnlikeRows, "fires a trigger that computes values on each node")
+	add(d.sit.RacingRows && !d.sit.OneSnapshot, "fires a trigger that reads other rows")
+	add(len(d.sit.Also) > 0, "sets off code that changes tables")
 	add(d.keysLate(), "has a unique key that is checked late")
 	return reasons
 }
@@ -290,6 +307,14 @@ func (p *Plan) ComparesRows() bool { return p.Way == Digest && locksRows(p.st) }
 // Chooses: which rows come out, or in which order, is decided while the statement runs,
 // whatever is locked.
 func (p *Plan) Chooses() bool { return p.st.Hazards.Choices() != 0 }
+
+// alone is the plan of a statement that changes no rows itself.
+func alone(st *parser.Statement, sit Situation) *Plan {
+	if len(sit.Also) == 0 {
+		return nil
+	}
+	return &Plan{Way: Locks, st: st, also: sit.Also, Reasons: []string{"sets off code that reads or changes tables"}, Obstacle: "it changes no rows itself"}
+}
 
 // Forced is a plan with table locks for a statement that Decide has none for, because
 // nodes did different things all the same; nil if it changes no rows.

@@ -22,11 +22,17 @@ func (l Lock) SQL() string {
 // Name is the relation's, quoted, as to_regclass reads it.
 func (l Lock) Name() string { return quoteRelation(l.Relation) }
 
+// The modes that keep others from changing what code changes, or reads.
+const (
+	WriteMode = "SHARE ROW EXCLUSIVE"
+	ReadMode  = "SHARE"
+)
+
 // Locks are those that keep others from changing what the statement reads and changes,
 // in an order that is the same for all sessions. Who skips locked rows also has to keep
 // others from locking rows, which EXCLUSIVE does.
 func (p *Plan) Locks() []Lock {
-	write, read := "SHARE ROW EXCLUSIVE", "SHARE"
+	write, read := WriteMode, ReadMode
 	if p.st.Hazards&parser.SkipsLocked != 0 {
 		write, read = "EXCLUSIVE", "EXCLUSIVE"
 	}
@@ -39,6 +45,9 @@ func (p *Plan) Locks() []Lock {
 	}
 	for i := range p.st.Targets {
 		add(p.st.Targets[i].Relation, write)
+	}
+	for _, l := range p.also { // those that are written come first
+		add(l.Relation, l.Mode)
 	}
 	for _, r := range p.st.Reads {
 		add(r, read)

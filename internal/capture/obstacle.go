@@ -13,7 +13,13 @@ func (d *decider) capturable(p *Plan) (*shape, string) {
 	if obstacle := d.obstacleOfStatement(p); obstacle != "" {
 		return nil, obstacle
 	}
+	if len(d.sit.Also) > 0 {
+		return nil, "it sets off code that changes tables"
+	}
 	if obstacle := obstacleOfTable(p); obstacle != "" {
+		return nil, obstacle
+	}
+	if obstacle := p.obstacleOfTriggers(d.sit.Firing); obstacle != "" {
 		return nil, obstacle
 	}
 	switch p.target.Kind {
@@ -59,8 +65,6 @@ func obstacleOfTable(p *Plan) string {
 		return "it changes a view"
 	case t.Effects.Rules:
 		return "the table has rules"
-	case t.Effects.Triggers:
-		return "the table has triggers"
 	case t.Effects.RowSecurity:
 		return "the table has row security"
 	case t.Effects.Foreign:
@@ -138,6 +142,14 @@ func (p *Plan) upsertShape(s *shape) (*shape, string) {
 	if key == nil {
 		return nil, noKey
 	}
+	if p.quiet {
+		all := p.settable(key)
+		all.draws = s.draws
+		if len(all.sets) == 0 {
+			return nil, "it sets nothing that can be captured"
+		}
+		return all, ""
+	}
 	s.key = s.places(key)
 	for _, name := range p.target.ConflictSets {
 		at := s.places([]string{name})
@@ -161,6 +173,13 @@ func (p *Plan) updateShape() (*shape, string) {
 	key := p.keyWithout(p.target.Columns)
 	if key == nil {
 		return nil, noKey
+	}
+	if p.quiet {
+		s := p.settable(key)
+		if len(s.sets) == 0 {
+			return nil, "it sets nothing that can be captured"
+		}
+		return s, ""
 	}
 	s := &shape{}
 	for i := range p.table.Columns {

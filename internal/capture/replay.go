@@ -25,6 +25,15 @@ const (
 // Replay makes the statements that give a node the captured rows: what OnMain's last column
 // was for each row. They are written over.
 func (p *Plan) Replay(rows [][]byte) ([]Statement, error) {
+	out, err := p.replay(rows)
+	if err == nil && p.quiet && len(out) > 0 {
+		out = hushed(out)
+	}
+	return out, err
+}
+
+// replay is Replay, in which triggers fire.
+func (p *Plan) replay(rows [][]byte) ([]Statement, error) {
 	var out []Statement
 	if len(rows) == 0 {
 		return nil, nil
@@ -38,11 +47,11 @@ func (p *Plan) Replay(rows [][]byte) ([]Statement, error) {
 			return nil, err
 		}
 		if b.rows >= batchRows || b.values.Len() >= batchBytes {
-			out = append(out, b.take())
+			out = append(out, b.takeAll()...)
 		}
 	}
 	if b.rows > 0 {
-		out = append(out, b.take())
+		out = append(out, b.takeAll()...)
 	}
 	return out, nil
 }
@@ -82,7 +91,7 @@ func (b *batch) add(row []byte) error {
 	if b.rows > 0 {
 		b.values.WriteString(", ")
 	}
-	typed := b.rows == 0 && b.plan.target.Kind != parser.Insert // INSERT knows the types
+	typed := b.rows == 0 && (b.plan.target.Kind != parser.Insert || b.plan.quiet) // INSERT knows the types
 	b.values.WriteByte('(')
 	for i, f := range b.fields {
 		if i > 0 {
@@ -96,6 +105,12 @@ func (b *batch) add(row []byte) error {
 	b.values.WriteByte(')')
 	b.rows++
 	return nil
+}
+
+// takeAll is take, with the locks on the rows that the captured ones refer to.
+func (b *batch) takeAll() []Statement {
+	locks := b.parentLocks()
+	return append([]Statement{b.take()}, locks...)
 }
 
 // take returns the statement and begins the next one.

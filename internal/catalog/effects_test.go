@@ -21,6 +21,9 @@ CREATE TABLE late (id int UNIQUE DEFERRABLE);
 CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY RANGE (id);
 CREATE TABLE part1 PARTITION OF parts FOR VALUES FROM (0) TO (9);
 CREATE TRIGGER t AFTER INSERT ON part1 FOR EACH ROW EXECUTE FUNCTION nothing();
+CREATE TABLE cascading (id int PRIMARY KEY); CREATE TABLE child (a int REFERENCES cascading ON DELETE CASCADE);
+CREATE TABLE always (id int); CREATE TRIGGER t BEFORE INSERT ON always FOR EACH ROW EXECUTE FUNCTION nothing();
+ALTER TABLE always ENABLE ALWAYS TRIGGER t;
 CREATE VIEW looked AS SELECT * FROM plain;
 `
 
@@ -29,15 +32,17 @@ func TestEffects(t *testing.T) {
 	node.Exec(effectful)
 	conn := node.Connect()
 	tests := []struct{ table, want string }{
-		{"plain", "{false false false false false [[id] [b c]]}"},
-		{"referring", "{false false false false false []}"},
-		{"triggered", "{true false false false false []}"},
-		{"disabled", "{false false false false false []}"},
-		{"ruled", "{false true false false false []}"},
-		{"secured", "{false false true false false []}"},
-		{"late", "{false false false false true []}"},
-		{"parts", "{true false false false false [[id]]}"},
-		{"looked", "{false false false false false []}"},
+		{"plain", "{false false false false false false false [] [[id] [b c]]}"},
+		{"cascading", "{false false false false false false true [] [[id]]}"},
+		{"always", "{true false false false false true false [] []}"},
+		{"referring", "{false false false false false false false [{public.plain [id] [id]}] []}"},
+		{"triggered", "{true false false false false false false [] []}"},
+		{"disabled", "{false false false false false false false [] []}"},
+		{"ruled", "{false true false false false false false [] []}"},
+		{"secured", "{false false true false false false false [] []}"},
+		{"late", "{false false false false true false false [] []}"},
+		{"parts", "{true false false false false false false [] [[id]]}"},
+		{"looked", "{false false false false false false false [] []}"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.table, func(t *testing.T) {

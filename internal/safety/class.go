@@ -116,6 +116,12 @@ func alikeWithin(name string) bool {
 	return strings.HasPrefix(name, "pg_advisory_") || strings.HasPrefix(name, "RI_FKey_") || strings.HasPrefix(name, "brin_")
 }
 
+// setsColumn names PostgreSQL's own trigger functions, which do nothing but set a column of
+// the row, or leave the row out.
+func setsColumn(name string) bool {
+	return name == "suppress_redundant_updates_trigger" || strings.HasPrefix(name, "tsvector_update_trigger")
+}
+
 // classHints say what to do instead of a call that is denied.
 var classHints = map[string]string{
 	filesystemClass:  "Send the data through the connection, such as by COPY FROM STDIN (\\copy in psql).",

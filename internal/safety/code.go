@@ -16,7 +16,7 @@ func (j *judge) code(stmt *parser.Statement) {
 		if stmt.Body == "" {
 			f.effects.add(&f.effects.opaque, "is in a language that is not looked at")
 		}
-		j.found(f, "DO", SideEffects, f.effects.writes)
+		j.found(f, "DO", SideEffects)
 	}
 }
 
@@ -33,6 +33,7 @@ func (j *judge) routineCall(stmt *parser.Statement, fn *parser.Function) {
 	}
 	fact, known := j.facts.Function(nameOf(fn))
 	if f.effects.alike() || !known || !fact.Exists {
+		j.elsewhere(&f.effects)
 		return
 	}
 	where := "function " + fn.String() + "()"
@@ -44,6 +45,6 @@ func (j *judge) routineCall(stmt *parser.Statement, fn *parser.Function) {
 	case len(f.effects.writes) == 0 && len(f.effects.opaque) == 0 && !f.effects.draws && stmt.Kind != parser.Call:
 		// It changes nothing: what is left of its value after Plan is among Plan's reasons.
 	default:
-		j.found(f, where, SideEffects, f.effects.writes)
+		j.found(f, where, SideEffects)
 	}
 }

@@ -20,6 +20,11 @@ type effects struct {
 	opaque []string
 	// writes are the relations that it changes.
 	writes []catalog.Name
+	// reads are the relations that it reads.
+	reads []catalog.Name
+	// acts: it does something, the same on all nodes, that is not in the rows of a table:
+	// it changes a setting, or notifies.
+	acts bool
 	// denied is a call that is refused wherever it stands.
 	denied *Reason
 	// calls: sequences are drawn from.
@@ -85,7 +90,7 @@ func (f *follower) text(text string) {
 		holds bool
 		text  string
 	}{
-		{body.Dynamic, "runs SQL that it puts together (EXECUTE)"}, {body.Catches, "catches errors (EXCEPTION)"},
+		{body.Dynamic, "runs SQL that it puts together (EXECUTE)"}, {body.Catches, catchesText},
 		{body.Commits, "ends transactions itself"}, {body.TooLong, "is too long to be looked at"},
 		{body.SkipsLocked, "skips locked rows"}, {body.Defines, definesText},
 	} {
@@ -93,6 +98,7 @@ func (f *follower) text(text string) {
 			e.add(&e.opaque, flag.text)
 		}
 	}
+	e.acts = e.acts || body.Sets
 	if body.Clock {
 		e.add(&e.unlike, "asks for the time")
 	}
@@ -132,6 +138,7 @@ func (f *follower) writer(fn *parser.Function) {
 		if !alikeWithin(fn.Name) {
 			f.effects.add(&f.effects.opaque, "calls "+fn.String()+"()")
 		}
+		f.effects.acts = f.effects.acts || !setsColumn(fn.Name)
 	}
 }
 
@@ -201,6 +208,9 @@ func (f *follower) viewed(n catalog.Name) {
 	if !known {
 		f.ask.Relations = append(f.ask.Relations, n)
 		return
+	}
+	if s.Exists {
+		f.effects.read(n)
 	}
 	for i := range s.Texts {
 		if t := &s.Texts[i]; t.Kind == catalog.ViewText || t.Kind == catalog.PolicyText {

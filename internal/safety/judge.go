@@ -90,6 +90,9 @@ func (j *judge) statement(stmt *parser.Statement) {
 	j.rows(stmt)
 	j.targets(stmt)
 	j.code(stmt)
+	j.runsText(stmt)
+	j.numbers(stmt)
+	j.materialized(stmt)
 }
 
 // isRead: it changes nothing, as far as text and labels tell.

@@ -1,6 +1,7 @@
 package safety
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -90,6 +91,8 @@ func someWorld() world {
 			"sober":     routine(catalog.Volatile, "plpgsql", "BEGIN NEW.a := lower(NEW.a); RETURN NEW; END"),
 			"audit":     routine(catalog.Volatile, "plpgsql", "BEGIN INSERT INTO log VALUES (clock_timestamp()); RETURN NULL; END"),
 			"counts":    routine(catalog.Volatile, "plpgsql", "BEGIN UPDATE log SET n = n + 1; RETURN NULL; END"),
+			"copier":    routine(catalog.Volatile, "plpgsql", "BEGIN INSERT INTO log SELECT * FROM src; END"),
+			"settler":   routine(catalog.Volatile, "plpgsql", "BEGIN SET a.b = 1; INSERT INTO log VALUES (random()); END"),
 			"deep":      routine(catalog.Volatile, "plpgsql", "BEGIN PERFORM lucky(); RETURN NEW; END"),
 		},
 		around: map[string]*catalog.Surroundings{
@@ -99,6 +102,7 @@ func someWorld() world {
 			"checked": withText(catalog.CheckText, "CHECK ((due > now()))"), "fenced": withText(catalog.PolicyText, "(valid > now())"),
 			"made": withText(catalog.GeneratedText, "false_imm(id)"), "ruled": withText(catalog.RuleText, "CREATE RULE r AS ON INSERT TO ruled DO INSERT INTO log VALUES (now())"),
 			"ruled_well": withText(catalog.RuleText, "CREATE RULE r AS ON INSERT TO ruled_well DO INSERT INTO log VALUES (1)"),
+			"shown":      {Exists: true, Texts: []catalog.Text{{Kind: catalog.ViewText, Text: "SELECT id FROM src"}}},
 			"far":        {Exists: true, Foreign: true},
 		},
 		tables: map[string]*catalog.Table{
@@ -286,12 +290,82 @@ func TestFunctionPolicy(t *testing.T) {
 	}
 }
 
-// TestLocks: the tables that nobody may change meanwhile.
+// TestLocks: the tables that nobody may change meanwhile. Locks are no help where each node
+// computes a value of its own.
 func TestLocks(t *testing.T) {
 	t.Parallel()
-	v := judged(t, policyOf(t), "INSERT INTO audited VALUES (1)")
-	if want := []catalog.Name{{Name: "audited"}, {Name: "log"}}; !slices.Equal(v.Locks, want) {
-		t.Errorf("locks %v, want %v", v.Locks, want)
+	for _, tt := range []struct{ sql, want string }{
+		{"INSERT INTO audited VALUES (1)", "[] []"},
+		{"SELECT catcher()", "[log] []"},
+		{"SELECT mover()", "[] []"},
+		{"SELECT copier()", "[log] [src]"},
+		{"REFRESH MATERIALIZED VIEW shown", "[] [src]"},
+	} {
+		v := judged(t, policyOf(t), tt.sql)
+		if got := fmt.Sprint(v.Locks, v.ReadLocks); got != tt.want {
+			t.Errorf("%s: locks %s, want %s", tt.sql, got, tt.want)
+		}
+	}
+}
+
+// TestElsewhere: what code does besides, and what triggers in front of rows do.
+func TestElsewhere(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ sql, elsewhere, firing string }{
+		{"INSERT INTO plain VALUES (1)", "", ""},
+		{"INSERT INTO stamped VALUES (1)", "", "InRow Unlike"},
+		{"INSERT INTO sobered VALUES (1)", "", "InRow"},
+		{"DELETE FROM stamped", "", ""},
+		{"INSERT INTO audited VALUES (1)", "Writes Differs", "Beside"},
+		{"INSERT INTO counted VALUES (1)", "Writes", "Beside"},
+		{"SELECT copier()", "Writes Races", ""},
+		{"SELECT catcher()", "Writes Differs Catches", ""},
+		{"SELECT dynamic()", "Writes Differs Hidden", ""},
+		{"SELECT settler()", "Writes Differs Hidden", ""},
+		{"INSERT INTO ruled VALUES (1)", "Writes Differs", ""},
+		{"DO 'BEGIN INSERT INTO log VALUES (random()); END'", "Writes Differs", ""},
+	} {
+		v := judged(t, policyOf(t), tt.sql)
+		if got := flags(v.Elsewhere); got != tt.elsewhere {
+			t.Errorf("%s: elsewhere %q, want %q", tt.sql, got, tt.elsewhere)
+		}
+		if got := flags(v.Firing); got != tt.firing {
+			t.Errorf("%s: firing %q, want %q", tt.sql, got, tt.firing)
+		}
+	}
+}
+
+// flags are the names of the fields that are set.
+func flags(of any) string {
+	var names []string
+	for _, field := range strings.Fields(strings.Trim(fmt.Sprintf("%+v", of), "{}")) {
+		if name, set := strings.CutSuffix(field, ":true"); set {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, " ")
+}
+
+// TestStored: what each node would store in its own way.
+func TestStored(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ line, sql, want string }{
+		{"", "INSERT INTO plain VALUES (1, query_to_xml('SELECT 1', false, false, ''))", "D4 capture"},
+		{"", "SELECT query_to_xml('SELECT 1', false, false, '')", "D5 warn"},
+		{"replication_safety = strict", "SELECT query_to_xml('SELECT 1', false, false, '')", "D5 refuse"},
+		{"", "INSERT INTO plain SELECT 'src'::regclass::oid", "D4 capture"},
+		{"", "INSERT INTO plain SELECT 'src'::regclass::int", "D4 capture"},
+		{"", "INSERT INTO plain VALUES (nextval('s'::regclass))", "D2 lease"},
+		{"", "CREATE MATERIALIZED VIEW m AS SELECT random() FROM src", "D4 warn"},
+		{"replication_safety = strict", "CREATE MATERIALIZED VIEW m AS SELECT random() FROM src", "D4 refuse"},
+		{"", "CREATE MATERIALIZED VIEW m AS SELECT id FROM src", "D0 run"},
+		{"", "CREATE TABLE parts (m mood) PARTITION BY HASH (m)", "D6 warn"},
+		{"", "CREATE TABLE parts (m text) PARTITION BY HASH (m)", "D0 run"},
+	} {
+		v := judged(t, policyOf(t, tt.line), tt.sql)
+		if got := v.Level.String() + " " + v.Action.String(); got != tt.want {
+			t.Errorf("%s: %s (%v), want %s", tt.sql, got, v, tt.want)
+		}
 	}
 }
 

@@ -44,8 +44,10 @@ func (j *judge) target(t *parser.Target, events int) {
 	s, known := j.facts.Surroundings(name)
 	if !known {
 		j.ask.Relations = append(j.ask.Relations, name)
+		j.v.Firing.Beside = true
 		return
 	}
+	j.v.Firing.Beside = j.v.Firing.Beside || s.More || s.View || s.Foreign
 	switch {
 	case s.Foreign:
 		j.foreign(t.Relation.Name)
@@ -108,7 +110,7 @@ func (j *judge) viewTarget(s *catalog.Surroundings, events int) {
 			}
 		}
 	}
-	j.found(f, "below the view", SideEffects, nil)
+	j.found(f, "below the view", SideEffects)
 }
 
 // trigger judges what a trigger does. One that only sets columns of the row before it is
@@ -117,15 +119,16 @@ func (j *judge) trigger(table catalog.Name, t *catalog.Trigger) {
 	f := j.follow()
 	f.function(t.Function)
 	level := SideEffects
-	const inRow = catalog.TriggerBefore | catalog.TriggerRow
-	if t.Type&inRow == inRow && t.Type&catalog.TriggerInstead == 0 && len(f.effects.writes) == 0 && len(f.effects.opaque) == 0 {
+	if t.Type&inRowType == inRowType && t.Type&catalog.TriggerInstead == 0 && len(f.effects.writes) == 0 && len(f.effects.opaque) == 0 {
 		level = Rows
 	}
-	j.found(f, "trigger "+t.Name+" of "+table.String(), level, append(slices.Clone(f.effects.writes), table))
+	j.fires(t, &f.effects)
+	j.found(f, "trigger "+t.Name+" of "+table.String(), level)
 }
 
-// found adds what code was found to do, with the tables to be locked for it.
-func (j *judge) found(f *follower, where string, level Level, locks []catalog.Name) {
+// found adds what code was found to do.
+func (j *judge) found(f *follower, where string, level Level) {
+	j.elsewhere(&f.effects)
 	if r := f.effects.denied; r != nil {
 		denied := *r
 		denied.Text = spoken(denied.Text, where)
@@ -140,7 +143,6 @@ func (j *judge) found(f *follower, where string, level Level, locks []catalog.Na
 		return
 	}
 	j.add(Reason{Level: level, Action: j.policy.bySafety(Warn, Lock, Refuse), Text: text, Hint: strictHint})
-	j.lock(locks)
 }
 
 // lock notes tables to be locked, those that exist.
@@ -169,7 +171,7 @@ func (j *judge) definition(table catalog.Name, t *parser.Target, text *catalog.T
 	if text.Kind == catalog.RuleText {
 		f.effects.opaque = slices.DeleteFunc(f.effects.opaque, func(s string) bool { return s == definesText })
 	}
-	j.found(f, definitionNames[text.Kind]+" "+text.Column+" of "+table.String(), SideEffects, append(slices.Clone(f.effects.writes), table))
+	j.found(f, definitionNames[text.Kind]+" "+text.Column+" of "+table.String(), SideEffects)
 }
 
 var definitionNames = map[catalog.TextKind]string{

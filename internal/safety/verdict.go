@@ -17,6 +17,16 @@ type Verdict struct {
 	Warn bool
 	// Locks are the tables to be locked for Lock, in order of their names.
 	Locks []catalog.Name
+	// Unlike: the statement stores a value that each node would compute for itself, and
+	// that is not among the reasons of parser.Plan.
+	Unlike bool
+	// ReadLocks are the tables that are to be kept as they are while each node runs it, in
+	// order of their names.
+	ReadLocks []catalog.Name
+	// Elsewhere is what code does that the statement sets off, besides to its rows.
+	Elsewhere Elsewhere
+	// Firing is what triggers do when the statement's rows are changed.
+	Firing Firing
 	// OutsideOnly: Main holds outside of transactions only. Inside, all nodes have to
 	// have it, so that the loss of one takes nothing along.
 	OutsideOnly bool

@@ -137,6 +137,9 @@ func (s *Session) runMessage(ctx context.Context, seg *segment, frame wire.Frame
 		}
 	}
 	if step.kind == wire.KindBind {
+		if ok, err := s.bindElsewhere(ctx, seg, &step); !ok || err != nil {
+			return false, err
+		}
 		if ok, err := s.makeObjects(ctx, seg, &step); !ok || err != nil {
 			return false, err
 		}

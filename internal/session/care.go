@@ -8,6 +8,7 @@ import (
 	"github.com/pgchorus/pgchorus/internal/capture"
 	"github.com/pgchorus/pgchorus/internal/catalog"
 	"github.com/pgchorus/pgchorus/internal/config"
+	"github.com/pgchorus/pgchorus/internal/safety"
 	"github.com/pgchorus/pgchorus/internal/wire"
 	"github.com/pgchorus/pgchorus/parser"
 )
@@ -26,6 +27,8 @@ type care struct {
 	locks []string
 	// digest: the rows are compared.
 	digest bool
+
+	elsewhere *elsewhere // nil unless rows are looked for in other tables
 
 	main   *link    // that ran the statement; set when it is sent
 	rows   [][]byte // captured
@@ -63,16 +66,42 @@ func (s *Session) careFor(stmt *parser.Statement, sql string, unlike bool) *care
 	if stmt.Kind == parser.Execute {
 		return s.careForExecute(stmt)
 	}
+	if s.Config().Replication.ReplicationSafety == config.SafetyCompat {
+		return nil
+	}
+	v := s.verdictOf(stmt, sql)
+	if !s.wantsElsewhere(stmt, v.Elsewhere) {
+		return s.careForRows(stmt, sql, unlike || v.Unlike, v)
+	}
+	c := s.careForTarget(stmt, sql)
+	c.elsewhere = &elsewhere{found: v.Elsewhere, instead: s.careForRows(stmt, sql, unlike || v.Unlike, v)}
+	return c
+}
+
+// careForRows is what is done for a statement where each node runs the code that it sets off.
+func (s *Session) careForRows(stmt *parser.Statement, sql string, unlike bool, v *safety.Verdict) *care {
+	firing := s.firingOf(stmt, v)
+	also := locksFor(v)
 	compare := s.Config().Replication.VerifyDigest == "on"
-	if !unlike && !compare && s.isPlain(stmt) || s.Config().Replication.ReplicationSafety == config.SafetyCompat {
+	if !unlike && !firing.Unlike && !firing.Reads && len(also) == 0 && !compare && s.isPlain(stmt) {
 		return nil
 	}
-	plan := s.decideCare(stmt, capture.Situation{OneSnapshot: s.oneSnapshotEverywhere(), Unlike: unlike, Way: s.wantedWay(), Compare: compare})
-	if plan == nil {
+	sit := capture.Situation{OneSnapshot: s.oneSnapshotEverywhere(), Unlike: unlike, Way: s.wantedWay(), Also: also, Compare: compare}
+	if plan := s.decideCare(stmt, withFiring(sit, firing)); plan != nil && (plan.Way == capture.Rows || !firing.Unlike) {
+		s.warnOfChoice(plan)
+		if c := s.careOf(plan, sql); c.givesRows() || !firing.Unlike {
+			return c
+		}
+	}
+	if !firing.Unlike {
 		return nil
 	}
-	s.warnOfChoice(plan)
-	return s.careOf(plan, sql)
+	// What a trigger makes of rows is each node's own then, and there is nothing to compare.
+	s.warnFiring()
+	if plan := s.decideCare(stmt, sit); plan != nil {
+		return s.careOf(plan.Locked(), sql)
+	}
+	return nil
 }
 
 // warnOfChoice tells the operator of a statement that picks rows, or puts them in an order,
@@ -149,7 +178,7 @@ func (s *Session) decideCare(stmt *parser.Statement, sit capture.Situation) *cap
 // careOf turns a plan into what can be done here and now: rights may be lacking.
 func (s *Session) careOf(plan *capture.Plan, sql string) *care {
 	rights := s.rightsFor(plan)
-	if plan.Way == capture.Rows && (!s.textIsExact(plan, rights) || !rights.mayCapture(plan) || s.Large.Has(sql)) {
+	if plan.Way == capture.Rows && (!s.textIsExact(plan, rights) || !rights.mayCapture(plan) || plan.Quiet() && !rights.replica || s.Large.Has(sql)) {
 		plan = plan.Locked()
 	}
 	c := &care{plan: plan, digest: plan.ComparesRows()}
@@ -211,11 +240,17 @@ func (c *care) statements() []capture.Statement {
 		return c.replay
 	}
 	replay, err := c.plan.Replay(c.rows)
-	switch {
-	case err != nil:
+	if err != nil {
 		c.broken = true
-		fallthrough
-	case len(replay) == 0:
+		replay = nil
+	}
+	c.setReplay(replay)
+	return replay
+}
+
+// setReplay keeps what the others are given.
+func (c *care) setReplay(replay []capture.Statement) {
+	if len(replay) == 0 {
 		replay = []capture.Statement{{SQL: "SELECT", Tag: "SELECT 1"}} // a transaction that does nothing
 	}
 	c.replay = replay
@@ -223,7 +258,6 @@ func (c *care) statements() []capture.Statement {
 		c.tags = append(append(c.tags, st.Tag...), 0)
 	}
 	c.rows = nil
-	return replay
 }
 
 // review makes the answer to a replay that has hit all rows look as main's does.

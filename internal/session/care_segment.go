@@ -31,7 +31,11 @@ func (s *Session) careForBind(bound *portal, frame wire.Frame) *care {
 func (s *Session) limitCare(p *portal) error {
 	c := p.care
 	switch {
-	case c == nil || c.text == "" || !c.plan.Returns() || c.plan.LocksRows():
+	case c != nil && c.elsewhere != nil && c.givesRows() && c.main == nil:
+		*c = care{plan: c.plan.Alone(), elsewhere: c.elsewhere}
+		s.warnText("nodes may compute a value differently", "a part of the rows was asked for of a statement that sets off code")
+		return nil
+	case c == nil || c.text == "" && c.elsewhere == nil || !c.plan.Returns() || c.plan.LocksRows():
 		return nil
 	case c.main != nil:
 		return pgerr.New(pgerr.FeatureNotSupported, "a part of the rows of a statement that changes rows was asked for").
@@ -135,8 +139,8 @@ func (g *segment) appendCare(l *link, c *care) {
 func (g *segment) appendCareStep(l *link, st step, c *care) {
 	if c.text == "" {
 		g.appendStep(l, st)
-		if st.kind == wire.KindExecute && c.digest && st.whole {
-			l.exchange.Last().Digest = true
+		if st.kind == wire.KindExecute && (c.digest && st.whole || c.elsewhere != nil) {
+			l.exchange.Last().Digest = c.elsewhere == nil
 		}
 		return
 	}

@@ -35,7 +35,7 @@ func (w *queryWork) appendCare(l *link, c *care) {
 	}
 	if c.text == "" || c.givesRows() && !l.answers {
 		e.Tail = false
-		e.Digest = w.digest || c.digest
+		e.Digest = !c.givesRows() && c.elsewhere == nil && (w.digest || c.digest)
 		l.appendQuery(e, prefix, w.sql)
 		return
 	}
@@ -86,7 +86,12 @@ func joined(statements []capture.Statement) []string {
 
 // withhold is asked before the others are sent a statement that main has done.
 func (s *Session) withhold() func() bool {
-	return func() bool { return s.care != nil && s.care.withholds() }
+	return func() bool {
+		if s.care != nil && s.care.elsewhere != nil && s.care.givesRows() {
+			s.gather(s.care)
+		}
+		return s.care != nil && s.care.withholds()
+	}
 }
 
 // endCare forgets what was done for a statement, and tells the operator what nobody did
@@ -162,6 +167,9 @@ func (s *Session) careWithLocks() {
 	stmt, sql := w.cared()
 	if stmt == nil {
 		return
+	}
+	if s.care != nil && s.care.elsewhere != nil {
+		s.care = s.care.elsewhere.instead
 	}
 	if s.care != nil {
 		s.care = s.careOf(s.care.plan.Locked(), sql)

@@ -103,7 +103,7 @@ func (s *Session) executeMayCommit(ctx context.Context, bare *bool) (ok bool, er
 	if holds {
 		s.holdLeases()
 	}
-	*bare = true
+	*bare, s.care = true, nil
 	return s.executeBare(ctx, allOptions{regardless: always})
 }
 
@@ -134,6 +134,9 @@ const maxRepeats = 2
 // before, and gives the session a connection to every live node again.
 func (s *Session) startOver(ctx context.Context) error {
 	s.running.forgive()
+	if s.care != nil && s.care.elsewhere != nil {
+		s.care.elsewhere.before = nil // it was of a transaction that is gone
+	}
 	for _, loss := range replicator.Rollback(s.begun(), false) {
 		s.lost(ctx, loss.Node.(*link), loss.Err)
 	}

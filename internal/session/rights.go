@@ -2,6 +2,7 @@ package session
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"go.uber.org/zap"
@@ -21,6 +22,9 @@ type rights struct {
 	sequences  map[string]bool
 	// floats: all digits of floating-point numbers are sent.
 	floats bool
+	// replica: session_replication_role is origin, and may be set to replica. known: this
+	// and floats were asked for.
+	replica, known bool
 }
 
 // right is what the session may do with one relation.
@@ -69,7 +73,7 @@ func (s *Session) askRights(plan *capture.Plan) error {
 	if l == nil {
 		return nil
 	}
-	rows, err := l.ask(rightsSQL(plan))
+	rows, err := l.ask(rightsSQL(plan, l.majorVersion()))
 	if err != nil {
 		return err
 	}
@@ -93,7 +97,7 @@ func (r *rights) add(plan *capture.Plan, rows []string) error {
 		}
 		switch {
 		case kind == "float":
-			r.floats = selects == "t"
+			r.floats, r.replica, r.known = selects == "t", changes == "t", true
 		case kind == "sequence" && i < len(identities):
 			r.sequences[sequenceKey(plan, identities[i])] = selects == "t"
 		case i < len(locks):
@@ -108,12 +112,12 @@ func (r *rights) add(plan *capture.Plan, rows []string) error {
 // rightsSQL asks for the rights; every name in it is qualified, so that it works in
 // whatever state the session's settings are. LOCK TABLE in the modes that plans use asks
 // for one of the rights to change rows (lockcmds.c, LockTableAclCheck).
-func rightsSQL(plan *capture.Plan) string {
+func rightsSQL(plan *capture.Plan, version int) string {
 	var names []string
 	for i, l := range plan.Locks() {
 		names = append(names, fmt.Sprintf("(%d, %s)", i, quoteLiteral(l.Name())))
 	}
-	sql := "SELECT pg_catalog.concat_ws(' ', 0, 'float', pg_catalog.current_setting('extra_float_digits')::pg_catalog.int4 OPERATOR(pg_catalog.>) 0, false)"
+	sql := "SELECT pg_catalog.concat_ws(' ', 0, 'float', pg_catalog.current_setting('extra_float_digits')::pg_catalog.int4 OPERATOR(pg_catalog.>) 0, " + mayReplicate(version) + ")"
 	if len(names) > 0 {
 		sql += " UNION ALL SELECT pg_catalog.concat_ws(' ', q.i, c.relkind, " + privilege("SELECT") + ", " +
 			privilege("UPDATE") + " OR " + privilege("DELETE") + " OR " + privilege("TRUNCATE") + ")" +
@@ -124,6 +128,30 @@ func rightsSQL(plan *capture.Plan) string {
 		sql += fmt.Sprintf(" UNION ALL SELECT pg_catalog.concat_ws(' ', %d, 'sequence', pg_catalog.has_sequence_privilege(%s, 'USAGE'), false)", i, sequenceKey(plan, column))
 	}
 	return sql
+}
+
+// mayReplicate is a condition: the session may set session_replication_role, and has left it
+// alone. Since PostgreSQL 15 that is a right by itself.
+func mayReplicate(version int) string {
+	const untouched = "pg_catalog.current_setting('session_replication_role') OPERATOR(pg_catalog.=) 'origin' AND "
+	if version >= 15 {
+		return untouched + "pg_catalog.has_parameter_privilege('session_replication_role', 'SET')"
+	}
+	return untouched + "(SELECT a.rolsuper FROM pg_catalog.pg_roles a WHERE a.rolname OPERATOR(pg_catalog.=) CURRENT_USER)"
+}
+
+// majorVersion is PostgreSQL's on the link's node, 0 if it cannot be told.
+func (l *link) majorVersion() int {
+	text := l.conn.Params()["server_version"]
+	end := 0
+	for end < len(text) && text[end] >= '0' && text[end] <= '9' {
+		end++
+	}
+	n, err := strconv.Atoi(text[:end])
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 func privilege(name string) string { return "pg_catalog.has_table_privilege(c.oid, '" + name + "')" }

@@ -152,6 +152,9 @@ func (s *Session) replicate(ctx context.Context, stmt *parser.Statement, sql str
 	}
 	s.care = s.careFor(stmt, w.sql, len(s.unlike) > 0)
 	defer s.endCare()
+	if err := s.askBefore(ctx, stmt); err != nil {
+		return s.refuseOrEnd(err)
+	}
 	if err := s.placeObjects(ctx, w, stmt, sql); err != nil {
 		return s.refuseOrEnd(err)
 	}

@@ -1,0 +1,39 @@
+package safety
+
+// Elsewhere is what functions, triggers and rules do that a statement sets off, apart from
+// changing a row in front of which they fire. The zero value is nothing.
+type Elsewhere struct {
+	// Writes: they change tables.
+	Writes bool
+	// Differs: nodes may do it differently, even if nobody else does anything.
+	Differs bool
+	// Races: what they change hangs on what they read.
+	Races bool
+	// Catches: they catch errors, with which changes are taken back.
+	Catches bool
+	// Hidden: they may do what does not show in rows: change settings or the schema,
+	// notify, end transactions, run SQL that they put together, or code that nobody reads.
+	Hidden bool
+}
+
+// catchesText is said of code that catches errors, the one opaque thing whose outcome is in
+// rows.
+const catchesText = "catches errors (EXCEPTION)"
+
+// elsewhere notes what code was found to do.
+func (j *judge) elsewhere(e *effects) {
+	v := &j.v.Elsewhere
+	writes := len(e.writes)+len(e.opaque) > 0
+	v.Writes = v.Writes || writes
+	v.Differs = v.Differs || writes && !e.alike()
+	v.Races = v.Races || len(e.writes) > 0 && len(e.reads) > 0
+	v.Hidden = v.Hidden || e.acts || e.denied != nil
+	for _, text := range e.opaque {
+		v.Hidden = v.Hidden || text != catchesText
+		v.Catches = v.Catches || text == catchesText
+	}
+	if len(e.opaque) > 0 || e.draws || len(e.writes) > 0 && len(e.reads) > 0 {
+		j.lock(e.writes)
+		j.readLocks(e.reads)
+	}
+}

@@ -1,0 +1,263 @@
+package session
+
+import (
+	"context"
+	"slices"
+
+	"go.uber.org/zap"
+
+	"github.com/pgchorus/pgchorus/internal/capture"
+	"github.com/pgchorus/pgchorus/internal/catalog"
+	"github.com/pgchorus/pgchorus/internal/safety"
+	"github.com/pgchorus/pgchorus/internal/wire"
+	"github.com/pgchorus/pgchorus/parser"
+)
+
+// Code that a statement sets off (triggers, functions, rules) may change any table. Where
+// nodes could do it differently, main is asked before and after the statement what the
+// transaction has changed, and the others are given the rows instead of the statement.
+
+// elsewhere is that for one statement.
+type elsewhere struct {
+	found safety.Elsewhere
+	// before is what main has told in front of the statement; nil if it was not asked.
+	before *capture.Changes
+	on     *link // that was asked
+	// instead is what is done if main's rows cannot be had.
+	instead *care
+}
+
+// minElsewhere is the first release that finds rows by a range of ctid.
+const minElsewhere = 14
+
+// wantsElsewhere reports whether code is to run on main alone. What is only a race is none
+// where all nodes show the same.
+func (s *Session) wantsElsewhere(stmt *parser.Statement, found safety.Elsewhere) bool {
+	if !found.Writes || found.Hidden || !found.Differs && (!found.Races || s.oneSnapshotEverywhere()) {
+		return false
+	}
+	switch stmt.Kind {
+	case parser.Insert, parser.Update, parser.Delete, parser.Select, parser.Call, parser.Do:
+		return len(s.tx.ddl) == 0 && s.wantedWay() == capture.Rows && s.rowsHaveExactText() && !s.Large.Has(elsewhereKey(stmt))
+	}
+	return false
+}
+
+// rowsHaveExactText: the text of values and names is the same everywhere.
+func (s *Session) rowsHaveExactText() bool {
+	l := s.main()
+	if l == nil || l.majorVersion() < minElsewhere {
+		return false
+	}
+	params := l.conn.Params()
+	return params["client_encoding"] == "UTF8" && params["server_encoding"] == "UTF8" && len(params["DateStyle"]) >= 3 && params["DateStyle"][:3] == "ISO"
+}
+
+// elsewhereKey is under what a statement is remembered whose rows could not be had.
+func elsewhereKey(stmt *parser.Statement) string {
+	key := "elsewhere " + stmt.Body
+	for i := range stmt.Targets {
+		key += " " + stmt.Targets[i].Relation.String()
+	}
+	for i := range stmt.Functions {
+		key += " " + stmt.Functions[i].String()
+	}
+	return key
+}
+
+// careForTarget has main return the rows of the statement's own target, if it has one of
+// which they can be captured. Others are looked for.
+func (s *Session) careForTarget(stmt *parser.Statement, sql string) *care {
+	sit := capture.Situation{OneSnapshot: s.oneSnapshotEverywhere(), Way: capture.Rows}
+	if plan := s.decideCare(stmt, sit.Besides()); plan != nil && plan.Way == capture.Rows && plan.Obstacle == "" && !plan.LocksRows() {
+		if c := s.careOf(plan, sql); c.givesRows() {
+			return c
+		}
+	}
+	return &care{plan: capture.Elsewhere(stmt)}
+}
+
+// locksFor are the table locks that a verdict asks for.
+func locksFor(v *safety.Verdict) []capture.Lock {
+	var locks []capture.Lock
+	add := func(names []catalog.Name, mode string) {
+		for _, n := range names {
+			locks = append(locks, capture.Lock{Relation: parser.Relation{Schema: n.Schema, Name: n.Name}, Mode: mode})
+		}
+	}
+	add(v.Locks, capture.WriteMode)
+	add(v.ReadLocks, capture.ReadMode)
+	return locks
+}
+
+// askBefore asks main what the transaction has changed so far, in front of a statement whose
+// code is to run on main alone. Where that cannot be had, something else is done for it.
+func (s *Session) askBefore(ctx context.Context, stmt *parser.Statement) error {
+	if s.care == nil || s.care.elsewhere == nil {
+		return nil
+	}
+	c, err := s.asked(ctx, s.care)
+	s.care = c
+	return err
+}
+
+// asked is askBefore for a care.
+func (s *Session) asked(ctx context.Context, c *care) (*care, error) {
+	e := c.elsewhere
+	if s.tx.kind == txNone {
+		s.openBlock(txImplicit, plainBegin, nil)
+	}
+	for range maxDraws {
+		l := s.first()
+		if l == nil {
+			break
+		}
+		row, lost, err := s.askMain(ctx, capture.ChangesSQL(mayReplicate(l.majorVersion())))
+		if err != nil {
+			return c, err
+		}
+		if lost || len(row) != 1 {
+			continue
+		}
+		before, err := capture.DecodeChanges(row[0])
+		if err != nil {
+			return c, err
+		}
+		if !before.Ready {
+			s.warnText("nodes may compute a value differently", "code changes tables on each node, since the role may not set session_replication_role (GRANT SET ON PARAMETER), without which main's rows are not given to the others")
+			return e.instead, nil
+		}
+		e.before, e.on = before, l
+		return c, nil
+	}
+	return e.instead, nil
+}
+
+// gather asks main what the statement has changed, and makes what the others are given. If
+// that cannot be had, each node runs the statement.
+func (s *Session) gather(c *care) {
+	if c.over {
+		return // which is told
+	}
+	e := c.elsewhere
+	l := c.main
+	if l == nil || e.before == nil || e.on != l {
+		s.runAlone(c, "the main node is another one now")
+		return
+	}
+	answer := l.answer
+	l.answer = wire.Answer{}
+	replay, obstacle, err := s.gathered(l, c)
+	l.answer = answer
+	switch {
+	case err != nil:
+		s.log.Warn("changes of a transaction not read", zap.Error(err))
+		c.broken = true
+	case obstacle != "":
+		s.runAlone(c, obstacle)
+	default:
+		c.setReplay(replay)
+	}
+}
+
+// runAlone has each node run the statement, and tells the operator. The next time it is
+// under locks.
+func (s *Session) runAlone(c *care, obstacle string) {
+	if w, ok := s.work.(careful); ok {
+		if stmt, _ := w.cared(); stmt != nil {
+			s.Large.Note(elsewhereKey(stmt))
+		}
+	}
+	c.plan = c.plan.Alone()
+	c.text = ""
+	s.warnText("nodes may compute a value differently", "the rows of code that a statement sets off cannot be given to the others: "+obstacle)
+}
+
+// gathered makes the replay.
+func (s *Session) gathered(l *link, c *care) (replay []capture.Statement, obstacle string, err error) {
+	rows, err := l.ask(capture.ChangesSQL("true"))
+	if err != nil || len(rows) != 1 {
+		return nil, "main has not told what it has changed", err
+	}
+	now, err := capture.DecodeChanges([]byte(rows[0]))
+	if err != nil {
+		return nil, "", err
+	}
+	changes := now.Since(c.elsewhere.before)
+	limit := int64(s.Config().Replication.CaptureRowsHint)
+	if at := slices.IndexFunc(changes, func(change *capture.Change) bool { return c.text != "" && c.plan.Covers(change, len(c.rows)) }); at >= 0 {
+		if replay, err = c.plan.Replay(c.rows); err != nil {
+			return nil, "", err
+		}
+		changes = slices.Delete(changes, at, at+1)
+	}
+	var besides []capture.Statement
+	for _, change := range changes {
+		limit -= change.Rows()
+		change.Unsure = c.elsewhere.found.Catches
+		if obstacle := s.obstacleOf(change, limit); obstacle != "" {
+			return nil, obstacle, nil
+		}
+	}
+	for _, change := range changes {
+		statements, obstacle, err := s.given(l, change)
+		if obstacle != "" || err != nil {
+			return nil, obstacle, err
+		}
+		besides = append(besides, statements...)
+	}
+	if len(besides) > 0 {
+		replay = append(replay, capture.Hushed(besides)...)
+	}
+	return replay, "", nil
+}
+
+func (s *Session) obstacleOf(change *capture.Change, limit int64) string {
+	switch {
+	case limit < 0:
+		return "there are more rows than are captured (capture_rows_hint)"
+	case change.Kind == "S" && !s.hasLocked(change):
+		return "it draws from sequence " + change.Name + ", which was not known beforehand"
+	}
+	return change.Obstacle()
+}
+
+// hasLocked reports whether the transaction has the sequence to itself.
+func (s *Session) hasLocked(change *capture.Change) bool {
+	return slices.ContainsFunc([]string{change.Schema + "." + change.Name, quoteName(change.Schema) + "." + quoteName(change.Name), change.Name},
+		func(name string) bool { return s.tx.locked[name] })
+}
+
+// given makes what the others are given of one change.
+func (s *Session) given(l *link, change *capture.Change) (statements []capture.Statement, obstacle string, err error) {
+	if change.Kind == "S" {
+		return change.MoveSQL(), "", nil
+	}
+	for _, from := range change.Searches() {
+		rows, err := l.ask(change.FindSQL(from))
+		if err != nil {
+			return nil, "", err
+		}
+		if int64(len(rows)) < change.Rows() && from > 0 {
+			continue
+		}
+		if int64(len(rows)) < change.Rows() {
+			change.Unsure = true
+			if obstacle := change.Obstacle(); obstacle != "" {
+				return nil, obstacle, nil
+			}
+		}
+		records := make([][]byte, len(rows))
+		var size int64
+		for i, row := range rows {
+			records[i] = []byte(row)
+			size += int64(len(row))
+		}
+		if size > s.Config().Replication.CaptureMaxBytes {
+			return nil, "there is more than is captured (capture_max_bytes)", nil
+		}
+		statements, err = change.Give(records)
+		return statements, "", err
+	}
+	return nil, "table " + change.Name + " is too large to be searched for its new rows", nil
+}
