@@ -8,6 +8,10 @@ FUZZTIME ?= 30s
 TESTFLAGS ?=
 # More arguments for the demo and for the benchmark.
 ARGS ?=
+# What the benchmark measures (a regular expression; "list" names all), and the profile of
+# pgchorus that it writes beside (cpu, heap, allocs, goroutine, mutex, block, trace).
+SCENARIO ?=
+PROFILE ?=
 # What sqlsmith makes up.
 SEED ?= 1
 QUERIES ?= 3000
@@ -52,8 +56,8 @@ golden: need ## rewrite golden files; look at git diff afterwards
 	if [ -n "$$packages" ]; then go test -count=1 $$packages -update; fi
 
 .PHONY: bench
-bench: need-postgresql need-bench build ## against PostgreSQL, PgBouncer and Pgpool-II, side by side
-	go run ./bench $(ARGS)
+bench: need-postgresql need-bench need-compiler ## against PostgreSQL, PgBouncer, Pgpool-II; SCENARIO=regexp, PROFILE=cpu
+	go run ./bench $(if $(value SCENARIO),-scenario '$(value SCENARIO)') $(if $(PROFILE),-profile $(PROFILE)) $(ARGS)
 
 .PHONY: compare
 compare: need-compiler need-postgresql need-bench ## where statements run, with Pgpool-II and with pgchorus

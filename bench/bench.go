@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -26,19 +28,31 @@ type bench struct {
 	opts options
 	out  io.Writer // tells how far we are
 
-	cluster       *localpg.Cluster
-	serverProgram string
-	targets       []*target
-	ends          []func() error // undo what was done, in reverse
+	cluster        *localpg.Cluster // servers that are strangers to each other; its folder is everybody's
+	serverProgram  string
+	inspectProgram string            // the same with a door for our questions; empty where there is none
+	peers          map[string]string // program files of PgBouncer and Pgpool-II
+	ends           ends
+	profiles       string // how the names of the profiles begin
 
 	result result
 }
 
 // run measures everything. Whatever it started has ended when it returns.
 func (b *bench) run(ctx context.Context) (err error) {
-	defer func() { err = errors.Join(err, b.cleanUp()) }()
-	for _, step := range []func(context.Context) error{b.prepare, b.measureMemory, b.measure, b.compare} {
-		if err := step(ctx); err != nil {
+	defer func() { err = errors.Join(err, b.ends.run()) }()
+	if err := b.prepare(ctx); err != nil {
+		return err
+	}
+	for _, u := range setups() {
+		if own := b.scenariosOf(u); own != nil {
+			if err := b.play(ctx, u, own); err != nil {
+				return err
+			}
+		}
+	}
+	if b.opts.wantsIdle() {
+		if err := b.measureIdle(ctx); err != nil {
 			return err
 		}
 	}
@@ -46,55 +60,85 @@ func (b *bench) run(ctx context.Context) (err error) {
 	return nil
 }
 
-// atEnd remembers what cleanUp has to do.
-func (b *bench) atEnd(do func() error) { b.ends = append(b.ends, do) }
-
-func (b *bench) cleanUp() error {
-	var errs []error
-	for i := len(b.ends) - 1; i >= 0; i-- {
-		errs = append(errs, b.ends[i]())
+// scenariosOf are the chosen scenarios of a setup, nil where there are none or nobody to
+// do them.
+func (b *bench) scenariosOf(u setup) []scenario {
+	if len(u.chosen(b.opts.targets)) == 0 {
+		return nil
 	}
-	return errors.Join(errs...)
+	return scenariosOf(u, b.opts.scenario, b.opts.clients)
 }
 
-// prepare starts servers and proxies.
+// prepare starts the servers and sees to programs and data.
 func (b *bench) prepare(ctx context.Context) error {
 	ctx, stop := context.WithTimeout(ctx, preparePatience)
 	defer stop()
-	b.tell("starting %d PostgreSQL nodes", nodeCount)
-	for _, step := range []func(context.Context) error{b.startNodes, b.provideServer, b.makeTargets} {
+	for _, step := range []func(context.Context) error{b.findPeers, b.startNodes, b.providePrograms} {
 		if err := step(ctx); err != nil {
 			return err
 		}
 	}
 	b.result.Versions = versions(ctx, b)
-	b.tell("filling a database for each of %d targets", len(b.targets))
-	if err := errors.Join(b.writeScripts(), b.fill(ctx)); err != nil {
-		return err
+	return errors.Join(b.makeDir(filepath.Join(b.cluster.Dir, latencyDir)), b.writeScripts(), b.fillTemplates(ctx))
+}
+
+// findPeers looks for the programs of others that are asked for.
+func (b *bench) findPeers(context.Context) error {
+	b.peers = map[string]string{}
+	for name, debianPackage := range map[string]string{pgbouncer: "pgbouncer", pgpool: "pgpool2"} {
+		if !slices.Contains(b.opts.targets, name) {
+			continue
+		}
+		program, err := findProgram(name, debianPackage)
+		if err != nil {
+			return err
+		}
+		b.peers[name] = program
 	}
-	return b.startProxies(ctx)
+	return nil
+}
+
+// nodesWanted is the most servers that a chosen setup has, streaming ones not counted:
+// those are made with the setup.
+func (b *bench) nodesWanted() int {
+	most := 1
+	for _, u := range setups() {
+		if u.mode != streaming && b.scenariosOf(u) != nil {
+			most = max(most, u.nodes)
+		}
+	}
+	return most
 }
 
 func (b *bench) startNodes(ctx context.Context) (err error) {
-	b.cluster, err = localpg.Create(ctx, localpg.Options{Nodes: nodeCount, Superuser: superuser, Settings: serverSettings(b.opts.fsync)})
+	b.tell("starting %d PostgreSQL nodes", b.nodesWanted())
+	b.cluster, err = localpg.Create(ctx, localpg.Options{Nodes: b.nodesWanted(), Superuser: superuser, Settings: b.serverSettings()})
 	if err != nil {
 		return err
 	}
-	b.atEnd(b.cluster.Close)
+	b.ends.add(b.cluster.Close)
 	return b.cluster.Start(ctx)
 }
 
-// provideServer puts the program to measure into the cluster's folder, which the
+// providePrograms puts the programs to measure into the cluster's folder, which the
 // servers' user can read; not so a folder below /root.
-func (b *bench) provideServer(ctx context.Context) error {
+func (b *bench) providePrograms(ctx context.Context) error {
 	b.serverProgram = filepath.Join(b.cluster.Dir, "pgchorus-server")
 	if b.opts.server != "" {
 		return copyProgram(b.opts.server, b.serverProgram)
 	}
 	b.tell("building %s", serverPackage)
-	build := exec.CommandContext(ctx, "go", "build", "-o", b.serverProgram, serverPackage)
-	if said, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build %s: %w\n%s", serverPackage, err, said)
+	if err := build(ctx, b.serverProgram); err != nil {
+		return err
+	}
+	b.inspectProgram = filepath.Join(b.cluster.Dir, "pgchorus-inspect")
+	return build(ctx, b.inspectProgram, "-tags", inspectTag)
+}
+
+func build(ctx context.Context, program string, args ...string) error {
+	args = append(append([]string{"build"}, args...), "-o", program, serverPackage)
+	if said, err := exec.CommandContext(ctx, "go", args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, said)
 	}
 	return nil
 }
@@ -105,30 +149,6 @@ func copyProgram(from, to string) error {
 		return err
 	}
 	return os.WriteFile(to, program, 0o755)
-}
-
-func (b *bench) makeTargets(context.Context) error {
-	for _, name := range b.opts.targets {
-		t, err := b.makeTarget(name)
-		if err != nil {
-			return fmt.Errorf("prepare %s: %w", name, err)
-		}
-		b.targets = append(b.targets, t)
-	}
-	return nil
-}
-
-func (b *bench) startProxies(ctx context.Context) error {
-	for _, t := range b.targets {
-		if t.proxy == nil {
-			continue
-		}
-		b.atEnd(t.proxy.stop)
-		if err := t.proxy.start(ctx, b.cluster); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // makeDir makes a folder that the servers' user may write into.

@@ -46,7 +46,7 @@ func (r *result) chart() string {
 }
 
 // colours of the yardsticks, in their order; they differ in brightness too.
-func colours() []string { return []string{"#4c6a92", "#e0a458", "#a23b52", "#7fb069"} }
+func colours() []string { return []string{"#4c6a92", "#e0a458", "#a23b52", "#7fb069", "#7a5195"} }
 
 func chartLegend(w io.Writer) {
 	x := 10

@@ -75,9 +75,9 @@ func versions(ctx context.Context, b *bench) []version {
 		{"PostgreSQL", programVersion(ctx, filepath.Join(b.cluster.BinDir, "postgres"))},
 		{"pgbench", programVersion(ctx, filepath.Join(b.cluster.BinDir, "pgbench"))},
 	}
-	for _, t := range b.targets {
-		if t.name == pgbouncer || t.name == pgpool {
-			found = append(found, version{t.name, programVersion(ctx, t.proxy.program)})
+	for _, name := range []string{pgbouncer, pgpool} {
+		if program := b.peers[name]; program != "" {
+			found = append(found, version{name, programVersion(ctx, program)})
 		}
 	}
 	return found

@@ -39,11 +39,12 @@ func execute(ctx context.Context, args []string, out, progress io.Writer) error 
 		return err
 	}
 	if opts.wantsList() {
-		list(out, scenarios(regexp.MustCompile(""), opts.clients))
+		listScenarios(out, scenarios(regexp.MustCompile(""), opts.clients))
+		fmt.Fprintf(out, "%-34s %s\n", idleName, "bytes for each client")
 		return nil
 	}
 	b := newBench(opts, args, progress)
-	if len(b.result.Scenarios) == 0 {
+	if len(b.result.Scenarios) == 0 && !opts.wantsIdle() {
 		return errors.New("-scenario: no scenario has such a name; -scenario list shows them all")
 	}
 	if opts.results == "" {
@@ -52,6 +53,7 @@ func execute(ctx context.Context, args []string, out, progress io.Writer) error 
 		}
 	}
 	b.tell("%d runs, about %v", b.runs(), b.estimate().Round(10*time.Second))
+	b.profiles = profileFolder(opts, b.result.Date)
 	if err := b.run(ctx); err != nil {
 		return err
 	}
@@ -66,7 +68,7 @@ func (b *bench) report(out io.Writer, opts options) error {
 	if err != nil {
 		return fmt.Errorf("write the result: %w", err)
 	}
-	b.tell("\nwritten: %s.txt, .svg and .json", base)
+	b.tell("\nwritten: %s.txt, .svg (.growth.svg) and .json", base)
 	return b.result.ourFailure()
 }
 

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -14,6 +14,8 @@ import (
 const (
 	// runPatience is how much longer than asked for a run may take; a COPY takes this long at most.
 	runPatience = time.Minute
+	// clientPatience is what each client may take besides: connecting, mostly.
+	clientPatience = 100 * time.Millisecond
 	// askPatience bounds our own questions between the runs.
 	askPatience = 30 * time.Second
 	// comparePatience bounds reading all tables of all nodes.
@@ -28,15 +30,15 @@ type run struct {
 	Target   string
 	Round    int
 	outcome
-	CPUMicros float64 // of the proxy, for each unit of work; 0 without a proxy
+	CPUMicros float64 // of the proxy, for each unit of work; 0 where nobody looked
 	Error     string  `json:",omitempty"` // why the figures do not count
 }
 
 // measure gives all targets their turns.
-func (b *bench) measure(ctx context.Context) error {
-	for _, s := range b.result.Scenarios {
-		for round := range b.opts.rounds {
-			if err := b.round(ctx, s, round); err != nil {
+func (st *stage) measure(ctx context.Context) error {
+	for _, s := range st.scenarios {
+		for round := range st.rounds(st.b.opts) {
+			if err := st.round(ctx, s, round); err != nil {
 				return err
 			}
 		}
@@ -46,22 +48,22 @@ func (b *bench) measure(ctx context.Context) error {
 
 // round gives each target one turn. The order rotates, so that nobody always comes
 // after the same neighbour.
-func (b *bench) round(ctx context.Context, s scenario, round int) error {
+func (st *stage) round(ctx context.Context, s scenario, round int) error {
 	var told strings.Builder
-	for i := range b.targets {
-		t := b.targets[(i+round)%len(b.targets)]
+	for i := range st.targets {
+		t := st.targets[(i+round)%len(st.targets)]
 		if !s.suits(t.name) {
 			continue
 		}
-		r := b.turn(ctx, s, t)
+		r := st.turn(ctx, s, t)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		r.Round = round
-		b.result.Runs = append(b.result.Runs, r)
+		st.b.result.Runs = append(st.b.result.Runs, r)
 		fmt.Fprintf(&told, "  %s", r.brief())
 	}
-	b.tell("%-24s round %d of %d:%s", s.Name, round+1, b.opts.rounds, told.String())
+	st.b.tell("%-28s round %d of %d:%s", s.Name, round+1, st.rounds(st.b.opts), told.String())
 	return nil
 }
 
@@ -74,34 +76,52 @@ func (r run) brief() string {
 }
 
 // turn lets a target work, and puts it in order again if that went wrong.
-func (b *bench) turn(ctx context.Context, s scenario, t *target) run {
+func (st *stage) turn(ctx context.Context, s scenario, t *target) run {
 	r := run{Scenario: s.Name, Target: t.name}
-	err := b.attempt(ctx, s, t, &r)
+	err := st.attemptAlone(ctx, s, t, &r)
 	if err == nil || ctx.Err() != nil {
 		return r
 	}
 	r.Error = err.Error()
-	if t.proxy != nil {
-		b.restart(ctx, t, &r)
+	if t.proxy != nil && t.broken == nil {
+		st.restart(ctx, t, &r)
 	}
 	return r
 }
 
 // restart gives a proxy that failed a fresh start, and shows what it logged, which is
 // gone with the folder.
-func (b *bench) restart(ctx context.Context, t *target, r *run) {
-	b.tell("%s failed in %s: %s\n%s", t.name, r.Scenario, r.Error, t.proxy.logTail())
-	if err := errors.Join(t.proxy.stop(), t.proxy.start(ctx, b.cluster)); err != nil {
+func (st *stage) restart(ctx context.Context, t *target, r *run) {
+	st.b.tell("%s failed in %s: %s\n%s", t.name, r.Scenario, r.Error, t.proxy.logTail())
+	if st.alone {
+		return // its next turn starts it
+	}
+	if err := errors.Join(t.proxy.stop(), t.proxy.start(ctx, st.b.cluster)); err != nil {
 		r.Error += "; and then: " + err.Error()
+		t.broken = err
 	}
 }
 
+// attemptAlone starts and stops the proxy around its turn where the setup demands it.
+func (st *stage) attemptAlone(ctx context.Context, s scenario, t *target, r *run) (err error) {
+	if t.broken != nil {
+		return t.broken
+	}
+	if st.alone && t.proxy != nil {
+		if err := t.proxy.start(ctx, st.b.cluster); err != nil {
+			return errors.Join(err, t.proxy.stop())
+		}
+		defer func() { err = errors.Join(err, t.proxy.stop()) }()
+	}
+	return st.attempt(ctx, s, t, r)
+}
+
 // attempt measures one run of pgbench or psql.
-func (b *bench) attempt(ctx context.Context, s scenario, t *target, r *run) error {
-	ctx, stop := context.WithTimeout(ctx, b.opts.duration()+runPatience)
+func (st *stage) attempt(ctx context.Context, s scenario, t *target, r *run) error {
+	ctx, stop := context.WithTimeout(ctx, st.b.opts.duration()+runPatience+time.Duration(s.Clients)*clientPatience)
 	defer stop()
 	if s.writes {
-		if err := t.tidy(ctx); err != nil {
+		if err := st.tidy(ctx, t); err != nil {
 			return err
 		}
 	}
@@ -109,45 +129,70 @@ func (b *bench) attempt(ctx context.Context, s scenario, t *target, r *run) erro
 	if err != nil {
 		return err
 	}
-	if r.outcome, err = b.work(ctx, s, t); err != nil {
+	if r.outcome, err = st.work(ctx, s, t, st.amountOf(s)); err != nil {
 		return err
 	}
 	after, err := t.cpu()
 	if err != nil {
 		return err
 	}
-	r.CPUMicros = float64((after - before).Microseconds()) / float64(r.Done)
+	if !st.alone { // or connecting would be most of it
+		r.CPUMicros = float64((after - before).Microseconds()) / float64(r.Done)
+	}
 	return t.inService(ctx)
 }
 
+// amount is how much work there is to do, as pgbench wants it.
+type amount []string
+
+func timed(seconds int) amount { return amount{"-T", strconv.Itoa(seconds)} }
+
+func (st *stage) amountOf(s scenario) amount {
+	if s.each > 0 {
+		return counted(s.each)
+	}
+	return timed(st.b.opts.seconds)
+}
+
+// counted is a number of transactions for each client.
+func counted(each int) amount { return amount{"-t", strconv.Itoa(each)} }
+
 // work gives the same work to all ports of a target at once.
-func (b *bench) work(ctx context.Context, s scenario, t *target) (outcome, error) {
+func (st *stage) work(ctx context.Context, s scenario, t *target, much amount) (outcome, error) {
 	parts := make([]outcome, len(t.ports))
 	errs := make([]error, len(t.ports))
 	var all sync.WaitGroup
 	for i, port := range t.ports {
-		all.Go(func() { parts[i], errs[i] = b.workAt(ctx, s, port, t.database) })
+		all.Go(func() { parts[i], errs[i] = st.b.workAt(ctx, s, port, t.database, much) })
 	}
 	all.Wait()
 	return together(parts), errors.Join(errs...)
 }
 
-func (b *bench) workAt(ctx context.Context, s scenario, port int, database string) (outcome, error) {
-	if s.args == nil {
-		return b.bulkLoad(ctx, port, database)
+func (b *bench) workAt(ctx context.Context, s scenario, port int, database string, much amount) (outcome, error) {
+	if !s.byTransactions() {
+		return b.psqlWork(ctx, s, port, database)
 	}
-	said, err := b.client(ctx, "pgbench", port, database, s.pgbenchArguments(b.opts.seconds)...)
+	prefix := b.latencyPrefix(port)
+	args := slices.Concat(s.pgbenchArguments(), much, latencyArguments(prefix))
+	said, err := b.client(ctx, "pgbench", port, database, args...)
+	latencies, readErr := takeLatencies(prefix)
 	if err != nil {
 		return outcome{}, err
 	}
-	return parsePgbench(said)
+	o, err := parsePgbench(said)
+	o.latencies = latencies
+	return o, errors.Join(err, readErr)
 }
 
-// bulkLoad loads the same rows into an empty table and has psql time it.
-func (b *bench) bulkLoad(ctx context.Context, port int, database string) (outcome, error) {
-	said, err := b.client(ctx, "psql", port, database, "-X", "-q", "-v", "ON_ERROR_STOP=1",
-		"-c", "TRUNCATE bench_copy", "-c", `\timing on`,
-		"-c", fmt.Sprintf(`\copy bench_copy FROM '%s'`, filepath.Join(b.cluster.Dir, copyFile)))
+// psqlWork has psql run the commands; the last one's time counts.
+func (b *bench) psqlWork(ctx context.Context, s scenario, port int, database string) (outcome, error) {
+	last := len(s.psql) - 1
+	args := []string{"-X", "-q", "-v", "ON_ERROR_STOP=1"}
+	for _, command := range s.psql[:last] {
+		args = append(args, "-c", command)
+	}
+	said, err := b.client(ctx, "psql", port, database, append(args, "-c", `\timing on`, "-c", s.psql[last])...)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -165,7 +210,7 @@ func (t *target) cpu() (time.Duration, error) {
 // inService is an error when a replicating proxy has lost a node: it would then be
 // measured with less work than the others.
 func (t *target) inService(ctx context.Context) error {
-	if t.name != pgpool && t.name != pgchorus {
+	if !replicates(t.name) {
 		return nil
 	}
 	ctx, stop := context.WithTimeout(ctx, askPatience)
@@ -174,14 +219,14 @@ func (t *target) inService(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("SHOW POOL_NODES: %w", err)
 	}
-	return wantInService(found.column("status"))
+	return wantInService(found.column("status"), len(t.nodes))
 }
 
 // wantInService reads the column status of SHOW POOL_NODES; a node is "waiting" until
 // its first connection.
-func wantInService(status []string) error {
-	if len(status) != nodeCount {
-		return fmt.Errorf("SHOW POOL_NODES shows %d nodes of %d", len(status), nodeCount)
+func wantInService(status []string, nodes int) error {
+	if len(status) != nodes {
+		return fmt.Errorf("SHOW POOL_NODES shows %d nodes of %d", len(status), nodes)
 	}
 	if id := slices.IndexFunc(status, func(s string) bool { return s != "up" && s != "waiting" }); id >= 0 {
 		return fmt.Errorf("node %d is out of service: %s", id, status[id])
@@ -190,16 +235,21 @@ func wantInService(status []string) error {
 }
 
 // compare looks whether the nodes of each target still hold the same.
-func (b *bench) compare(ctx context.Context) error {
+func (st *stage) compare(ctx context.Context) error {
 	ctx, stop := context.WithTimeout(ctx, comparePatience)
 	defer stop()
-	b.tell("comparing what the nodes hold")
-	for _, t := range b.targets {
-		if t.proxy == nil {
-			continue // each of the three did work of its own
+	if st.mode == streaming {
+		if err := st.catchUp(ctx); err != nil {
+			return err
+		}
+	}
+	st.b.tell("comparing what the nodes hold")
+	for _, t := range st.targets {
+		if !replicates(t.name) {
+			continue // one node, or each did work of its own
 		}
 		if err := t.equal(ctx); err != nil {
-			b.result.Faults = append(b.result.Faults, err.Error())
+			st.b.result.Faults = append(st.b.result.Faults, fault{t.name, err.Error()})
 		}
 	}
 	return ctx.Err()
@@ -212,34 +262,44 @@ type memory struct {
 	Busy   int64 // while memoryClients clients read
 }
 
-// measureMemory is done apart from the rounds, since looking costs the machine time.
-func (b *bench) measureMemory(ctx context.Context) error {
-	for _, t := range b.targets {
-		if t.proxy == nil {
+// measureMemory is done apart from the rounds, since looking costs the machine time, and
+// on the usual setup only.
+func (st *stage) measureMemory(ctx context.Context) error {
+	if st.name != "" {
+		return nil
+	}
+	for _, t := range st.targets {
+		if t.proxy == nil || t.broken != nil {
 			continue
 		}
-		m := memory{Target: t.name}
-		var err error
-		if m.Idle, err = memoryOf(t.proxy.pid()); err != nil {
-			return err
+		m, err := st.memoryOf(ctx, t)
+		if err != nil {
+			st.fault(t.name, "measure memory of", err)
+			continue
 		}
-		if m.Busy, err = b.busyMemory(ctx, t); err != nil {
-			return fmt.Errorf("measure memory of %s: %w", t.name, err)
-		}
-		b.result.Memory = append(b.result.Memory, m)
+		st.b.result.Memory = append(st.b.result.Memory, m)
 	}
-	return nil
+	return ctx.Err()
+}
+
+func (st *stage) memoryOf(ctx context.Context, t *target) (m memory, err error) {
+	m.Target = t.name
+	if m.Idle, err = memoryOf(t.proxy.pid()); err != nil {
+		return m, err
+	}
+	m.Busy, err = st.busyMemory(ctx, t)
+	return m, err
 }
 
 // busyMemory looks in the middle of a short load.
-func (b *bench) busyMemory(ctx context.Context, t *target) (int64, error) {
+func (st *stage) busyMemory(ctx context.Context, t *target) (int64, error) {
 	const seconds = 2
 	ctx, stop := context.WithTimeout(ctx, seconds*time.Second+runPatience)
 	defer stop()
 	load := scenario{Clients: memoryClients, args: []string{"-S"}}
 	ended := make(chan error, 1) // the load says how it ended, also when nobody listens any more
 	go func() {
-		_, err := b.client(ctx, "pgbench", t.ports[0], t.database, load.pgbenchArguments(seconds)...)
+		_, err := st.b.client(ctx, "pgbench", t.ports[0], t.database, slices.Concat(load.pgbenchArguments(), timed(seconds))...)
 		ended <- err
 	}()
 	select {

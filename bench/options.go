@@ -11,8 +11,9 @@ import (
 	"time"
 )
 
-// maxClients leaves room in the servers' max_connections for the connections that
-// proxies keep and for our own.
+// maxClients bounds -clients: proxies keep their connections, each to each node, and the
+// servers' memory is the machine's. The setup "clients" goes further, with one proxy at
+// a time.
 const maxClients = 64
 
 // options says what is measured and how.
@@ -26,6 +27,10 @@ type options struct {
 	server   string // program file of pgchorus; empty to build it
 	name     string // of the result
 	results  string // folder; empty for bench/results in the module
+	profile  string // what pgchorus is profiled for; empty for nothing
+	// roundsGiven tells that rounds are not the default, which some setups undercut.
+	roundsGiven bool
+	look        bool // count system calls and allocations
 }
 
 // parseOptions reads the command line. It returns flag.ErrHelp after help was asked
@@ -38,15 +43,18 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 	flags.StringVar(&pattern, "scenario", "", "only scenarios whose name `regexp` matches; -scenario list names them all")
 	flags.StringVar(&targets, "targets", strings.Join(targetNames(), ","), "what is measured; ratios need pgchorus")
 	flags.StringVar(&clients, "clients", "", "numbers of clients instead of the scenarios' own, such as 1,8")
-	flags.IntVar(&opts.rounds, "rounds", 3, "how often every target has its turn in a scenario")
+	flags.IntVar(&opts.rounds, "rounds", 3, "how often every target has its turn in a scenario (unless given, less often in some setups)")
 	flags.IntVar(&opts.seconds, "seconds", 2, "how long a turn takes")
 	flags.BoolVar(&opts.fsync, "fsync", false, "let the servers write durably; the disk then hides much of the difference")
 	flags.StringVar(&opts.server, "server", "", "program `file` of pgchorus (default: build it)")
 	flags.StringVar(&opts.name, "name", "bench", "name of the result, after the date")
 	flags.StringVar(&opts.results, "results", "", "`folder` of the results (default bench/results)")
+	flags.StringVar(&opts.profile, "profile", "", "write profiles of pgchorus beside the results: "+strings.Join(profileNames(), ", "))
+	flags.BoolVar(&opts.look, "look", true, "count system calls and allocations, in short rounds of their own")
 	if err := flags.Parse(args); err != nil {
 		return opts, err
 	}
+	flags.Visit(func(f *flag.Flag) { opts.roundsGiven = opts.roundsGiven || f.Name == "rounds" })
 	if flags.NArg() > 0 {
 		return opts, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
@@ -65,6 +73,10 @@ func (o *options) complete(pattern, targets, clients string) (err error) {
 		return fmt.Errorf("-clients: %w", err)
 	}
 	switch {
+	case o.profile != "" && !slices.Contains(profileNames(), o.profile):
+		return fmt.Errorf("-profile %q: expected one of %s", o.profile, strings.Join(profileNames(), ", "))
+	case o.profile != "" && o.server != "":
+		return fmt.Errorf("-profile needs a pgchorus that is built for it; leave out -server")
 	case o.rounds < 1:
 		return fmt.Errorf("-rounds %d: expected at least 1", o.rounds)
 	case o.seconds < 1:
@@ -77,6 +89,11 @@ func (o *options) complete(pattern, targets, clients string) (err error) {
 
 // wantsList tells whether the scenarios' names are asked for instead of a run.
 func (o options) wantsList() bool { return o.scenario.String() == "list" }
+
+// wantsIdle tells whether idle clients are to be counted.
+func (o options) wantsIdle() bool {
+	return o.scenario.MatchString(idleName) && slices.ContainsFunc(o.targets, isProxy)
+}
 
 func (o options) duration() time.Duration { return time.Duration(o.seconds) * time.Second }
 

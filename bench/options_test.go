@@ -18,6 +18,8 @@ func TestOptionsThatCannotWorkAreRefused(t *testing.T) {
 		{"-clients -1", `-clients: "-1": expected numbers from 1 to 64`},
 		{"-targets bare,haproxy", `-targets: "haproxy": expected some of bare,pgbouncer,pgpool,pgchorus,trio`},
 		{"-scenario (", "-scenario: error parsing regexp: missing closing ): `(`"},
+		{"-profile gpu", `-profile "gpu": expected one of cpu, heap, allocs, goroutine, mutex, block, trace`},
+		{"-profile cpu -server x", "-profile needs a pgchorus that is built for it; leave out -server"},
 		{"-name ../x", `-name "../x": expected letters, digits, '.', '_' and '-'`},
 		{"read", `unexpected argument "read"`},
 	}
@@ -55,7 +57,9 @@ func TestScenariosAreChosenByNameAndClients(t *testing.T) {
 	tests := []struct{ args, want string }{
 		{"-scenario ^read-simple", "read-simple-1 read-simple-8 read-simple-32"},
 		{"-scenario ^read-simple -clients 4", "read-simple-4"},
-		{"-scenario ^(tpcb|copy) -clients 2,3", "tpcb-simple-2 tpcb-simple-3 copy-1"},
+		{"-scenario ^(tpcb|copy) -clients 2,3", "tpcb-simple-2 tpcb-simple-3 copy-1 copy-out-1"},
+		{"-scenario ^nodes", "nodes-1/read-simple-8 nodes-1/update-simple-8 nodes-2/read-simple-8 nodes-2/update-simple-8 nodes-5/read-simple-8 nodes-5/update-simple-8"},
+		{"-scenario ^clients/update -clients 8", "clients/update-simple-256 clients/update-simple-1000"},
 		{"-scenario nonsense", ""},
 	}
 	for _, tt := range tests {
@@ -72,14 +76,16 @@ func TestScenariosAreChosenByNameAndClients(t *testing.T) {
 
 func TestPgbenchArguments(t *testing.T) {
 	tests := []struct{ scenario, want string }{
-		{"read-prepared-1", "-n -c 1 -j 1 -T 3 -S -M prepared"},
-		{"update-simple-8", "-n -c 8 -j 2 -T 3 -f update.sql -D scale=10 -M simple"},
-		{"connect-8", "-n -c 8 -j 2 -T 3 -S -C -M simple"},
+		{"read-prepared-1", "-n -c 1 -j 1 -S -M prepared"},
+		{"update-simple-8", "-n -c 8 -j 2 -f update.sql -D scale=10 -M simple"},
+		{"connect-8", "-n -c 8 -j 2 -S -C -M simple"},
+		{"mix-90-10-simple-8", "-n -c 8 -j 2 -b select-only@9 -f update.sql@1 -D scale=10 -M simple"},
+		{"snapshot/read-simple-8", "-n -c 8 -j 2 --max-tries=10 -S -M simple"},
 	}
 	for _, tt := range tests {
 		opts := mustParse(t, "-scenario ^"+tt.scenario+"$")
 		found := scenarios(opts.scenario, nil)
-		if got := strings.Join(found[0].pgbenchArguments(3), " "); got != tt.want {
+		if got := strings.Join(found[0].pgbenchArguments(), " "); got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.scenario, got, tt.want)
 		}
 	}
@@ -92,8 +98,45 @@ func TestThreeServersAtOnceAreAYardstickForWritesOnly(t *testing.T) {
 	}
 }
 
-func TestTheDefaultRunTakesAtMostTenMinutes(t *testing.T) {
-	if got := newBench(mustParse(t, ""), nil, io.Discard).estimate(); got.Minutes() > 10 {
+func TestTheDefaultRunTakesAtMostTwentyFiveMinutes(t *testing.T) {
+	if got := newBench(mustParse(t, ""), nil, io.Discard).estimate(); got.Minutes() > 25 {
 		t.Errorf("about %v", got)
+	}
+}
+
+func TestOnlyWhatIsChosenIsStarted(t *testing.T) {
+	tests := []struct {
+		args               string
+		nodes, connections int
+	}{
+		{"-scenario ^read-simple-8$", 3, 4*40 + 20},
+		{"-scenario ^nodes-5/", 5, 3*40 + 20},
+		{"-scenario ^raw/", 1, 4*40 + 20},
+		{"-scenario ^streaming/", 1, 3*40 + 20},
+		{"-scenario ^clients/read-simple", 3, 2*1008 + 20}, // one proxy at a time
+		{"-scenario ^idle", 1, minConnections},
+	}
+	for _, tt := range tests {
+		b := newBench(mustParse(t, tt.args), nil, io.Discard)
+		if n, c := b.nodesWanted(), b.maxConnections(); n != tt.nodes || c != tt.connections {
+			t.Errorf("%s: %d nodes for %d connections, want %d for %d", tt.args, n, c, tt.nodes, tt.connections)
+		}
+	}
+}
+
+func TestIdleClientsAreCountedForProxiesOnly(t *testing.T) {
+	tests := []struct {
+		args string
+		want bool
+	}{
+		{"", true},
+		{"-scenario idle", true},
+		{"-scenario idle -targets bare,trio", false},
+		{"-scenario ^read", false},
+	}
+	for _, tt := range tests {
+		if got := mustParse(t, tt.args).wantsIdle(); got != tt.want {
+			t.Errorf("%q: %v, want %v", tt.args, got, tt.want)
+		}
 	}
 }

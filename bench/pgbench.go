@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // outcome is what pgbench or psql said about its work.
@@ -13,6 +14,11 @@ type outcome struct {
 	Rate      float64 // units a second
 	LatencyMS float64 // of one transaction, on average; 0 where nobody said
 	Done      int     // units
+	// P50MS and P99MS are what half and 99 of 100 transactions took at most, of a sample;
+	// 0 where nobody looked.
+	P50MS, P99MS float64
+
+	latencies []time.Duration // the sample, in no order
 }
 
 // The closing lines of pgbench (printResults in pgbench.c). With -C the rate includes
@@ -84,7 +90,10 @@ func together(parts []outcome) outcome {
 		sum.Rate += p.Rate
 		sum.LatencyMS += p.LatencyMS
 		sum.Done += p.Done
+		sum.latencies = append(sum.latencies, p.latencies...)
 	}
 	n := len(parts)
-	return outcome{Rate: sum.Rate / float64(n), LatencyMS: sum.LatencyMS / float64(n), Done: sum.Done / n}
+	o := outcome{Rate: sum.Rate / float64(n), LatencyMS: sum.LatencyMS / float64(n), Done: sum.Done / n}
+	o.P50MS, o.P99MS = percentile(sum.latencies, 50), percentile(sum.latencies, 99)
+	return o
 }

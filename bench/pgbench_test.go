@@ -1,6 +1,9 @@
 package main
 
-import "testing"
+import (
+	"reflect"
+	"testing"
+)
 
 const pgbenchSaid = `pgbench (15.18 (Debian 15.18-0+deb12u1))
 transaction type: <builtin: select only>
@@ -63,7 +66,7 @@ func checkOutcome(t *testing.T, got, want outcome, err error, fault string) {
 	if said := textOf(err); said != fault {
 		t.Errorf("error %q, want %q", said, fault)
 	}
-	if got != want {
+	if !reflect.DeepEqual(got, want) {
 		t.Errorf("outcome %+v, want %+v", got, want)
 	}
 }
@@ -77,7 +80,7 @@ func textOf(err error) string {
 
 func TestTogetherIsWhatOneOfSeveralServersDid(t *testing.T) {
 	got := together([]outcome{{Rate: 100, LatencyMS: 1, Done: 10}, {Rate: 200, LatencyMS: 2, Done: 20}, {Rate: 300, LatencyMS: 3, Done: 30}})
-	if want := (outcome{Rate: 200, LatencyMS: 2, Done: 20}); got != want {
+	if want := (outcome{Rate: 200, LatencyMS: 2, Done: 20}); !reflect.DeepEqual(got, want) {
 		t.Errorf("together = %+v, want %+v", got, want)
 	}
 }

@@ -20,8 +20,9 @@ const (
 	readyPatience = 30 * time.Second
 	// readyInterval is how often we try whether a proxy answers.
 	readyInterval = 50 * time.Millisecond
-	// stopPatience is how long a proxy may take for a fast shutdown.
-	stopPatience = 10 * time.Second
+	// stopPatience is how long a proxy may take for a fast shutdown: Pgpool-II has a
+	// process for each of a thousand clients to end.
+	stopPatience = 30 * time.Second
 	// maxLogTail bounds what is shown of a proxy's log, in bytes.
 	maxLogTail = 2 << 10
 )
@@ -32,6 +33,7 @@ type proxy struct {
 	name       string
 	program    string
 	args       []string
+	env        []string       // beside the servers' own
 	stopSignal syscall.Signal // ends it without waiting for clients
 	database   string         // that it is ready when it serves
 	logFile    string
@@ -44,9 +46,9 @@ type proxy struct {
 }
 
 // makeProxy writes the configuration of the proxy of t, and does not start it.
-func (b *bench) makeProxy(t *target) (*proxy, error) {
-	dir := filepath.Join(b.cluster.Dir, t.name)
-	if err := b.makeDir(dir); err != nil {
+func (st *stage) makeProxy(t *target) (*proxy, error) {
+	dir := filepath.Join(st.dir(), t.name)
+	if err := st.b.makeDir(dir); err != nil {
 		return nil, err
 	}
 	port, err := localpg.ReservePort()
@@ -54,14 +56,14 @@ func (b *bench) makeProxy(t *target) (*proxy, error) {
 		return nil, err
 	}
 	p := &proxy{name: t.name, database: t.database, logFile: dir + ".log", port: port, stopSignal: syscall.SIGINT}
-	b.atEnd(port.Release)
+	st.ends.add(port.Release)
 	switch t.name {
 	case pgbouncer:
-		return p, b.configurePgBouncer(p, t, dir)
+		return p, st.configurePgBouncer(p, t, dir)
 	case pgpool:
-		return p, b.configurePgpool(p, t, dir)
+		return p, st.configurePgpool(p, t, dir)
 	}
-	return p, b.configurePgchorus(p, t, dir)
+	return p, st.configurePgchorus(p, t, dir)
 }
 
 // start runs the program and waits until it serves.
@@ -88,6 +90,7 @@ func (p *proxy) launch(cluster *localpg.Cluster) error {
 	// Its life is not a call's: stop finishes it, or the watcher.
 	cmd := cluster.Command(context.Background(), "")
 	cmd.Path, cmd.Args, cmd.Err = p.program, append([]string{p.program}, p.args...), nil
+	cmd.Env = append(cmd.Env, p.env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		return err
@@ -124,6 +127,7 @@ func (p *proxy) stop() error {
 	if p.cmd == nil {
 		return nil
 	}
+	defer func() { p.cmd = nil }()
 	_ = p.cmd.Process.Signal(p.stopSignal) // it may have gone
 	timer := time.NewTimer(stopPatience)
 	defer timer.Stop()
@@ -132,11 +136,26 @@ func (p *proxy) stop() error {
 		return nil
 	case <-timer.C:
 	}
-	// Children of Pgpool-II that outlive this end with the folder's watcher.
-	_ = p.cmd.Process.Kill()
+	p.killFamily()
 	<-p.done
 	return fmt.Errorf("%s did not end within %v and was killed", p.name, stopPatience)
 }
+
+// killFamily ends the proxy and its children: Pgpool-II's would go on to serve its port.
+// Their numbers are taken first, since who has lost its parent is not found any more.
+func (p *proxy) killFamily() {
+	all, err := processes()
+	if err != nil {
+		all = nil // the folder's watcher ends what is left
+	}
+	_ = p.cmd.Process.Kill()
+	for _, s := range familyOf(p.pid(), all) {
+		_ = syscall.Kill(s.pid, syscall.SIGKILL) // it may have gone
+	}
+}
+
+// running tells whether it was started and not stopped.
+func (p *proxy) running() bool { return p.cmd != nil }
 
 // pid is the process number of the running proxy.
 func (p *proxy) pid() int { return p.cmd.Process.Pid }

@@ -22,9 +22,19 @@ type result struct {
 	Targets  []string
 	Runs     []run
 	Memory   []memory
-	Faults   []string // nodes that differ at the end
+	Idle     []idle
+	Looks    []look
+	Faults   []fault
+	Notes    []string // what was left out, and why
 
 	Scenarios []scenario
+}
+
+// fault is something that went wrong beside the runs: nodes that differ at the end, a
+// setup that did not come up.
+type fault struct {
+	Target string // empty where it is nobody's own
+	Text   string
 }
 
 // spread is the median of some values, and how far they lie from it.
@@ -51,12 +61,17 @@ func (r *result) at(scenario, target string, round int) (run, bool) {
 // ratio is how many times as fast as another target pgchorus was, in each round in
 // which both worked; false when there is none.
 func (r *result) ratio(scenario, other string) (spread, bool) {
+	return r.ratioOf(scenario, other, func(x run) float64 { return x.Rate })
+}
+
+// ratioOf is ratio of another figure.
+func (r *result) ratioOf(scenario, other string, of func(run) float64) (spread, bool) {
 	var values []float64
 	for round := range r.Rounds {
 		ours, ok := r.at(scenario, pgchorus, round)
 		theirs, found := r.at(scenario, other, round)
-		if ok && found {
-			values = append(values, ours.Rate/theirs.Rate)
+		if ok && found && of(theirs) > 0 {
+			values = append(values, of(ours)/of(theirs))
 		}
 	}
 	if values == nil {
@@ -81,10 +96,23 @@ func (r *result) figure(scenario, target string, of func(run) float64) (spread, 
 
 // failures lists what went wrong, one line each.
 func (r *result) failures() []string {
-	lines := slices.Clone(r.Faults)
+	var lines []string
+	for _, f := range r.Faults {
+		lines = append(lines, f.Text)
+	}
 	for _, x := range r.Runs {
 		if x.Error != "" {
 			lines = append(lines, fmt.Sprintf("%s, %s, round %d: %s", x.Scenario, x.Target, x.Round+1, x.Error))
+		}
+	}
+	for _, l := range r.Looks {
+		if l.Error != "" {
+			lines = append(lines, fmt.Sprintf("%s, %s, system calls: %s", l.Scenario, l.Target, l.Error))
+		}
+	}
+	for _, c := range r.Idle {
+		if c.Error != "" {
+			lines = append(lines, fmt.Sprintf("%s, %s with %d nodes: %s", idleName, c.Target, c.Nodes, c.Error))
 		}
 	}
 	return lines
@@ -94,12 +122,14 @@ func (r *result) failures() []string {
 // result like any other.
 func (r *result) ourFailure() error {
 	for _, x := range r.Runs {
-		if x.Target == pgchorus && x.Error != "" {
+		if base(x.Target) == pgchorus && x.Error != "" {
 			return fmt.Errorf("pgchorus failed in scenario %s: %s", x.Scenario, x.Error)
 		}
 	}
-	for _, fault := range r.Faults {
-		return errors.New(fault)
+	for _, f := range r.Faults {
+		if f.Target == "" || base(f.Target) == pgchorus {
+			return errors.New(f.Text)
+		}
 	}
 	return nil
 }
@@ -114,16 +144,16 @@ func (r *result) write(folder, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	base := freeName(filepath.Join(folder, r.Date.Format(time.DateOnly)+"-"+name))
-	for _, file := range []struct {
-		ending string
-		text   []byte
-	}{{".txt", []byte(r.table())}, {".svg", []byte(r.chart())}, {".json", append(raw, '\n')}} {
-		if err := os.WriteFile(base+file.ending, file.text, 0o644); err != nil {
+	name = freeName(filepath.Join(folder, r.Date.Format(time.DateOnly)+"-"+name))
+	for ending, text := range map[string]string{".txt": r.table(), ".svg": r.chart(), ".growth.svg": r.growthChart(), ".json": string(raw) + "\n"} {
+		if text == "" {
+			continue
+		}
+		if err := os.WriteFile(name+ending, []byte(text), 0o644); err != nil {
 			return "", err
 		}
 	}
-	return base, nil
+	return name, nil
 }
 
 // freeName is base, or base-2 and so on where there is such a result already.

@@ -15,14 +15,21 @@ import (
 // three servers at once.
 func sample() *result {
 	of := func(scenario, target string, round int, rate, cpu float64) run {
-		return run{Scenario: scenario, Target: target, Round: round, outcome: outcome{Rate: rate, LatencyMS: 1000 / rate, Done: 100}, CPUMicros: cpu}
+		return run{Scenario: scenario, Target: target, Round: round, outcome: outcome{Rate: rate, LatencyMS: 1000 / rate, Done: 100, P50MS: 500 / rate, P99MS: 2000 / rate}, CPUMicros: cpu}
 	}
 	r := &result{
 		Date: time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC), Seconds: 2, Rounds: 3, Command: []string{"-rounds", "3"},
 		Machine:  machine{Cores: 2, CPU: "Some CPU", Kernel: "6.1", MemoryMB: 2048, LoadBefore: "0.10", LoadAfter: "1.50"},
 		Versions: []version{{pgchorus, "commit abc"}},
 		Targets:  targetNames(),
-		Memory:   []memory{{pgbouncer, 1 << 20, 2 << 20}, {pgpool, 3 << 20, 4 << 20}, {pgchorus, 5 << 20, 6 << 20}},
+		Looks: []look{
+			{Scenario: "read-simple-8", Target: pgbouncer, Syscalls: 5, IOSyscalls: 4},
+			{Scenario: "read-simple-8", Target: pgpool, Error: "strace cannot attach to it"},
+			{Scenario: "read-simple-8", Target: pgchorus, Syscalls: 8, IOSyscalls: 6, Allocs: 0.5, AllocBytes: 40, Counted: true},
+		},
+		Idle:   []idle{{Target: pgpool, Nodes: 3, Clients: 200, LoggedIn: 2 << 20, Used: 3 << 20}, {Target: pgchorus, Nodes: 1, Clients: 10_000, LoggedIn: 8 << 10, Used: 32 << 10}},
+		Notes:  []string{`setup "cache" without pgpool: it answers nothing from memory`},
+		Memory: []memory{{pgbouncer, 1 << 20, 2 << 20}, {pgpool, 3 << 20, 4 << 20}, {pgchorus, 5 << 20, 6 << 20}},
 		Scenarios: []scenario{
 			{Name: "read-simple-8", Unit: transactions},
 			{Name: "update-simple-8", Unit: transactions, writes: true},
@@ -67,7 +74,7 @@ func TestARunThatFailedDoesNotCount(t *testing.T) {
 	if s, _ := r.figure("read-simple-8", pgpool, func(x run) float64 { return x.Rate }); s != (spread{100, 125, 150}) {
 		t.Errorf("the rates of the other rounds: %+v", s)
 	}
-	want := "read-simple-8, pgpool, round 1: node 1 is out of service: down"
+	want := "read-simple-8, pgpool, round 1: node 1 is out of service: down\nread-simple-8, pgpool, system calls: strace cannot attach to it"
 	if got := strings.Join(r.failures(), "\n"); got != want {
 		t.Errorf("failures %q, want %q", got, want)
 	}
@@ -112,11 +119,11 @@ const wantTable = `pgchorus benchmark of 2026-03-01 10:00 UTC
 
 Ratios: rate of pgchorus / rate of the other, in the same round; median (least to greatest) of the rounds
 
-  scenario         to bare server       to PgBouncer         to Pgpool-II         to 3 bare at once
+  scenario         to bare server       to PgBouncer         to Pgpool-II         to all bare at once
   read-simple-8    0.50 (0.50 to 0.50)  1.00 (1.00 to 1.00)  2.00 (2.00 to 2.00)  -
   update-simple-8  0.25 (0.25 to 0.25)  -                    -                    0.50 (0.50 to 0.50)
 
-Rates: units a second, median of the rounds (3 bare at once: each of the three)
+Rates: units a second, median of the rounds (trio, bare servers at once: each of them; uncached: pgchorus with its cache off)
 
   scenario         unit          bare  pgbouncer  pgpool  pgchorus  trio
   read-simple-8    transactions  400   200        125     200       -
@@ -128,11 +135,22 @@ Latency: ms for a transaction, on average; median of the rounds (COPY: the whole
   read-simple-8    transactions  2.500  5.000      8.333   5.000     -
   update-simple-8  transactions  5.000  -          -       20.000    10.000
 
+Latency: ms, half of the transactions / 99 of 100 took at most; median of the rounds
+
+  scenario         unit          bare            pgbouncer       pgpool          pgchorus         trio
+  read-simple-8    transactions  1.250 / 5.000   2.500 / 10.000  4.167 / 16.667  2.500 / 10.000   -
+  update-simple-8  transactions  2.500 / 10.000  -               -               10.000 / 40.000  5.000 / 20.000
+
 Processor time of the proxy: µs for a unit, median of the rounds
 
   scenario         unit          pgbouncer  pgpool  pgchorus
   read-simple-8    transactions  9.00       40.00   20.00
   update-simple-8  transactions  -          -       60.00
+
+System calls of the proxy for a unit: those of I/O / all; and heap allocations of pgchorus; counted apart from the rounds
+
+  scenario       unit          pgbouncer  pgpool  pgchorus   allocations  bytes
+  read-simple-8  transactions  4.0 / 5.0  -       6.0 / 8.0  0.50         40
 
 Memory of the proxy: MB, what its processes share counted once (PSS); busy is with 32 clients
 
@@ -141,9 +159,33 @@ Memory of the proxy: MB, what its processes share counted once (PSS); busy is wi
   pgpool     3.0   4.0
   pgchorus   5.0   6.0
 
+Memory for each idle client: KiB (PSS; the kernel's part of a socket is not in it), before servers that are stand-ins
+
+  proxy     nodes  clients  logged in  after a query
+  pgpool    3      200      2048.0     3072.0
+  pgchorus  1      10000    8.0        32.0
+
+Goals: what pgchorus is meant to reach on a machine of two cores; of goal: 1 is reached, more is better
+
+  work                          measure                 goal           reached  of goal
+  reads, simple, 8 clients      rate to PgBouncer       at least 1.3   1.00     0.77
+  reads, simple, 8 clients      rate to bare            at least 0.9   0.50     0.56
+  reads over three nodes        rate to Pgpool-II       at least 2     2.00     1.00
+  UPDATE of one row, 8 clients  rate to 3 bare at once  at least 0.85  0.50     0.59
+  idle client, one node         KiB                     at most 16     32.00    0.50
+  read                          I/O system calls        at most 6      6.00     1.00
+  read                          allocations             at most 0      0.50     -
+  read                          µs of processor time    at most 25     20.00    1.25
+  UPDATE on three nodes         µs of processor time    at most 70     60.00    1.17
+
+What was left out
+
+  setup "cache" without pgpool: it answers nothing from memory
+
 What failed, and does not count above
 
   read-simple-8, pgpool, round 1: node 1 is out of service: down
+  read-simple-8, pgpool, system calls: strace cannot attach to it
 `
 
 func TestTable(t *testing.T) {
@@ -166,8 +208,8 @@ func TestChartIsWellFormedAndHasABarForEachRatio(t *testing.T) {
 			t.Fatalf("%v in\n%s", err, chart)
 		}
 	}
-	// The background, four in the legend, two of update-simple-8.
-	if got := strings.Count(chart, "<rect"); got != 1+4+2 {
+	// The background, five in the legend, two of update-simple-8.
+	if got := strings.Count(chart, "<rect"); got != 1+5+2 {
 		t.Errorf("%d rectangles in\n%s", got, chart)
 	}
 }
@@ -206,7 +248,7 @@ func TestNodesOutOfServiceSpoilARun(t *testing.T) {
 		{nil, "SHOW POOL_NODES shows 0 nodes of 3"},
 	}
 	for _, tt := range tests {
-		if got := textOf(wantInService(tt.status)); got != tt.want {
+		if got := textOf(wantInService(tt.status, 3)); got != tt.want {
 			t.Errorf("%v: %q, want %q", tt.status, got, tt.want)
 		}
 	}

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 )
@@ -10,26 +12,44 @@ import (
 // yardsticks are the targets that pgchorus is compared with, with their headings.
 func yardsticks() []struct{ target, heading string } {
 	return []struct{ target, heading string }{
-		{bare, "bare server"}, {pgbouncer, "PgBouncer"}, {pgpool, "Pgpool-II"}, {trio, "3 bare at once"},
+		{bare, "bare server"}, {pgbouncer, "PgBouncer"}, {pgpool, "Pgpool-II"}, {trio, "all bare at once"}, {uncached, "cache off"},
 	}
 }
 
 // nothing stands where there is no figure.
 const nothing = "-"
 
-// table is the whole result for people.
+// table is the whole result for people. What was not measured is not in it.
 func (r *result) table() string {
 	var text strings.Builder
 	r.conditions(&text)
-	section(&text, "Ratios: rate of pgchorus / rate of the other, in the same round; median (least to greatest) of the rounds", r.ratioRows())
-	section(&text, "Rates: units a second, median of the rounds (3 bare at once: each of the three)", r.rateRows(func(x run) float64 { return x.Rate }, "%.0f"))
-	section(&text, "Latency: ms for a transaction, on average; median of the rounds (COPY: the whole)", r.rateRows(func(x run) float64 { return x.LatencyMS }, "%.3f"))
-	section(&text, "Processor time of the proxy: µs for a unit, median of the rounds", r.cpuRows())
-	section(&text, fmt.Sprintf("Memory of the proxy: MB, what its processes share counted once (PSS); busy is with %d clients", memoryClients), r.memoryRows())
-	if failures := r.failures(); failures != nil {
-		fmt.Fprintf(&text, "\nWhat failed, and does not count above\n\n  %s\n", strings.Join(failures, "\n  "))
+	for _, part := range []struct {
+		heading string
+		rows    [][]string
+	}{
+		{"Ratios: rate of pgchorus / rate of the other, in the same round; median (least to greatest) of the rounds", r.ratioRows()},
+		{"Rates: units a second, median of the rounds (trio, bare servers at once: each of them; uncached: pgchorus with its cache off)", r.rateRows(rateText)},
+		{"Latency: ms for a transaction, on average; median of the rounds (COPY: the whole)", r.rateRows(latencyText)},
+		{"Latency: ms, half of the transactions / 99 of 100 took at most; median of the rounds", r.rateRows(percentileText)},
+		{"Processor time of the proxy: µs for a unit, median of the rounds", r.cpuRows()},
+		{"System calls of the proxy for a unit: those of I/O / all; and heap allocations of pgchorus; counted apart from the rounds", r.lookRows()},
+		{fmt.Sprintf("Memory of the proxy: MB, what its processes share counted once (PSS); busy is with %d clients", memoryClients), r.memoryRows()},
+		{"Memory for each idle client: KiB (PSS; the kernel's part of a socket is not in it), before servers that are stand-ins", r.idleRows()},
+		{"Goals: what pgchorus is meant to reach on a machine of two cores; of goal: 1 is reached, more is better", r.goalRows()},
+	} {
+		if len(part.rows) > 1 {
+			section(&text, part.heading, part.rows)
+		}
 	}
+	list(&text, "What was left out", r.Notes)
+	list(&text, "What failed, and does not count above", r.failures())
 	return text.String()
+}
+
+func list(w io.Writer, heading string, lines []string) {
+	if lines != nil {
+		fmt.Fprintf(w, "\n%s\n\n  %s\n", heading, strings.Join(lines, "\n  "))
+	}
 }
 
 // conditions says on what and how the figures were taken.
@@ -69,18 +89,40 @@ func section(w io.Writer, heading string, rows [][]string) {
 	columns.Flush() // into a strings.Builder, which takes everything
 }
 
+// columns are the targets of which there are runs, in the order in which they are shown.
+func (r *result) columns() []string {
+	return slices.DeleteFunc(append(targetNames(), uncached), func(name string) bool {
+		return !slices.ContainsFunc(r.Runs, func(x run) bool { return x.Target == name })
+	})
+}
+
+// proxies are the columns that are programs of their own.
+func (r *result) proxies() []string {
+	return slices.DeleteFunc(r.columns(), func(name string) bool { return !isProxy(name) })
+}
+
 func (r *result) ratioRows() [][]string {
+	columns := r.columns()
 	head := []string{"scenario"}
 	for _, y := range yardsticks() {
-		head = append(head, "to "+y.heading)
+		if slices.Contains(columns, y.target) {
+			head = append(head, "to "+y.heading)
+		}
+	}
+	if len(head) == 1 {
+		return nil // nobody to compare with
 	}
 	table := [][]string{head}
 	for _, s := range r.Scenarios {
 		row := []string{s.Name}
 		for _, y := range yardsticks() {
-			row = append(row, showRatio(r.ratio(s.Name, y.target)))
+			if slices.Contains(columns, y.target) {
+				row = append(row, showRatio(r.ratio(s.Name, y.target)))
+			}
 		}
-		table = append(table, row)
+		if !emptyRow(row[1:]) {
+			table = append(table, row)
+		}
 	}
 	return table
 }
@@ -92,17 +134,45 @@ func showRatio(s spread, found bool) string {
 	return fmt.Sprintf("%.2f (%.2f to %.2f)", s.Median, s.Min, s.Max)
 }
 
-// rateRows has a column for each target.
-func (r *result) rateRows(of func(run) float64, format string) [][]string {
-	table := [][]string{append([]string{"scenario", "unit"}, r.Targets...)}
+// rateRows has a column for each target, with what text makes of its figures.
+func (r *result) rateRows(text func(r *result, scenario, target string) string) [][]string {
+	table := [][]string{append([]string{"scenario", "unit"}, r.columns()...)}
 	for _, s := range r.Scenarios {
 		row := []string{s.Name, s.Unit}
-		for _, target := range r.Targets {
-			row = append(row, showMedian(format)(r.figure(s.Name, target, of)))
+		for _, target := range r.columns() {
+			row = append(row, text(r, s.Name, target))
 		}
-		table = append(table, row)
+		if !emptyRow(row[2:]) {
+			table = append(table, row)
+		}
 	}
 	return table
+}
+
+func emptyRow(cells []string) bool {
+	return !slices.ContainsFunc(cells, func(cell string) bool { return cell != nothing })
+}
+
+func rateText(r *result, scenario, target string) string {
+	return showMedian("%.0f")(r.figure(scenario, target, func(x run) float64 { return x.Rate }))
+}
+
+func latencyText(r *result, scenario, target string) string {
+	return showMedian("%.3f")(r.figure(scenario, target, func(x run) float64 { return x.LatencyMS }))
+}
+
+func percentileText(r *result, scenario, target string) string {
+	half, found := r.figure(scenario, target, func(x run) float64 { return x.P50MS })
+	most, _ := r.figure(scenario, target, func(x run) float64 { return x.P99MS })
+	if !found || most.Median == 0 {
+		return nothing
+	}
+	return fmt.Sprintf("%.3f / %.3f", half.Median, most.Median)
+}
+
+func cpuText(r *result, scenario, target string) string {
+	s, found := r.figure(scenario, target, func(x run) float64 { return x.CPUMicros })
+	return showMedian("%.2f")(s, found && s.Max > 0)
 }
 
 func showMedian(format string) func(spread, bool) string {
@@ -116,19 +186,50 @@ func showMedian(format string) func(spread, bool) string {
 
 // cpuRows has a column for each proxy.
 func (r *result) cpuRows() [][]string {
-	head := []string{"scenario", "unit"}
-	for _, m := range r.Memory { // one for each proxy
-		head = append(head, m.Target)
-	}
-	table := [][]string{head}
+	proxies := r.proxies()
+	table := [][]string{append([]string{"scenario", "unit"}, proxies...)}
 	for _, s := range r.Scenarios {
 		row := []string{s.Name, s.Unit}
-		for _, m := range r.Memory {
-			row = append(row, showMedian("%.2f")(r.figure(s.Name, m.Target, func(x run) float64 { return x.CPUMicros })))
+		for _, target := range proxies {
+			row = append(row, cpuText(r, s.Name, target))
 		}
-		table = append(table, row)
+		if !emptyRow(row[2:]) {
+			table = append(table, row)
+		}
 	}
 	return table
+}
+
+// lookRows has a column for each proxy, and what is known of pgchorus alone.
+func (r *result) lookRows() [][]string {
+	proxies := r.proxies()
+	table := [][]string{slices.Concat([]string{"scenario", "unit"}, proxies, []string{"allocations", "bytes"})}
+	for _, s := range r.Scenarios {
+		row := []string{s.Name, s.Unit}
+		for _, target := range proxies {
+			row = append(row, showCalls(r.lookOf(s.Name, target)))
+		}
+		if emptyRow(row[2:]) {
+			continue
+		}
+		objects, bytes := showAllocations(r.lookOf(s.Name, pgchorus))
+		table = append(table, append(row, objects, bytes))
+	}
+	return table
+}
+
+func showCalls(l *look) string {
+	if l == nil || l.Error != "" {
+		return nothing
+	}
+	return fmt.Sprintf("%.1f / %.1f", l.IOSyscalls, l.Syscalls)
+}
+
+func showAllocations(l *look) (objects, bytes string) {
+	if l == nil || !l.Counted {
+		return nothing, nothing
+	}
+	return fmt.Sprintf("%.2f", l.Allocs), fmt.Sprintf("%.0f", l.AllocBytes)
 }
 
 func (r *result) memoryRows() [][]string {
@@ -139,4 +240,16 @@ func (r *result) memoryRows() [][]string {
 	return table
 }
 
+func (r *result) idleRows() [][]string {
+	table := [][]string{{"proxy", "nodes", "clients", "logged in", "after a query"}}
+	for _, c := range r.Idle {
+		if c.Error == "" {
+			table = append(table, []string{c.Target, strconv.Itoa(c.Nodes), strconv.Itoa(c.Clients), showKiB(c.LoggedIn), showKiB(c.Used)})
+		}
+	}
+	return table
+}
+
 func showMB(bytes int64) string { return fmt.Sprintf("%.1f", float64(bytes)/(1<<20)) }
+
+func showKiB(bytes float64) string { return fmt.Sprintf("%.1f", bytes/1024) }

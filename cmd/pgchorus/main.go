@@ -8,7 +8,11 @@ import (
 )
 
 func main() {
-	if err := newRootCommand().Execute(); err != nil {
+	err := inspect()
+	if err == nil {
+		err = newRootCommand().Execute()
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "pgchorus: "+err.Error())
 		os.Exit(exitCode(err))
 	}
