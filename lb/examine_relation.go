@@ -32,6 +32,8 @@ func (x *examiner) relation(t *Traits, r *parser.Relation) {
 		t.write(ReadsWritingView, r.String())
 	case primary:
 		x.nature(t, r, fact)
+	case fact.System && r.Name == "pg_prepared_statements":
+		// It counts the executions, most of which are reads on this very node.
 	case fact.System:
 		// Nodes number and describe their objects each for itself; one session is to
 		// see one node's catalogue.

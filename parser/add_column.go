@@ -17,6 +17,9 @@ type Added struct {
 	// Differs is what nodes would compute differently for these rows, such as
 	// "calls random()", or "".
 	Differs string
+	// Stored: what differs becomes a part of the default itself, such as the time that a
+	// constant 'now' is read at.
+	Stored bool
 	// Functions are those that only the catalogue knows.
 	Functions []Function
 
@@ -92,8 +95,8 @@ func (w *walker) added(column string, expression *pg.Node) Added {
 		}
 	}
 	for _, c := range a.calls {
-		if a.Time = true; !c.Spliceable() {
-			a.Differs = "has a time that only the server can read"
+		if a.Time = true; !c.Spliceable() || c.Constant {
+			a.Differs, a.Stored = "has a time that only the server can read", c.Constant || c.Kind == TimeString
 		}
 	}
 	if a.Time && a.Differs == "" {

@@ -71,6 +71,14 @@ func altersSlot(n *pg.AlterSubscriptionStmt) bool {
 	return false
 }
 
+// subscribes: the subscription asks its publisher for something from then on.
+func subscribes(n *pg.AlterSubscriptionStmt) bool {
+	if n.Kind == pg.AlterSubscriptionType_ALTER_SUBSCRIPTION_ENABLED {
+		return switchedOn(n.Options, "enabled", true)
+	}
+	return n.Kind != pg.AlterSubscriptionType_ALTER_SUBSCRIPTION_OPTIONS && altersSlot(n)
+}
+
 func hasOption(options []*pg.Node, name string) bool {
 	for _, o := range options {
 		if o.GetDefElem().GetDefname() == name {

@@ -47,6 +47,10 @@ func blankTime(m protoreflect.Message) {
 		if standsForTime(n.Val) {
 			n.Name = ""
 		}
+	case *pg.TypeCast:
+		if readsTimeAtCast(n) {
+			n.Arg = &pg.Node{Node: &pg.Node_String_{String_: &pg.String{Sval: "time"}}}
+		}
 	}
 	var offsets []protoreflect.FieldDescriptor
 	m.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
@@ -66,6 +70,18 @@ func blankTime(m protoreflect.Message) {
 	for _, field := range offsets {
 		m.Clear(field)
 	}
+}
+
+// readsTimeAtCast recognises 'now'::TYPE and its relatives, but not TYPE 'now'.
+func readsTimeAtCast(n *pg.TypeCast) bool {
+	word := strings.ToLower(strings.Trim(n.Arg.GetAConst().GetSval().GetSval(), " \t\n\r\f\v"))
+	switch n.TypeName.Names[len(n.TypeName.Names)-1].GetString_().Sval {
+	case "date", "timestamp", "timestamptz":
+		return n.Location >= 0 && (word == "now" || word == "today")
+	case "time", "timetz", "time_stamp":
+		return n.Location >= 0 && word == "now"
+	}
+	return false
 }
 
 func standsForTime(n *pg.Node) bool {

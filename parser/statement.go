@@ -116,6 +116,9 @@ type Statement struct {
 	// calls is made once.
 	Objects        int
 	ObjectsCounted bool
+	// Subscribes: CREATE or ALTER SUBSCRIPTION that makes it ask its publisher for changes.
+	// One that is made with connect = false does not, until it is enabled.
+	Subscribes bool
 	// Added are the columns of ALTER TABLE that rows which are there already are given
 	// values for, as far as those are not plainly the same on all nodes.
 	Added []Added

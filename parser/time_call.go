@@ -52,6 +52,8 @@ type TimeCall struct {
 	// FromItem: the call is a table function in FROM, where no expression can
 	// stand for it.
 	FromItem bool
+	// Constant: it is the string 'now' or 'today', behind which its type stands.
+	Constant bool
 }
 
 // Spliceable reports whether a value can stand in place of the call. The
@@ -100,6 +102,7 @@ type timeSite struct {
 	start     int
 	precision int
 	fromItem  bool
+	constant  bool
 }
 
 func (w *walker) valueFunction(n *pg.SQLValueFunction) {
@@ -111,17 +114,41 @@ func (w *walker) valueFunction(n *pg.SQLValueFunction) {
 // timeTypes are the types that read 'now' and its like.
 var timeTypes = map[string]bool{"date": true, "time": true, "timetz": true, "timestamp": true, "timestamptz": true}
 
+// readsTime: the type of that name is one of them, or the SQL standard's domain over one.
+func readsTime(names []*pg.Node) bool {
+	last := names[len(names)-1].GetString_().GetSval()
+	return timeTypes[last] || last == "time_stamp" && len(names) > 1 && names[len(names)-2].GetString_().GetSval() == "information_schema"
+}
+
 // timeCast looks for a magic word that is cast to a date or time type, through
 // other casts if need be.
 func (w *walker) timeCast(n *pg.TypeCast) {
 	names := n.TypeName.GetNames()
-	if len(names) == 0 || len(n.TypeName.ArrayBounds) > 0 || !timeTypes[names[len(names)-1].GetString_().GetSval()] {
+	if len(names) == 0 || len(n.TypeName.ArrayBounds) > 0 || !readsTime(names) {
 		return
 	}
-	w.timeConstant(n.Arg)
+	w.timeConstant(n.Arg, constantKind(n))
 }
 
-func (w *walker) timeConstant(arg *pg.Node) {
+// constantKind is what a string that is cast by n asks for, if it is one magic word and an
+// expression of type timestamptz or date can stand for it: not so in TYPE 'now', which has
+// no place of its own.
+func constantKind(n *pg.TypeCast) TimeKind {
+	if n.Location < 0 {
+		return TimeString
+	}
+	names := n.TypeName.GetNames()
+	typ := names[len(names)-1].GetString_().GetSval()
+	switch word := strings.Trim(n.Arg.GetAConst().GetSval().GetSval(), " \t\n\r\f\v"); {
+	case strings.EqualFold(word, "now"):
+		return TimeNow
+	case strings.EqualFold(word, "today") && (typ == "date" || typ == "timestamp" || typ == "timestamptz"):
+		return TimeDate
+	}
+	return TimeString
+}
+
+func (w *walker) timeConstant(arg *pg.Node, kind TimeKind) {
 	for arg.GetTypeCast() != nil {
 		arg = arg.GetTypeCast().Arg
 	}
@@ -135,7 +162,7 @@ func (w *walker) timeConstant(arg *pg.Node) {
 	w.judged[c] = true
 	if isMagic(c.GetSval().Sval) {
 		w.marks = append(w.marks, int(c.Location))
-		w.sites = append(w.sites, timeSite{kind: TimeString, start: int(c.Location), precision: -1})
+		w.sites = append(w.sites, timeSite{kind: kind, start: int(c.Location), precision: -1, constant: true})
 	}
 }
 
@@ -296,12 +323,12 @@ func (w *walker) measure(site timeSite) (TimeCall, bool) {
 		return TimeCall{}, false
 	}
 	last := at
-	if site.kind <= TimeClock || site.precision >= 0 && site.kind != TimeString {
+	if !site.constant && (site.kind <= TimeClock || site.precision >= 0) {
 		for last < len(w.tokens)-1 && w.tokens[last].Token != closeBracket {
 			last++
 		}
 	}
-	call := TimeCall{Kind: site.kind, Start: site.start, End: int(w.tokens[last].End), Precision: site.precision, FromItem: site.fromItem}
+	call := TimeCall{Kind: site.kind, Start: site.start, End: int(w.tokens[last].End), Precision: site.precision, FromItem: site.fromItem, Constant: site.constant}
 	if o, ok := w.outputs[site.start]; ok && call.Spliceable() {
 		call.Column = o.name
 		call.Nested = !o.bare || at > 0 && w.tokens[at-1].Token == openBracket

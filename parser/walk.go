@@ -136,6 +136,12 @@ func (w *walker) walk(m protoreflect.Message) {
 	case *pg.AlterTableStmt:
 		w.alterTable(n)
 		w.below(m)
+	case *pg.CreateSubscriptionStmt:
+		w.st.Subscribes = switchedOn(n.Options, "connect", true)
+		w.below(m)
+	case *pg.AlterSubscriptionStmt:
+		w.st.Subscribes = subscribes(n)
+		w.below(m)
 	case *pg.CallStmt:
 		w.callStmt(n)
 	case *pg.ExecuteStmt:
@@ -355,7 +361,7 @@ func (w *walker) timeFunctionCall(n *pg.FuncCall, f Function) {
 		w.sites = append(w.sites, timeSite{kind: kind, start: int(n.Location), precision: -1, fromItem: w.inFrom[n]})
 	}
 	if timeTypes[f.Name] && f.Class == Deterministic && len(n.Args) == 1 {
-		w.timeConstant(n.Args[0])
+		w.timeConstant(n.Args[0], TimeString)
 	}
 }
 

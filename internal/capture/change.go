@@ -181,7 +181,7 @@ func (c *Change) Searches() []int64 {
 // found. A row that was changed again has xmax.
 func (c *Change) FindSQL(from int64) string {
 	s := c.shape()
-	sql := "SELECT " + record("t", s.columns) + " FROM " + quoteRelation(c.relation()) + ` AS t, (SELECT pg_catalog.pg_current_xact_id()::pg_catalog.xid AS top, pg_catalog.pg_current_xact_id()::pg_catalog.text::pg_catalog.int8 AS whole) AS x
+	sql := "SELECT " + record("t", s.columns, false) + " FROM " + quoteRelation(c.relation()) + ` AS t, (SELECT pg_catalog.pg_current_xact_id()::pg_catalog.xid AS top, pg_catalog.pg_current_xact_id()::pg_catalog.text::pg_catalog.int8 AS whole) AS x
 WHERE pg_catalog.age(t.xmin) OPERATOR(pg_catalog.<=) pg_catalog.age(x.top) AND pg_catalog.age(t.xmin) OPERATOR(pg_catalog.>=) 0
 	AND CASE WHEN t.xmin OPERATOR(pg_catalog.=) x.top THEN true
 		ELSE pg_catalog.pg_xact_status((x.whole OPERATOR(pg_catalog.+) pg_catalog.age(x.top) OPERATOR(pg_catalog.-) pg_catalog.age(t.xmin))::pg_catalog.text::pg_catalog.xid8) OPERATOR(pg_catalog.=) 'in progress' END`

@@ -88,6 +88,9 @@ func Decide(st *parser.Statement, f Facts, sit Situation) *Plan {
 	if locksRows(st) {
 		return d.lockPlan()
 	}
+	if d.changesCatalogue() {
+		return nil
+	}
 	if !d.mayDiffer() && len(sit.Also) == 0 {
 		return d.comparison()
 	}
@@ -110,6 +113,13 @@ func (d *decider) comparison() *Plan {
 		return nil
 	}
 	return p
+}
+
+// changesCatalogue: the target is a table of PostgreSQL's own. Each node does that to its own
+// objects: the keys there are numbers, which mean others on other nodes.
+func (d *decider) changesCatalogue() bool {
+	t := d.table()
+	return t != nil && t.Schema == "pg_catalog"
 }
 
 // Subject is the relation that Plain has to know: the only one that a statement changes or
@@ -149,6 +159,8 @@ func Concerns(st *parser.Statement) bool {
 	switch st.Kind {
 	case parser.CopyFrom:
 		return false
+	case parser.Explain:
+		return st.Analyze && (len(st.Targets) > 0 || locksRows(st))
 	case parser.SelectInto, parser.CreateTableAs:
 		return len(st.Reads) > 0 || len(st.Targets) > 0
 	}
@@ -286,6 +298,12 @@ func (d *decider) reasons() []string {
 	return reasons
 }
 
+// Repeated is a plan for a statement that every node runs for itself.
+func Repeated(st *parser.Statement) *Plan { return &Plan{Way: Locks, st: st} }
+
+// Statement is the one that is planned for.
+func (p *Plan) Statement() *parser.Statement { return p.st }
+
 // Locked is the plan with table locks instead; for a statement that only locks rows itself,
 // with a comparison.
 func (p *Plan) Locked() *Plan {
@@ -301,8 +319,11 @@ func (p *Plan) Locked() *Plan {
 // the rows that it returns.
 func (p *Plan) LocksRows() bool { return locksRows(p.st) }
 
-// ComparesRows: the rows that the frontend is given anyway are compared.
-func (p *Plan) ComparesRows() bool { return p.Way == Digest && locksRows(p.st) }
+// ComparesRows: the rows that the frontend is given anyway are compared, unless they have
+// columns of the system's in them, which are each node's own.
+func (p *Plan) ComparesRows() bool {
+	return p.Way == Digest && locksRows(p.st) && p.st.Hazards&parser.UsesSystemColumn == 0
+}
 
 // Chooses: which rows come out, or in which order, is decided while the statement runs,
 // whatever is locked.
@@ -323,6 +344,9 @@ func Forced(st *parser.Statement, f Facts) *Plan {
 		return nil
 	}
 	d := decider{st: st, facts: f, sit: Situation{Way: Locks}}
+	if d.changesCatalogue() {
+		return nil
+	}
 	p := d.plan()
 	p.Way, p.Obstacle = Locks, "nodes have disagreed about it"
 	return p

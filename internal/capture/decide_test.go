@@ -156,7 +156,7 @@ INSERT INTO "s" ("id", "v", "n") OVERRIDING SYSTEM VALUE VALUES ('1', 'a', '4'),
 			if plan == nil || plan.Way != capture.Rows {
 				t.Fatalf("no plan to capture rows: %+v", plan)
 			}
-			if got, ok := plan.OnMain(tt.sql); !ok || got != tt.onMain {
+			if got, ok := plan.OnMain(tt.sql, true); !ok || got != tt.onMain {
 				t.Errorf("on main\n got %s\nwant %s", got, tt.onMain)
 			}
 			var rows [][]byte

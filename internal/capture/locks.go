@@ -3,6 +3,7 @@ package capture
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/pgchorus/pgchorus/internal/catalog"
 	"github.com/pgchorus/pgchorus/parser"
@@ -81,11 +82,29 @@ func (p *Plan) Identities() []string {
 	return names
 }
 
-// TextDependsOn reports whether a captured column is of a type whose text may be cut short
+// CutsFloats reports whether a captured column is of a type whose text may be cut short
 // by extra_float_digits: floating-point numbers, and what is made of them. Types that are
 // not PostgreSQL's own may be.
 func (p *Plan) CutsFloats() bool {
 	return p.shape != nil && slices.ContainsFunc(p.shape.columns, func(c *catalog.Column) bool { return !floatless(c.Type) })
+}
+
+// HasDates reports whether what is captured of a column may hang on DateStyle. Only as ISO
+// does it mean one moment: other styles name time zones by abbreviations.
+func (p *Plan) HasDates() bool {
+	return p.shape != nil && slices.ContainsFunc(p.shape.columns, func(c *catalog.Column) bool { return !isMoment(c.Type) && !dateless(c.Type) })
+}
+
+// dateless: no part of a value of that type is a date or a moment.
+func dateless(name string) bool {
+	switch strings.TrimSuffix(name, "[]") {
+	case "boolean", "smallint", "integer", "bigint", "numeric", "real", "double precision", "text", "character varying", "bpchar", `"char"`,
+		"name", "bytea", "interval", "time without time zone", "time with time zone", "uuid", "json", "jsonb", "xml", "inet", "cidr", "macaddr", "macaddr8",
+		"money", "oid", "bit varying", `"bit"`,
+		"tsvector", "tsquery", "pg_lsn", "xid8", "point", "line", "lseg", "box", "path", "polygon", "circle", "int4range", "int8range", "numrange":
+		return true
+	}
+	return false
 }
 
 // floatless: no part of a value of that type is a floating-point number.

@@ -76,6 +76,9 @@ func (j *judge) utility(stmt *parser.Statement) {
 			j.add(Reason{Level: NodeLocal, Action: Refuse, Text: "ALTER SYSTEM changes the configuration of a node", Hint: classHints[adminClass], Name: "system", denied: true})
 		}
 	case "CreateSubscriptionStmt", "AlterSubscriptionStmt":
+		if !stmt.Subscribes {
+			return
+		}
 		j.add(Reason{Level: NodeLocal, Action: Refuse, Text: "a subscription brings changes to each node past the others", Name: "subscription", denied: true,
 			Hint: "Subscribe from outside of the cluster, and write what comes in through pgchorus."})
 	case "CreateRoleStmt", "AlterRoleStmt":
@@ -104,16 +107,19 @@ func (j *judge) utility(stmt *parser.Statement) {
 
 // added judges the values that rows which are there already get in a new column.
 func (j *judge) added(a *parser.Added) {
-	differs := a.Differs
+	differs, compared := a.Differs, true
 	for i := range a.Functions {
 		if fact, known := j.facts.Function(nameOf(&a.Functions[i])); !known || !fact.Alike {
-			differs = "calls " + a.Functions[i].String() + "()"
+			differs, compared = "calls "+a.Functions[i].String()+"()", false // what else it does is not
 		}
 	}
 	switch {
+	case a.Stored:
+		j.add(Reason{Level: Rows, Action: j.policy.bySafety(Warn, Refuse, Refuse), Text: "column " + a.Column + " " + differs,
+			Hint: "Use a function, such as now(), or a constant.", Name: a.Column})
 	case differs != "":
-		j.add(Reason{Level: Rows, Action: j.policy.bySafety(Warn, Refuse, Refuse), Text: "column " + a.Column + " " + differs + " for the rows that are there",
-			Hint: "Add the column without a default, UPDATE the rows by key, then set the default.", Name: a.Column})
+		action := j.policy.bySafety(Warn, Lock, Lock)
+		j.add(Reason{Level: Rows, Action: action, Text: "column " + a.Column + " " + differs + " for the rows that are there", quiet: compared && action == Lock})
 	case a.Time:
 		j.add(Reason{Level: Time, Action: Rewrite, Text: "column " + a.Column + " asks for the time"})
 	}

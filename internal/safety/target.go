@@ -49,7 +49,7 @@ func (j *judge) target(t *parser.Target, events int) {
 	}
 	j.v.Firing.Beside = j.v.Firing.Beside || s.More || s.View || s.Foreign
 	switch {
-	case s.Foreign:
+	case s.Foreign && j.reachesForeign(name, events):
 		j.foreign(t.Relation.Name)
 	case s.View:
 		j.viewTarget(s, events)
@@ -65,6 +65,13 @@ func (j *judge) target(t *parser.Target, events int) {
 	for i := range s.Texts {
 		j.definition(name, t, &s.Texts[i])
 	}
+}
+
+// reachesForeign: what is inserted goes into the table itself or into a partition, never into
+// another table that inherits from it.
+func (j *judge) reachesForeign(name catalog.Name, events int) bool {
+	t, known := j.facts.Table(name)
+	return events != catalog.TriggerInsert || !known || t == nil || !t.Exists || t.Effects.Foreign
 }
 
 // strictHint goes with what replication_safety = strict refuses.

@@ -90,6 +90,20 @@ func (d *Database) Take(key string, n int, epoch uint64, user string) (Taken, bo
 	return taken, true
 }
 
+// GiveBack takes in values that a statement was given and has not come to use, to be given
+// out before others. They are dropped where anything was discarded since.
+func (d *Database) GiveBack(key string, values []int64, epoch, generation uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.enter(epoch)
+	l := d.leases[key]
+	if l == nil || l.cycles || d.holds > 0 || epoch != d.epoch || generation != d.generation {
+		return
+	}
+	l.values = append(slices.Clone(values), l.values...)
+	slices.SortFunc(l.values, l.order)
+}
+
 // enter begins an epoch. What is left of leases is not given out any more.
 func (d *Database) enter(epoch uint64) {
 	if epoch <= d.epoch {

@@ -30,10 +30,10 @@ var drawSQL = qualified(`WITH ` + subject + `, k AS MATERIALIZED (
 	SELECT l.oid, l.name, l.may, s.seqincrement, s.seqcycle, CASE
 		WHEN l.never THEN NULL WHEN NOT l.may AND $identity THEN '0'::pc.int8
 		WHEN s.seqcycle OR NOT l.reads THEN '$n'::pc.int8 @+ '$more'::pc.int8
-		ELSE GREATEST('$n'::pc.int8, LEAST('$n'::pc.int8 @+ '$more'::pc.int8, pc.trunc((
+		ELSE GREATEST('$n'::pc.int8, LEAST(('$n'::pc.int8 @+ '$more'::pc.int8)::pc.numeric, pc.trunc((
 			CASE WHEN s.seqincrement @> '0'::pc.int8 THEN s.seqmax ELSE s.seqmin END::pc.numeric
 			@- COALESCE(pc.pg_sequence_last_value(l.oid)::pc.numeric, s.seqstart::pc.numeric @- s.seqincrement::pc.numeric)
-			) @/ s.seqincrement::pc.numeric)::pc.int8)) END AS n
+			) @/ s.seqincrement::pc.numeric))::pc.int8) END AS n
 	FROM l JOIN pc.pg_sequence s ON s.seqrelid @= l.oid
 ) SELECT k.name, k.seqincrement, k.seqcycle,
 	pc.array_to_string(ARRAY(SELECT pc.nextval(k.oid::pc.regclass) FROM pc.generate_series('1'::pc.int8, k.n)), ',') FROM k`)
@@ -131,14 +131,23 @@ func fill(query, name string, more ...string) string {
 }
 
 // oidOf finds a relation. With a schema it is looked up without regard to the rights to that,
-// which the default of a column does not need either.
+// which the default of a column does not need either. A temporary one is the session's own,
+// whose schema has another number on each node.
 func oidOf(name string) string {
 	schema, relation, ok := splitName(name)
-	if !ok {
-		return "pg_catalog.to_regclass(" + literal(name) + ")::pg_catalog.oid"
+	switch {
+	case !ok:
+		return resolved(name)
+	case strings.HasPrefix(schema, "pg_temp_"):
+		return resolved("pg_temp" + name[len(schema):])
 	}
 	return "(SELECT oc.oid FROM pg_catalog.pg_class oc JOIN pg_catalog.pg_namespace os ON os.oid OPERATOR(pg_catalog.=) oc.relnamespace" +
 		" WHERE oc.relname OPERATOR(pg_catalog.=) " + literal(relation) + " AND os.nspname OPERATOR(pg_catalog.=) " + literal(schema) + ")"
+}
+
+// resolved is what the session means by a name.
+func resolved(name string) string {
+	return "pg_catalog.to_regclass(" + literal(name) + ")::pg_catalog.oid"
 }
 
 // splitName takes a name of two parts, as quote_ident writes them, apart.

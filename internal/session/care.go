@@ -27,6 +27,8 @@ type care struct {
 	locks []string
 	// digest: the rows are compared.
 	digest bool
+	// fills is the table whose rows are compared afterwards; nil for none.
+	fills *parser.Relation
 
 	elsewhere *elsewhere // nil unless rows are looked for in other tables
 
@@ -71,7 +73,7 @@ func (s *Session) careFor(stmt *parser.Statement, sql string, unlike bool) *care
 	}
 	v := s.verdictOf(stmt, sql)
 	if !s.wantsElsewhere(stmt, v.Elsewhere) {
-		return s.careForRows(stmt, sql, unlike || v.Unlike, v)
+		return s.withFill(stmt, s.careForRows(stmt, sql, unlike || v.Unlike, v), unlike)
 	}
 	c := s.careForTarget(stmt, sql)
 	c.elsewhere = &elsewhere{found: v.Elsewhere, instead: s.careForRows(stmt, sql, unlike || v.Unlike, v)}
@@ -185,7 +187,7 @@ func (s *Session) careOf(plan *capture.Plan, sql string) *care {
 	ok := true
 	switch plan.Way {
 	case capture.Rows:
-		c.text, ok = plan.OnMain(sql)
+		c.text, ok = plan.OnMain(sql, s.datesAreISO())
 		if !ok {
 			return s.careOf(plan.Locked(), sql)
 		}
@@ -220,8 +222,13 @@ func (s *Session) textIsExact(plan *capture.Plan, rights *rights) bool {
 		return false
 	}
 	params := l.conn.Params()
-	return params["client_encoding"] == params["server_encoding"] && strings.HasPrefix(params["DateStyle"], "ISO") &&
-		(!plan.CutsFloats() || rights.floats)
+	return params["client_encoding"] == params["server_encoding"] && (s.datesAreISO() || !plan.HasDates()) && (!plan.CutsFloats() || rights.floats)
+}
+
+// datesAreISO: the session's DateStyle is, on main.
+func (s *Session) datesAreISO() bool {
+	l := s.main()
+	return l != nil && strings.HasPrefix(l.conn.Params()["DateStyle"], "ISO")
 }
 
 // reset begins a new attempt: what another one has left is gone.

@@ -171,8 +171,11 @@ func (s *Session) careWithLocks() {
 	if s.care != nil && s.care.elsewhere != nil {
 		s.care = s.care.elsewhere.instead
 	}
-	if s.care != nil {
-		s.care = s.careOf(s.care.plan.Locked(), sql)
+	if c := s.care; c != nil {
+		s.care = s.careOf(c.plan.Locked(), sql)
+		if c.fills != nil {
+			s.care = s.withFill(stmt, s.care, true)
+		}
 		return
 	}
 	f := &planFacts{facts: facts{known: s.Catalog.Database(s.login.Database)}}

@@ -65,7 +65,7 @@ func (s *Session) askCatalogue(known *catalog.Database, q catalog.Question) (cat
 			break
 		}
 		generation := known.Generation()
-		rows, err := l.ask(q.SQL())
+		rows, err := l.question(q.SQL())
 		if err != nil && !l.answer.Failed() {
 			s.dropLink(l) // the connection broke; who needs the node finds out why
 			continue

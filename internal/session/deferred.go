@@ -66,7 +66,7 @@ func (s *Session) deferral() *catalog.Deferral {
 		return nil
 	}
 	generation := known.Generation()
-	rows, err := l.ask(catalog.DeferralSQL())
+	rows, err := l.question(catalog.DeferralSQL())
 	if err != nil {
 		if !l.answer.Failed() {
 			s.dropLink(l) // the connection broke; who needs the node finds out why

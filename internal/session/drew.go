@@ -26,6 +26,8 @@ type drew struct {
 	// taken: the statement has values of a lease, of that generation.
 	taken      bool
 	generation uint64
+	// unused are the values that the statement at hand was given.
+	unused []unused
 	// preparing is what a PREPARE under way prepares; nil for none.
 	preparing *prepared
 	// before runs the messages before the one that values are drawn for; nil for none.
@@ -36,6 +38,8 @@ type drew struct {
 	// native is what main's own memory has of the session: what currval would say there.
 	native     map[string]int64
 	nativeLast string
+	// dropped: the sequence that was drawn from last may be gone.
+	dropped bool
 	// unsure counts what has run and may have drawn by itself.
 	unsure int
 }
@@ -71,6 +75,7 @@ func (d *drew) forgetDrawn() {
 
 // follow notes what a statement may have changed of what the session may draw, or has drawn.
 func (d *drew) follow(stmt *parser.Statement) {
+	d.dropped = d.dropped || strings.HasPrefix(stmt.Node, "Drop")
 	switch stmt.Kind {
 	case parser.Set, parser.SetLocal, parser.Reset, parser.Discard, parser.RollbackTo, parser.Unknown:
 		if stmt.All || stmt.Kind != parser.Discard && (stmt.Name == "role" || strings.Contains(stmt.Name, "authorization")) || stmt.Kind == parser.RollbackTo && d.localRole {
@@ -138,11 +143,28 @@ func (s *Session) lastval(ctx context.Context) (string, error) {
 	if err := s.runBefore(); err != nil {
 		return "", err
 	}
+	if err := s.forgetDropped(ctx); err != nil {
+		return "", err
+	}
 	current, known := s.drew.current[s.drew.last]
 	if !known {
 		return s.askText(ctx, sequence.Lastval)
 	}
 	return s.newer(ctx, current, sequence.Lastval, s.drew.nativeLast)
+}
+
+// forgetDropped forgets the sequence that was drawn from last, if the session has dropped it.
+func (s *Session) forgetDropped(ctx context.Context) error {
+	if !s.drew.dropped || s.drew.last == "" {
+		return nil
+	}
+	row, err := s.askAgain(ctx, sequence.Identify(s.drew.last))
+	if err == nil && row == nil {
+		delete(s.drew.current, s.drew.last)
+		s.drew.last = ""
+	}
+	s.drew.dropped = false
+	return err
 }
 
 // askAgain is askMain until main is not lost under it.

@@ -48,7 +48,7 @@ func (s *Session) changedFunctions() bool {
 
 // askHabits asks a node for them.
 func (l *link) askHabits() (*sequence.Habits, error) {
-	rows, err := l.ask(sequence.HabitsSQL())
+	rows, err := l.question(sequence.HabitsSQL())
 	if err != nil {
 		return nil, err
 	}

@@ -57,7 +57,7 @@ func (l *link) askObjects(question string) ([]oidmap.Row, error) {
 	if question == "" {
 		return nil, nil
 	}
-	lines, err := l.ask(question)
+	lines, err := l.question(question)
 	if err != nil {
 		return nil, err
 	}

@@ -148,7 +148,7 @@ func (s *Session) isNews(text string) bool {
 // matters reports whether there may be something to replace: most statements name
 // tables without such defaults.
 func (f *planFacts) matters(stmt *parser.Statement) bool {
-	if stmt.Computes() || len(stmt.TimeCalls) > 0 || callsSequence(stmt) {
+	if stmt.Computes() || len(stmt.TimeCalls) > 0 || stmt.UntypedTimeString || callsSequence(stmt) {
 		return true
 	}
 	for i := range stmt.Targets {
@@ -189,7 +189,7 @@ func (s *Session) schemaOf(name string) (schema string, ok bool) {
 	if l == nil {
 		return "", false
 	}
-	rows, err := l.ask(catalog.ResolveSQL(name))
+	rows, err := l.question(catalog.ResolveSQL(name))
 	if err != nil || len(rows) != 1 {
 		return "", false
 	}

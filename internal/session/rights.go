@@ -73,7 +73,7 @@ func (s *Session) askRights(plan *capture.Plan) error {
 	if l == nil {
 		return nil
 	}
-	rows, err := l.ask(rightsSQL(plan, l.majorVersion()))
+	rows, err := l.question(rightsSQL(plan, l.majorVersion()))
 	if err != nil {
 		return err
 	}
@@ -119,8 +119,8 @@ func rightsSQL(plan *capture.Plan, version int) string {
 	}
 	sql := "SELECT pg_catalog.concat_ws(' ', 0, 'float', pg_catalog.current_setting('extra_float_digits')::pg_catalog.int4 OPERATOR(pg_catalog.>) 0, " + mayReplicate(version) + ")"
 	if len(names) > 0 {
-		sql += " UNION ALL SELECT pg_catalog.concat_ws(' ', q.i, c.relkind, " + privilege("SELECT") + ", " +
-			privilege("UPDATE") + " OR " + privilege("DELETE") + " OR " + privilege("TRUNCATE") + ")" +
+		sql += " UNION ALL SELECT pg_catalog.concat_ws(' ', q.i, CASE WHEN c.relnamespace OPERATOR(pg_catalog.=) 'pg_catalog'::pg_catalog.regnamespace THEN 'x' ELSE c.relkind END, " + privilege("SELECT") + ", " +
+			"(" + privilege("UPDATE") + " OR " + privilege("DELETE") + " OR " + privilege("TRUNCATE") + ") AND " + locksBelow + ")" +
 			" FROM (VALUES " + strings.Join(names, ", ") + ") AS q (i, n)" +
 			" JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(q.n)"
 	}
@@ -153,6 +153,23 @@ func (l *link) majorVersion() int {
 	}
 	return n
 }
+
+// locksBelow: of a view c, each table and view below it may be locked too, by the owner of
+// the view that names it, or by the role if that view is security_invoker
+// (lockcmds.c, LockViewRecurse).
+const locksBelow = `(c.relkind OPERATOR(pg_catalog.<>) 'v' OR NOT EXISTS (
+	WITH RECURSIVE below (oid, role) AS (
+		SELECT c.oid, NULL::pg_catalog.oid
+		UNION
+		SELECT b.oid, CASE WHEN v.reloptions OPERATOR(pg_catalog.&&) '{security_invoker=true,security_invoker=on,security_invoker=1}'::pg_catalog.text[] THEN
+			(SELECT u.oid FROM pg_catalog.pg_roles u WHERE u.rolname OPERATOR(pg_catalog.=) current_user) ELSE v.relowner END
+		FROM below JOIN pg_catalog.pg_class v ON v.oid OPERATOR(pg_catalog.=) below.oid AND v.relkind OPERATOR(pg_catalog.=) 'v'
+		JOIN pg_catalog.pg_rewrite w ON w.ev_class OPERATOR(pg_catalog.=) v.oid
+		JOIN pg_catalog.pg_depend d ON d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid OPERATOR(pg_catalog.=) w.oid
+			AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+		JOIN pg_catalog.pg_class b ON b.oid OPERATOR(pg_catalog.=) d.refobjid AND b.oid OPERATOR(pg_catalog.<>) v.oid AND b.relkind IN ('r', 'p', 'v')
+	) SELECT FROM below WHERE role IS NOT NULL AND NOT (pg_catalog.has_table_privilege(role, oid, 'UPDATE')
+		OR pg_catalog.has_table_privilege(role, oid, 'DELETE') OR pg_catalog.has_table_privilege(role, oid, 'TRUNCATE'))))`
 
 func privilege(name string) string { return "pg_catalog.has_table_privilege(c.oid, '" + name + "')" }
 

@@ -19,8 +19,8 @@ import (
 // leasesSequences reports whether the values of sequences are put into a statement. Where a
 // function asks for currval, each node has to have drawn by itself.
 func (s *Session) leasesSequences(stmt *parser.Statement) bool {
-	if s.config().Replication.SequenceStrategy == "lock" {
-		return false
+	if s.config().Replication.SequenceStrategy == "lock" || stmt.Kind == parser.CopyTo {
+		return false // COPY (INSERT ...) is refused often, and then nothing is to be drawn
 	}
 	return len(stmt.Targets) == 0 && !callsSequence(stmt) || !s.habits().Remembers
 }
@@ -94,10 +94,11 @@ func (s *Session) drawValues(ctx context.Context, plan *parser.Plan, values []pa
 // drawFrom gets n values of a sequence.
 func (s *Session) drawFrom(ctx context.Context, ref parser.SequenceRef, n int) (sequence.Taken, error) {
 	limit := s.config().Replication.SequenceLeaseSize
-	shared := ref.Qualified && limit > 1 && !s.drew.holds && !s.drew.recalls
+	shared := ref.Qualified && !s.drew.holds && !s.drew.recalls
 	if shared {
 		if taken, ok := s.leases().Take(ref.Name, n, s.view.Epoch, s.drawsAs(ref)); ok {
 			s.noteTaken(taken.Generation)
+			s.noteUnused(ref, taken)
 			return taken, nil
 		}
 	}
@@ -107,6 +108,9 @@ func (s *Session) drawFrom(ctx context.Context, ref parser.SequenceRef, n int) (
 	for range maxDraws {
 		taken, done, err := s.drawOnce(ctx, ref, n, limit)
 		if done || err != nil {
+			if done && shared {
+				s.noteUnused(ref, taken)
+			}
 			return taken, err
 		}
 	}
@@ -151,7 +155,7 @@ func (s *Session) drawOnce(ctx context.Context, ref parser.SequenceRef, n, limit
 	if lost, err := s.askOthers(ctx, func(*link) string { return advance }); lost || err != nil {
 		return taken, false, err
 	}
-	taken = sequence.Taken{Name: drawn.Name, Values: drawn.Values[:n]}
+	taken = sequence.Taken{Name: drawn.Name, Values: drawn.Values[:n], Generation: generation}
 	if s.leases().Keep(drawn, n) {
 		return taken, true, nil
 	}
@@ -324,6 +328,10 @@ func (*eachWork) takesSnapshot() bool { return true }
 func (s *Session) executeWithValues(ctx context.Context) (ok bool, err error) {
 	mark := s.front.Mark()
 	ok, err = s.executeAll(ctx, allOptions{early: s.mayReplyEarly()})
+	s.settleUnused(ok)
+	if ok && err == nil && s.care != nil && s.care.fills != nil {
+		ok, err = s.verifyFill(ctx, mark)
+	}
 	if !ok || err != nil || !s.takenInVain() {
 		s.drew.taken = false
 		return ok, err

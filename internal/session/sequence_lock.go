@@ -68,6 +68,9 @@ func (s *Session) lockAndAlign(ctx context.Context, ref parser.SequenceRef) (don
 		return false, err
 	}
 	for id, row := range rows {
+		if row == nil {
+			return false, errSequenceLacking(id, position.Name)
+		}
 		if positions[id], err = sequence.DecodePosition(row); err != nil {
 			return false, err
 		}
@@ -81,6 +84,10 @@ func (s *Session) lockAndAlign(ctx context.Context, ref parser.SequenceRef) (don
 	s.tx.locked[ref.Name] = true
 	s.leases().Discard()
 	return true, nil
+}
+
+func errSequenceLacking(id config.NodeID, name string) error {
+	return pgerr.Newf(pgerr.SerializationFailure, "node %d has no sequence %s, the transaction is rolled back", id, name)
 }
 
 // align has all nodes stand where main does.

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -73,6 +74,10 @@ func (s *Session) settleBare(ctx context.Context, out *replicator.Outcome, mark 
 	}
 	if u.retries() {
 		s.retry(u, out)
+	}
+	if analyzes(u.stmt) {
+		// A relation that was dropped while main worked on others has nothing left to do.
+		out.Differ = slices.DeleteFunc(out.Differ, func(d replicator.Difference) bool { return pgerr.Code(d.Code) == pgerr.UndefinedTable })
 	}
 	switch {
 	case len(out.Differ) == 0:

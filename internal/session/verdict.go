@@ -174,7 +174,7 @@ func (s *Session) learnCode(f *verdictFacts, q catalog.CodeQuestion) bool {
 		return false
 	}
 	generation := f.known.Generation()
-	rows, err := l.ask(q.SQL())
+	rows, err := l.question(q.SQL())
 	var answer catalog.CodeAnswer
 	if err == nil {
 		answer, err = q.Decode(rows)

@@ -43,7 +43,7 @@ var suites = []suite{
 
 // configuration is for all suites. They copy from files of the server, which are the same for
 // all nodes here, reload its configuration, and list schemas and numbers.
-var configuration = []string{"function_policy = 'filesystem:broadcast'", "admin_broadcast = on", "commit_marker = off", "sequence_lease_size = 1"}
+var configuration = []string{"function_policy = 'filesystem:broadcast'", "admin_broadcast = on", "commit_marker = off", "sequence_lease_size = 1", "health_check_timeout = 30"}
 
 // server is where a suite runs.
 type server struct {
