@@ -31,6 +31,8 @@ type Body struct {
 	Defines bool
 	// Sets: it changes a setting by SET or RESET.
 	Sets bool
+	// Truncates: it empties a table.
+	Truncates bool
 	// SkipsLocked: which rows are found hangs on who has locked others at that moment.
 	SkipsLocked bool
 	// TooLong: there was more to read than is read; nothing is known then.
@@ -230,6 +232,7 @@ func (r *bodyReader) relationWord(i int, word string) {
 		}
 	case "truncate", "copy":
 		if r.beginsStatement(i) {
+			r.body.Truncates = r.body.Truncates || word == "truncate"
 			r.relations(i+1, &r.body.Writes, true)
 		}
 	case "from":

@@ -64,7 +64,7 @@ FROM (SELECT) AS one LEFT JOIN (
 		'may', CASE WHEN c.relkind OPERATOR(pg_catalog.=) 'S' THEN pg_catalog.has_sequence_privilege(c.oid, 'SELECT') AND pg_catalog.has_sequence_privilege(c.oid, 'UPDATE')
 			ELSE pg_catalog.has_table_privilege(c.oid, 'SELECT') AND pg_catalog.has_table_privilege(c.oid, 'INSERT') AND pg_catalog.has_table_privilege(c.oid, 'UPDATE')
 				AND NOT pg_catalog.row_security_active(c.oid) END,
-		'l', CASE WHEN c.relkind OPERATOR(pg_catalog.=) 'S' AND pg_catalog.has_sequence_privilege(c.oid, 'SELECT') THEN pg_catalog.pg_sequence_last_value(c.oid) END,
+		'l', CASE WHEN c.relkind OPERATOR(pg_catalog.=) 'S' AND $last AND pg_catalog.has_sequence_privilege(c.oid, 'SELECT') THEN pg_catalog.pg_sequence_last_value(c.oid) END,
 		'a', EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid OPERATOR(pg_catalog.=) c.oid AND NOT g.tgisinternal AND g.tgenabled OPERATOR(pg_catalog.=) ANY ('{A,R}'::pg_catalog."char"[])),
 		'c', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('n', a.attname, 't', pg_catalog.format_type(a.atttypid, '-1'), 'i', a.attidentity, 'g', a.attgenerated) ORDER BY a.attnum)
 			FROM pg_catalog.pg_attribute a WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped),
@@ -82,16 +82,21 @@ FROM (SELECT) AS one LEFT JOIN (
 		AND n.nspname OPERATOR(pg_catalog.<>) 'pgchorus'
 ) AS x ON true`
 
-// ChangesSQL asks what the transaction has changed so far. mayReplicate is a condition: the
+// BeforeSQL asks what the transaction has changed so far. mayReplicate is a condition: the
 // session may set session_replication_role.
-func ChangesSQL(mayReplicate string) string {
-	return strings.NewReplacer("$ready", mayReplicate, "\t", "", "\n", " ").Replace(changesSQL)
+func BeforeSQL(mayReplicate string) string { return fillChanges(mayReplicate, "false") }
+
+// AfterSQL asks it again, and where the sequences stand, which counts as a look at them.
+func AfterSQL() string { return fillChanges("true", "true") }
+
+func fillChanges(ready, last string) string {
+	return strings.NewReplacer("$ready", ready, "$last", last, "\t", "", "\n", " ").Replace(changesSQL)
 }
 
-// maxChanges bounds the answer to ChangesSQL, in bytes.
+// maxChanges bounds the answer to BeforeSQL and AfterSQL, in bytes.
 const maxChanges = 4 << 20
 
-// DecodeChanges reads the answer to ChangesSQL.
+// DecodeChanges reads such an answer.
 func DecodeChanges(row []byte) (*Changes, error) {
 	if len(row) > maxChanges {
 		return nil, fmt.Errorf("changes of a transaction: %d bytes, more than %d", len(row), maxChanges)
@@ -178,13 +183,14 @@ func (c *Change) Searches() []int64 {
 
 // FindSQL asks for the rows, the newest first, from a page on. Those of earlier statements
 // of the transaction are older, so that as many as were made are the right ones, if all are
-// found. A row that was changed again has xmax.
+// found. The age of a row is counted from the transaction's own number (GetStableLatestTransactionId
+// in varsup.c); behind a savepoint rows have later numbers.
 func (c *Change) FindSQL(from int64) string {
 	s := c.shape()
 	sql := "SELECT " + record("t", s.columns, false) + " FROM " + quoteRelation(c.relation()) + ` AS t, (SELECT pg_catalog.pg_current_xact_id()::pg_catalog.xid AS top, pg_catalog.pg_current_xact_id()::pg_catalog.text::pg_catalog.int8 AS whole) AS x
-WHERE pg_catalog.age(t.xmin) OPERATOR(pg_catalog.<=) pg_catalog.age(x.top) AND pg_catalog.age(t.xmin) OPERATOR(pg_catalog.>=) 0
+WHERE pg_catalog.age(t.xmin) OPERATOR(pg_catalog.<=) 0 AND pg_catalog.age(t.xmin) OPERATOR(pg_catalog.>) '-1000000'::pg_catalog.int4
 	AND CASE WHEN t.xmin OPERATOR(pg_catalog.=) x.top THEN true
-		ELSE pg_catalog.pg_xact_status((x.whole OPERATOR(pg_catalog.+) pg_catalog.age(x.top) OPERATOR(pg_catalog.-) pg_catalog.age(t.xmin))::pg_catalog.text::pg_catalog.xid8) OPERATOR(pg_catalog.=) 'in progress' END`
+		ELSE pg_catalog.pg_xact_status((x.whole OPERATOR(pg_catalog.-) pg_catalog.age(t.xmin))::pg_catalog.text::pg_catalog.xid8) OPERATOR(pg_catalog.=) 'in progress' END`
 	if from > 0 {
 		sql += " AND t.ctid OPERATOR(pg_catalog.>=) '(" + strconv.FormatInt(from, 10) + ",0)'::pg_catalog.tid"
 	}

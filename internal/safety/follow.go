@@ -23,7 +23,7 @@ type effects struct {
 	// reads are the relations that it reads.
 	reads []catalog.Name
 	// acts: it does something, the same on all nodes, that is not in the rows of a table:
-	// it changes a setting, or notifies.
+	// it changes a setting, empties a table, or notifies.
 	acts bool
 	// denied is a call that is refused wherever it stands.
 	denied *Reason
@@ -98,7 +98,7 @@ func (f *follower) text(text string) {
 			e.add(&e.opaque, flag.text)
 		}
 	}
-	e.acts = e.acts || body.Sets
+	e.acts = e.acts || body.Sets || body.Truncates
 	if body.Clock {
 		e.add(&e.unlike, "asks for the time")
 	}

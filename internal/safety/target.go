@@ -113,6 +113,7 @@ func (j *judge) viewTarget(s *catalog.Surroundings, events int) {
 	for _, t := range s.Texts {
 		if t.Kind == catalog.ViewText {
 			for _, r := range j.bodies.read(t.Text).Reads {
+				f.effects.write(catalog.Name{Schema: r.Schema, Name: r.Name})
 				f.changed(catalog.Name{Schema: r.Schema, Name: r.Name}, events)
 			}
 		}

@@ -32,6 +32,8 @@ type care struct {
 
 	elsewhere *elsewhere // nil unless rows are looked for in other tables
 
+	refusal error // it is not run at all
+
 	main   *link    // that ran the statement; set when it is sent
 	rows   [][]byte // captured
 	bytes  int64
@@ -72,38 +74,42 @@ func (s *Session) careFor(stmt *parser.Statement, sql string, unlike bool) *care
 		return nil
 	}
 	v := s.verdictOf(stmt, sql)
-	if !s.wantsElsewhere(stmt, v.Elsewhere) {
-		return s.withFill(stmt, s.careForRows(stmt, sql, unlike || v.Unlike, v), unlike)
+	wants := s.wantsElsewhere(stmt, v.Elsewhere)
+	instead, kept := s.careForRows(stmt, sql, unlike || v.Unlike, v)
+	if !wants && (kept || !s.mayElsewhere(stmt, v.Elsewhere)) {
+		if !kept {
+			instead = s.unkept(instead, stmt, s.whyUnkept())
+		}
+		return s.withFill(stmt, instead, unlike)
 	}
 	c := s.careForTarget(stmt, sql)
-	c.elsewhere = &elsewhere{found: v.Elsewhere, instead: s.careForRows(stmt, sql, unlike || v.Unlike, v)}
+	c.elsewhere = &elsewhere{found: v.Elsewhere, instead: instead}
 	return c
 }
 
 // careForRows is what is done for a statement where each node runs the code that it sets off.
-func (s *Session) careForRows(stmt *parser.Statement, sql string, unlike bool, v *safety.Verdict) *care {
+// kept is false if triggers make other rows on each node all the same.
+func (s *Session) careForRows(stmt *parser.Statement, sql string, unlike bool, v *safety.Verdict) (c *care, kept bool) {
 	firing := s.firingOf(stmt, v)
 	also := locksFor(v)
 	compare := s.Config().Replication.VerifyDigest == "on"
-	if !unlike && !firing.Unlike && !firing.Reads && len(also) == 0 && !compare && s.isPlain(stmt) {
-		return nil
+	if !unlike && !compare && !firing.Unlike && !firing.Reads && len(also) == 0 && s.isPlain(stmt) {
+		return nil, true
 	}
 	sit := capture.Situation{OneSnapshot: s.oneSnapshotEverywhere(), Unlike: unlike, Way: s.wantedWay(), Also: also, Compare: compare}
 	if plan := s.decideCare(stmt, withFiring(sit, firing)); plan != nil && (plan.Way == capture.Rows || !firing.Unlike) {
 		s.warnOfChoice(plan)
 		if c := s.careOf(plan, sql); c.givesRows() || !firing.Unlike {
-			return c
+			return c, true
 		}
 	}
 	if !firing.Unlike {
-		return nil
+		return nil, true
 	}
-	// What a trigger makes of rows is each node's own then, and there is nothing to compare.
-	s.warnFiring()
 	if plan := s.decideCare(stmt, sit); plan != nil {
-		return s.careOf(plan.Locked(), sql)
+		return s.careOf(plan.Locked(), sql), false
 	}
-	return nil
+	return nil, false
 }
 
 // warnOfChoice tells the operator of a statement that picks rows, or puts them in an order,
@@ -339,7 +345,7 @@ func (c *care) keep(row []byte, maxRows int, maxBytes int64) {
 		return
 	}
 	c.bytes += int64(len(row))
-	if len(c.rows) >= maxRows || c.bytes > maxBytes {
+	if len(c.rows) >= maxRows && !c.onlyRows() || c.bytes > maxBytes {
 		c.over, c.rows = true, nil
 		return
 	}

@@ -168,8 +168,9 @@ func (s *Session) careWithLocks() {
 	if stmt == nil {
 		return
 	}
-	if s.care != nil && s.care.elsewhere != nil {
-		s.care = s.care.elsewhere.instead
+	if s.care != nil && s.care.onlyRows() {
+		s.careWithoutRows(sql)
+		return
 	}
 	if c := s.care; c != nil {
 		s.care = s.careOf(c.plan.Locked(), sql)

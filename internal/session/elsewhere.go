@@ -8,6 +8,7 @@ import (
 
 	"github.com/pgchorus/pgchorus/internal/capture"
 	"github.com/pgchorus/pgchorus/internal/catalog"
+	"github.com/pgchorus/pgchorus/internal/config"
 	"github.com/pgchorus/pgchorus/internal/safety"
 	"github.com/pgchorus/pgchorus/internal/wire"
 	"github.com/pgchorus/pgchorus/parser"
@@ -33,12 +34,20 @@ const minElsewhere = 14
 // wantsElsewhere reports whether code is to run on main alone. What is only a race is none
 // where all nodes show the same.
 func (s *Session) wantsElsewhere(stmt *parser.Statement, found safety.Elsewhere) bool {
-	if !found.Writes || found.Hidden || !found.Differs && (!found.Races || s.oneSnapshotEverywhere()) {
+	if !found.Writes || !found.Differs && (!found.Races || s.oneSnapshotEverywhere()) {
+		return false
+	}
+	return s.mayElsewhere(stmt, found)
+}
+
+// mayElsewhere reports whether main can be asked for all that a statement has changed.
+func (s *Session) mayElsewhere(stmt *parser.Statement, found safety.Elsewhere) bool {
+	if found.Hidden || s.lacksQuiet() || s.alwaysFires(stmt) {
 		return false
 	}
 	switch stmt.Kind {
 	case parser.Insert, parser.Update, parser.Delete, parser.Select, parser.Call, parser.Do:
-		return len(s.tx.ddl) == 0 && s.wantedWay() == capture.Rows && s.rowsHaveExactText() && !s.Large.Has(elsewhereKey(stmt))
+		return s.wantedWay() == capture.Rows && s.rowsHaveExactText() && !s.Large.Has(elsewhereKey(stmt))
 	}
 	return false
 }
@@ -94,11 +103,19 @@ func locksFor(v *safety.Verdict) []capture.Lock {
 // code is to run on main alone. Where that cannot be had, something else is done for it.
 func (s *Session) askBefore(ctx context.Context, stmt *parser.Statement) error {
 	if s.care == nil || s.care.elsewhere == nil {
-		return nil
+		return s.care.refused()
 	}
 	c, err := s.asked(ctx, s.care)
 	s.care = c
 	return err
+}
+
+// refused is why the statement is not run, or nil.
+func (c *care) refused() error {
+	if c == nil {
+		return nil
+	}
+	return c.refusal
 }
 
 // asked is askBefore for a care.
@@ -112,7 +129,7 @@ func (s *Session) asked(ctx context.Context, c *care) (*care, error) {
 		if l == nil {
 			break
 		}
-		row, lost, err := s.askMain(ctx, capture.ChangesSQL(mayReplicate(l.majorVersion())))
+		row, lost, err := s.askMain(ctx, capture.BeforeSQL(mayReplicate(l.majorVersion())))
 		if err != nil {
 			return c, err
 		}
@@ -124,13 +141,41 @@ func (s *Session) asked(ctx context.Context, c *care) (*care, error) {
 			return c, err
 		}
 		if !before.Ready {
-			s.warnText("nodes may compute a value differently", "code changes tables on each node, since the role may not set session_replication_role (GRANT SET ON PARAMETER), without which main's rows are not given to the others")
-			return e.instead, nil
+			c = s.unkept(e.instead, c.plan.Statement(), mayNotBeQuiet)
+			return c, c.refused()
 		}
 		e.before, e.on = before, l
 		return c, nil
 	}
 	return e.instead, nil
+}
+
+// askBeforeAgain is askBefore for a statement that is run again: what main has told was of a
+// transaction that is gone.
+func (s *Session) askBeforeAgain(ctx context.Context) error {
+	if s.care == nil || s.care.elsewhere == nil || !s.care.givesRows() || s.care.elsewhere.before != nil {
+		return nil
+	}
+	c, err := s.asked(ctx, s.care)
+	s.care = c
+	return err
+}
+
+// onlyRows reports whether nothing but main's rows keeps the nodes alike: locks do not.
+func (c *care) onlyRows() bool {
+	return c.elsewhere != nil || c.plan.Quiet()
+}
+
+// careWithoutRows is what is done when there are more rows than may be kept, or one is none:
+// each node runs the statement under locks. A race is run again as it was.
+func (s *Session) careWithoutRows(sql string) {
+	c := s.care
+	if !c.over && !c.broken {
+		return
+	}
+	s.warnText("nodes may compute a value differently", "code computes values on each node, and there are more rows than are captured (capture_max_bytes)")
+	locked := s.careOf(c.plan.Locked(), sql)
+	s.care = &care{plan: locked.plan, locks: locked.locks}
 }
 
 // gather asks main what the statement has changed, and makes what the others are given. If
@@ -168,14 +213,22 @@ func (s *Session) runAlone(c *care, obstacle string) {
 			s.Large.Note(elsewhereKey(stmt))
 		}
 	}
+	if s.Config().Replication.ReplicationSafety == config.SafetyStrict {
+		c.broken = true // and refused the next time
+		return
+	}
 	c.plan = c.plan.Alone()
 	c.text = ""
 	s.warnText("nodes may compute a value differently", "the rows of code that a statement sets off cannot be given to the others: "+obstacle)
 }
 
+// manyHints is how many times capture_rows_hint is looked for in other tables. Locks, which
+// are cheaper, do not keep the nodes alike there.
+const manyHints = 10
+
 // gathered makes the replay.
 func (s *Session) gathered(l *link, c *care) (replay []capture.Statement, obstacle string, err error) {
-	rows, err := l.ask(capture.ChangesSQL("true"))
+	rows, err := l.ask(capture.AfterSQL())
 	if err != nil || len(rows) != 1 {
 		return nil, "main has not told what it has changed", err
 	}
@@ -184,7 +237,7 @@ func (s *Session) gathered(l *link, c *care) (replay []capture.Statement, obstac
 		return nil, "", err
 	}
 	changes := now.Since(c.elsewhere.before)
-	limit := int64(s.Config().Replication.CaptureRowsHint)
+	limit := int64(s.Config().Replication.CaptureRowsHint) * manyHints
 	if at := slices.IndexFunc(changes, func(change *capture.Change) bool { return c.text != "" && c.plan.Covers(change, len(c.rows)) }); at >= 0 {
 		if replay, err = c.plan.Replay(c.rows); err != nil {
 			return nil, "", err

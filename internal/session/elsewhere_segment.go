@@ -8,6 +8,9 @@ import (
 // Bind whose statement sets off code that is to run on main alone.
 func (s *Session) bindElsewhere(ctx context.Context, seg *segment, st *step) (ok bool, err error) {
 	c := st.portal.care
+	if err := c.refused(); err != nil {
+		return s.refuseOrEnd(err)
+	}
 	if c == nil || c.elsewhere == nil {
 		return true, nil
 	}

@@ -5,6 +5,8 @@ import (
 
 	"github.com/pgchorus/pgchorus/internal/capture"
 	"github.com/pgchorus/pgchorus/internal/catalog"
+	"github.com/pgchorus/pgchorus/internal/config"
+	"github.com/pgchorus/pgchorus/internal/pgerr"
 	"github.com/pgchorus/pgchorus/internal/safety"
 	"github.com/pgchorus/pgchorus/parser"
 )
@@ -47,11 +49,38 @@ func withFiring(sit capture.Situation, f safety.Firing) capture.Situation {
 	return sit
 }
 
-// warnFiring tells the operator why main's rows are not given to the others.
-func (s *Session) warnFiring() {
-	reason := "a trigger computes values for itself, and the rows of the statement cannot be captured"
-	if s.rights != nil && s.rights.known && !s.rights.replica {
-		reason = "a trigger computes values for itself, and the role may not set session_replication_role (GRANT SET ON PARAMETER), without which main's rows are not given to the others"
+// alwaysFires reports whether a trigger of a table that the statement changes is known to fire
+// whatever session_replication_role is.
+func (s *Session) alwaysFires(stmt *parser.Statement) bool {
+	f := &planFacts{facts: facts{known: s.Catalog.Database(s.login.Database)}}
+	return slices.ContainsFunc(stmt.Targets, func(t parser.Target) bool {
+		table, known := f.table(t.Relation)
+		return known && table.Effects.Always
+	})
+}
+
+// mayNotBeQuiet is why main's rows are not given to the others although they could be.
+const mayNotBeQuiet = "code computes values on each node, since the role may not set session_replication_role (GRANT SET ON PARAMETER), without which the others are not given the main node's rows"
+
+// unkept is what becomes of a statement whose code makes something else on each node, and why
+// nothing is done about it: the operator is told, or replication_safety = strict refuses it.
+func (s *Session) unkept(c *care, stmt *parser.Statement, why string) *care {
+	if s.Config().Replication.ReplicationSafety != config.SafetyStrict {
+		s.warnText("nodes may compute a value differently", why)
+		return c
 	}
-	s.warnText("nodes may compute a value differently", reason)
+	err := pgerr.New(pgerr.FeatureNotSupported, "statement cannot be replicated safely: "+why).
+		WithHint("Give the value in the statement, or set replication_safety = mixed to have a warning logged.")
+	return &care{plan: capture.Elsewhere(stmt).Alone(), refusal: err}
+}
+
+// lacksQuiet reports whether it is known that the role may not keep triggers quiet.
+func (s *Session) lacksQuiet() bool { return s.rights != nil && s.rights.known && !s.rights.replica }
+
+// whyUnkept is why the rows that triggers make are each node's own.
+func (s *Session) whyUnkept() string {
+	if s.lacksQuiet() {
+		return mayNotBeQuiet
+	}
+	return "a trigger computes values for itself, and the rows of the statement cannot be captured"
 }

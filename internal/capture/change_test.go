@@ -1,0 +1,96 @@
+package capture_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/pgchorus/pgchorus/internal/capture"
+)
+
+const someChanges = `{"ready": true, "tables": {
+	"1": {"s": "public", "n": "log", "k": "r", "may": true, "i": 3, "p": 1, "c": [{"n": "what", "t": "text"}, {"n": "g", "t": "integer", "g": "s"}]},
+	"2": {"s": "public", "n": "stock", "k": "r", "may": true, "i": 1, "u": 2, "p": 9000, "key": ["id"], "c": [{"n": "id", "t": "integer"}, {"n": "v", "t": "text"}]},
+	"3": {"s": "public", "n": "seq", "k": "S", "may": true, "f": 1, "l": 7}}}`
+
+func decoded(t *testing.T, text string) *capture.Changes {
+	t.Helper()
+	c, err := capture.DecodeChanges([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// TestSince: counters of earlier statements do not count.
+func TestSince(t *testing.T) {
+	before := decoded(t, `{"tables": {"1": {"i": 2}, "3": {"f": 1}}}`)
+	got := map[string]int64{}
+	for _, c := range decoded(t, someChanges).Since(before) {
+		got[c.Name] = c.Rows()
+	}
+	if len(got) != 2 || got["log"] != 1 || got["stock"] != 3 {
+		t.Errorf("changes %v", got)
+	}
+}
+
+// TestGive: rows without a key are inserted; with a key, they take the place of those there.
+func TestGive(t *testing.T) {
+	changes := decoded(t, someChanges).Tables
+	for number, want := range map[string]string{
+		"1": `INSERT INTO "public"."log" ("what") OVERRIDING SYSTEM VALUE VALUES ('a')`,
+		"2": `INSERT INTO "public"."stock" ("id", "v") OVERRIDING SYSTEM VALUE VALUES ('1', 'x') ON CONFLICT ("id") DO UPDATE SET "v" = excluded."v"`,
+	} {
+		row := map[string]string{"1": "(a)", "2": "(1,x)"}[number]
+		given, err := changes[number].Give([][]byte{[]byte(row)})
+		if err != nil || len(given) != 1 || given[0].SQL != want || given[0].Tag != "INSERT 0 1" {
+			t.Errorf("%v, %v, want %s", given, err, want)
+		}
+	}
+	if moved := changes["3"].MoveSQL(); len(moved) != 1 || !strings.Contains(moved[0].SQL, "'7'") {
+		t.Errorf("sequence: %v", moved)
+	}
+}
+
+func TestObstacleOfChange(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"s": "public", "n": "t", "k": "r", "may": true, "i": 1, "c": [{"n": "a"}]}`:                         "",
+		`{"s": "public", "n": "t", "k": "r", "may": true, "u": 1, "c": [{"n": "a"}], "key": ["a"]}`:           "",
+		`{"s": "public", "n": "t", "k": "r", "may": true, "u": 1, "c": [{"n": "a"}]}`:                         "has no key",
+		`{"s": "public", "n": "t", "k": "r", "may": true, "d": 1, "c": [{"n": "a"}]}`:                         "deletes rows",
+		`{"s": "public", "n": "t", "k": "r", "may": false, "i": 1, "c": [{"n": "a"}]}`:                        "rights",
+		`{"s": "public", "n": "t", "k": "r", "may": true, "a": true, "i": 1, "c": [{"n": "a"}]}`:              "always fire",
+		`{"s": "pg_temp_3", "n": "t", "k": "r", "may": true, "tmp": true, "i": 1, "c": [{"n": "a"}]}`:         "temporary",
+		`{"s": "pg_catalog", "n": "pg_class", "k": "r", "may": true, "sys": true, "u": 1, "c": [{"n": "a"}]}`: "schema",
+	} {
+		got := decoded(t, `{"tables": {"1": `+text+`}}`).Tables["1"].Obstacle()
+		if (got == "") != (want == "") || !strings.Contains(got, want) {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+}
+
+// TestSearches: large tables are searched at their end only.
+func TestSearches(t *testing.T) {
+	for pages, want := range map[int64]int{1: 1, 9000: 2, 1 << 20: 1} {
+		if got := (&capture.Change{Pages: pages}).Searches(); len(got) != want {
+			t.Errorf("%d pages: %v", pages, got)
+		}
+	}
+}
+
+// TestTriggersInFrontOfRows: main's rows are given while triggers are quiet, whatever the
+// trigger has changed; other triggers are an obstacle.
+func TestTriggersInFrontOfRows(t *testing.T) {
+	const insert = "INSERT INTO triggered VALUES (1)"
+	plan := capture.Decide(statement(t, insert), catalogue{}, capture.Situation{Firing: capture.TriggersInRow, UnlikeRows: true})
+	if plan == nil || plan.Way != capture.Rows || !plan.Quiet() {
+		t.Fatalf("plan %+v", plan)
+	}
+	replay, err := plan.Replay([][]byte{[]byte("(1)")})
+	if err != nil || len(replay) != 3 || !strings.HasSuffix(replay[0].SQL, "replica") || !strings.HasSuffix(replay[2].SQL, "origin") {
+		t.Errorf("replay %v, %v", replay, err)
+	}
+	if plan := capture.Decide(statement(t, insert), catalogue{}, capture.Situation{UnlikeRows: true}); plan == nil || plan.Way != capture.Locks {
+		t.Errorf("plan %+v", plan)
+	}
+}

@@ -1,0 +1,205 @@
+package scenario
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pgchorus/pgchorus/test/proxy"
+)
+
+// elsewhereSchema has code that computes values of its own: in front of rows, behind them, in
+// functions and rules, with keys and without.
+const elsewhereSchema = `
+CREATE TABLE parent (id int PRIMARY KEY); INSERT INTO parent SELECT generate_series(0, 9);
+CREATE TABLE item (id int PRIMARY KEY, parent int REFERENCES parent, v int, n bigint GENERATED ALWAYS AS IDENTITY,
+	twice int GENERATED ALWAYS AS (v * 2) STORED, updated_at timestamptz, tag text);
+CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.updated_at := clock_timestamp(); NEW.tag := random()::text; RETURN NEW; END';
+CREATE TRIGGER touch BEFORE INSERT OR UPDATE ON item FOR EACH ROW EXECUTE FUNCTION touch();
+CREATE TABLE thing (id int PRIMARY KEY, v int, at timestamptz DEFAULT now());
+CREATE TABLE audit (id bigserial PRIMARY KEY, op text, row jsonb, at timestamptz);
+CREATE TABLE log (what text, at timestamptz, r float);
+CREATE TABLE stock (id int PRIMARY KEY, n int, touched timestamptz); INSERT INTO stock SELECT i, 0 FROM generate_series(0, 9) AS i;
+CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
+	INSERT INTO audit (op, row, at) VALUES (TG_OP, CASE WHEN TG_OP = 'DELETE' THEN to_jsonb(OLD) ELSE to_jsonb(NEW) END, clock_timestamp());
+	INSERT INTO log VALUES (TG_OP, now(), random());
+	RETURN NULL; END$$;
+CREATE TRIGGER note AFTER INSERT OR UPDATE OR DELETE ON thing FOR EACH ROW EXECUTE FUNCTION note();
+CREATE FUNCTION place(int, int) RETURNS int LANGUAGE plpgsql AS $$DECLARE left_over int; BEGIN
+	UPDATE stock SET n = n + $2, touched = clock_timestamp() WHERE id = $1 RETURNING n INTO left_over;
+	INSERT INTO log VALUES ('place ' || left_over, clock_timestamp(), random());
+	RETURN left_over; END$$;
+CREATE FUNCTION careful(int) RETURNS void LANGUAGE plpgsql AS $$BEGIN
+	BEGIN INSERT INTO stock VALUES ($1, 0, clock_timestamp()); EXCEPTION WHEN unique_violation THEN UPDATE stock SET n = n + 1, touched = clock_timestamp() WHERE id = $1; END;
+	END$$;
+CREATE FUNCTION copies() RETURNS void LANGUAGE plpgsql AS $$BEGIN INSERT INTO log SELECT 'sum ' || sum(n), NULL, NULL FROM stock; END$$;
+CREATE TABLE ruled (id int PRIMARY KEY);
+CREATE RULE r AS ON INSERT TO ruled DO ALSO INSERT INTO log VALUES ('rule', clock_timestamp(), random());
+`
+
+// elsewhereStatements go one after the other; %d is another number each time.
+var elsewhereStatements = []string{
+	"INSERT INTO item (id, parent, v) VALUES (%[1]d, %[1]d %% 10, 1), (%[1]d + 100000, NULL, 2)",
+	"UPDATE item SET v = v + 1 WHERE id = %[1]d",
+	"INSERT INTO item (id, v) VALUES (%[1]d, 5) ON CONFLICT (id) DO UPDATE SET v = excluded.v + 1",
+	"UPDATE item SET v = v + 1 WHERE id %% 7 = %[1]d %% 7 RETURNING id, tag, updated_at",
+	"DELETE FROM item WHERE id = %[1]d + 100000",
+	"INSERT INTO thing (id, v) VALUES (%[1]d, 1), (%[1]d + 100000, 2)",
+	"UPDATE thing SET v = v + 1 WHERE id = %[1]d RETURNING v",
+	"INSERT INTO thing VALUES (%[1]d, 7) ON CONFLICT (id) DO UPDATE SET v = excluded.v",
+	"DELETE FROM thing WHERE id = %[1]d + 100000",
+	"SELECT place(%[1]d %% 10, 2)",
+	"SELECT careful(%[1]d %% 20)",
+	"SELECT copies()",
+	"DO 'BEGIN INSERT INTO log VALUES (''do'', clock_timestamp(), random()); PERFORM place(3, 1); END'",
+	"INSERT INTO ruled VALUES (%[1]d)",
+}
+
+// wantGiven fails the test if the log says that main's rows were not given to the others.
+func (s *stage) wantGiven() {
+	s.t.Helper()
+	for line := range strings.Lines(s.proxy.Log()) {
+		if strings.Contains(line, "cannot be given") || strings.Contains(line, "nodes may compute a value differently") || strings.Contains(line, "not read") {
+			s.t.Errorf("told: %s", line)
+		}
+	}
+}
+
+// TestWhatCodeComputesIsMains: triggers, functions and rules that ask for the time and for
+// chance leave the same on all nodes, alone and in transactions.
+func TestWhatCodeComputesIsMains(t *testing.T) {
+	s := newStage(t)
+	s.onNodes(elsewhereSchema)
+	number := 0
+	bothProtocols(t, func(t *testing.T, mode pgx.QueryExecMode) {
+		s := s.in(t)
+		conn := s.connect()
+		for _, block := range []bool{false, true} {
+			number++
+			if block {
+				s.exec(conn, "BEGIN")
+			}
+			for i, sql := range elsewhereStatements {
+				if block && i%3 == 1 {
+					s.exec(conn, "SAVEPOINT s")
+				}
+				if err := runBy(t, conn, mode, withNumber(sql, number)); err != nil {
+					t.Fatalf("%s: %v", sql, err)
+				}
+				if block && i%6 == 1 {
+					s.exec(conn, "ROLLBACK TO s")
+				}
+			}
+			if block {
+				s.exec(conn, "COMMIT")
+			}
+			s.wantEqual()
+		}
+		s.wantGiven()
+		s.want(conn, "SELECT count(*) > 0 FROM audit WHERE op = 'DELETE'", "t")
+	})
+}
+
+func withNumber(sql string, number int) string {
+	if !strings.Contains(sql, "%[1]d") {
+		return sql
+	}
+	return fmt.Sprintf(sql, number)
+}
+
+// TestWhatCodeComputesIsMainsUnderConcurrency: the same by several sessions at once, which
+// are in each other's way.
+func TestWhatCodeComputesIsMainsUnderConcurrency(t *testing.T) {
+	s := newStage(t)
+	s.onNodes(elsewhereSchema)
+	const sessions, rounds = 4, 25
+	var work sync.WaitGroup
+	for i := range sessions {
+		conn := s.connect()
+		work.Go(func() {
+			random := rand.New(rand.NewPCG(1, uint64(i)))
+			for range rounds {
+				elsewhereTransaction(t, conn, random)
+			}
+		})
+	}
+	work.Wait()
+	s.wantEqual()
+}
+
+// elsewhereTransaction runs some statements, in a block or without. They may fail by conflict.
+func elsewhereTransaction(t *testing.T, conn *pgx.Conn, random *rand.Rand) {
+	modes := []pgx.QueryExecMode{pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeExec}
+	mode, block := modes[random.IntN(2)], random.IntN(2) == 0
+	run := func(sql string) error { return runBy(t, conn, mode, sql) }
+	if block {
+		if err := run("BEGIN"); err != nil {
+			t.Error(err)
+			return
+		}
+	}
+	for range 1 + random.IntN(3) {
+		sql := withNumber(elsewhereStatements[random.IntN(len(elsewhereStatements))], random.IntN(40))
+		switch code := codeOf(run(sql)); code {
+		case "", "40001", "40P01", "23505", "25P02":
+		default:
+			t.Errorf("%s: %s", sql, code)
+		}
+	}
+	if block {
+		if err := run("COMMIT"); err != nil && codeOf(err) != "40001" {
+			t.Error(err)
+		}
+	}
+}
+
+// TestRightsToKeepTriggersQuiet: who may not set session_replication_role is told of in the
+// log; who was granted that needs no more.
+func TestRightsToKeepTriggersQuiet(t *testing.T) {
+	s := newStage(t, proxy.WithConfig("relcache_expire = 1"))
+	s.onNodes(elsewhereSchema + "CREATE ROLE plain LOGIN; GRANT ALL ON ALL TABLES IN SCHEMA public TO plain; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO plain")
+	conn := s.connect()
+	s.exec(conn, "SET ROLE plain")
+	s.exec(conn, "INSERT INTO item (id, v) VALUES (1, 1)")
+	s.exec(conn, "INSERT INTO thing (id, v) VALUES (1, 1)")
+	s.proxy.WaitLog("the role may not set session_replication_role")
+	s.exec(conn, "RESET ROLE")
+	s.exec(conn, "TRUNCATE item, thing, audit, log")
+	s.wantEqual()
+	s.exec(conn, "GRANT SET ON PARAMETER session_replication_role TO plain")
+	s.exec(conn, "SET ROLE plain")
+	told := len(s.proxy.Log())
+	s.exec(conn, "INSERT INTO item (id, v) VALUES (1, 1)")
+	s.exec(conn, "INSERT INTO thing (id, v) VALUES (1, 1)")
+	s.wantEqual()
+	if log := s.proxy.Log()[told:]; strings.Contains(log, "may not set") {
+		t.Errorf("told: %s", log)
+	}
+}
+
+// TestStrictRefusesWhatCannotBeGiven: where main's rows cannot be given to the others, nothing
+// is run.
+func TestStrictRefusesWhatCannotBeGiven(t *testing.T) {
+	s := newStage(t, proxy.WithConfig("replication_safety = strict"))
+	s.onNodes(elsewhereSchema + "CREATE ROLE plain LOGIN; GRANT ALL ON ALL TABLES IN SCHEMA public TO plain")
+	bothProtocols(t, func(t *testing.T, mode pgx.QueryExecMode) {
+		s := s.in(t)
+		conn := s.connect()
+		if err := runBy(t, conn, mode, "INSERT INTO item (id, v) VALUES (1, 1)"); err != nil {
+			t.Error(err)
+		}
+		s.exec(conn, "DELETE FROM item")
+		s.exec(conn, "SET ROLE plain")
+		for range 2 {
+			if err := runBy(t, conn, mode, "INSERT INTO item (id, v, n) OVERRIDING SYSTEM VALUE VALUES (1, 1, 1)"); codeOf(err) != "0A000" {
+				t.Errorf("%v, want 0A000", err)
+			}
+		}
+		s.exec(conn, "RESET ROLE")
+		s.wantEqual()
+	})
+}
