@@ -76,6 +76,10 @@ sqlsmith: need-compiler need-postgresql need-sqlsmith ## statements that sqlsmit
 random: need-compiler need-postgresql ## transactions that are made up, for SECONDS, from SEED
 	SEED=$(SEED) SECONDS=$(SECONDS) go test -count=1 -v -timeout 24h $(TESTFLAGS) ./test/random
 
+.PHONY: kills
+kills: need-compiler need-postgresql ## kill -9 of everybody at every boundary of COMMIT, in each commit_mode
+	KILLS=all go test -count=1 -v -timeout 1h $(TESTFLAGS) ./test/scenario -run TestKilledAtEveryBoundaryOfCommit
+
 .PHONY: bench-micro
 bench-micro: need-compiler ## micro-benchmarks, in benchstat's format
 	go test -short -run '^$$' -bench . -benchmem $(TESTFLAGS) ./...

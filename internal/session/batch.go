@@ -114,6 +114,9 @@ func (s *Session) runMessages(ctx context.Context, end batchEnd) (ok bool, err e
 // next one with it. What a message means may depend on what was run before it, so it
 // is planned again then.
 func (s *Session) runMessage(ctx context.Context, seg *segment, frame wire.Frame) (ok bool, err error) {
+	if ok, err := s.snapshotBefore(ctx, seg, frame); !ok || err != nil {
+		return false, err
+	}
 	step, err := s.plan(frame)
 	if err != nil || !seg.takes(step) {
 		if ok, err := seg.run(ctx, endNone); !ok || err != nil {

@@ -112,6 +112,9 @@ func (s *Session) runStatement(ctx context.Context, stmt *parser.Statement, sql 
 	if s.tx.failed && stmt.Kind != parser.RollbackTo {
 		return s.refused(s.failedTransaction())
 	}
+	if err := s.snapshotFirst(ctx, stmt, sql); err != nil {
+		return s.refuseOrEnd(err)
+	}
 	if stmt.Kind == parser.Prepare {
 		if err := s.freeName(stmt.Name); err != nil {
 			return s.refused(err)

@@ -149,7 +149,7 @@ func (s *stage) makeLikeSingle() {
 // to try again, and those of the data, of rows and columns that DDL has taken away, of locks
 // that are not waited for, and of a block that has failed; 3B001 because a deadlock over nodes
 // takes savepoints along (ADR 0020).
-var mayBeTold = []string{"40001", "40P01", "55P03", "42P01", "42703", "25P02", "42P07", "42701", "0A000", "25001", "25P01", "55006", "3B001"}
+var mayBeTold = []string{"40001", "40P01", "55P03", "42P01", "42703", "25P02", "42P07", "42701", "0A000", "25001", "25P01", "55006", "3B001", "42804"}
 
 func isExpected(code string) bool {
 	return code == "" || slices.Contains(mayBeTold, code) || slices.Contains([]string{"21", "22", "23"}, code[:min(2, len(code))])

@@ -34,7 +34,8 @@ GRANT ALL ON ALL TABLES IN SCHEMA public TO smith; GRANT ALL ON ALL SEQUENCES IN
 // stay equal. The same SEED makes up the same statements.
 func TestMadeUpStatementsLeaveTheNodesEqual(t *testing.T) {
 	nodes := pgtest.Start(t, 3)
-	p := proxy.Start(t, nodes)
+	// What is made up takes whole processors; a node that is slow is not to look dead.
+	p := proxy.Start(t, nodes, proxy.WithConfig("health_check_timeout = 20"))
 	p.Exec(madeFor)
 	dsn := p.DSN(pgtest.Database, "smith")
 	cmd := exec.CommandContext(t.Context(), "sqlsmith", "--verbose", "--exclude-catalog", "--target="+dsn, "--seed="+os.Getenv("SEED"), "--max-queries="+os.Getenv("QUERIES"))

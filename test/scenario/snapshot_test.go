@@ -339,3 +339,34 @@ func TestBankGoesOn(t *testing.T) {
 		s.wantEqual()
 	})
 }
+
+// TestValuesAreFoundBehindSetAndSavepoint: a block that keeps one snapshot has begun on the nodes
+// without it. The next statement writes to a table that nobody knows yet, whose defaults each node
+// would compute for itself.
+func TestValuesAreFoundBehindSetAndSavepoint(t *testing.T) {
+	for _, mode := range []config.ClusteringMode{config.NativeReplication, config.SnapshotIsolation} {
+		t.Run(string(mode), func(t *testing.T) {
+			t.Parallel()
+			s := newStageIn(t, mode)
+			conn := s.connect()
+			n := 0
+			for _, begin := range []string{"BEGIN ISOLATION LEVEL REPEATABLE READ", "BEGIN ISOLATION LEVEL SERIALIZABLE"} {
+				for _, first := range []string{"SAVEPOINT s", "SET LOCAL work_mem = '4MB'"} {
+					for _, protocol := range []pgx.QueryExecMode{pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeExec, pgx.QueryExecModeCacheStatement} {
+						n++
+						table := fmt.Sprintf("t%d", n)
+						s.exec(conn, "CREATE TABLE "+table+" (id int PRIMARY KEY, u uuid DEFAULT gen_random_uuid(), at timestamptz DEFAULT clock_timestamp())")
+						s.exec(conn, begin)
+						s.exec(conn, first)
+						if _, err := conn.Exec(bounded(t), "INSERT INTO "+table+" VALUES (1)", protocol); err != nil {
+							t.Fatalf("%s; %s: %v", begin, first, err)
+						}
+						s.exec(conn, "COMMIT")
+					}
+				}
+			}
+			s.wantAllUp()
+			s.wantEqual()
+		})
+	}
+}
