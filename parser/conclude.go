@@ -17,6 +17,7 @@ func (w *walker) conclude(node *pg.Node) {
 		st.NodeLocal = st.NodeLocal || f.Class == NodeLocal
 		st.Identifiers = st.Identifiers || isIdentifierFunction(f.Name)
 	}
+	st.AsksTime = w.asksTime()
 	st.ReadBySyntax = st.readBySyntax()
 	st.ReadOnly = st.ReadBySyntax && len(st.UnknownFunctions) == 0
 	if !st.ReadOnly && st.executed() {

@@ -93,6 +93,9 @@ type Statement struct {
 	// asked for, in order; only for statements that are not ReadOnly, never in
 	// DDL. Those of a prepared statement are in Inner.
 	TimeCalls []TimeCall
+	// AsksTime: the current time is asked for, by a call or a constant that is cast. It is
+	// set for every kind of statement.
+	AsksTime bool
 	// UntypedTimeString: a bare constant 'now', 'today', 'tomorrow' or
 	// 'yesterday' stands where only the server knows its type. It is set for
 	// every kind of statement.

@@ -123,6 +123,9 @@ func build(ctx context.Context, cfg *config.Config, flags serveFlags, log *zap.L
 		p.env.Commits = p.commits
 		p.cluster.UseAdmission(p.commits.Admit)
 	}
+	if err := p.buildCache(cfg); err != nil {
+		return nil, err
+	}
 	p.server = server.New(cfg.Listen, p.serveFrontend, log)
 	p.env.Admit = p.server.Admit
 	if err := p.server.Listen(ctx); err != nil {
@@ -131,6 +134,7 @@ func build(ctx context.Context, cfg *config.Config, flags serveFlags, log *zap.L
 	if p.control, err = listenControl(cfg, p.cluster, log); err != nil {
 		return nil, err
 	}
+	p.control.forget = p.clearCache
 	p.control.hold = holdCommits(p.env.Window, p.cluster.View)
 	return p, nil
 }
@@ -158,6 +162,7 @@ func (p *program) viewChanged(old, next *cluster.View) {
 			p.pool.CutNode(node.ID)
 		}
 	}
+	p.forgetAnswers() // of nodes that have left, whose connections are cut by now
 }
 
 // sweepInterval is how often idle connections are looked at.

@@ -21,7 +21,7 @@ import (
 	"github.com/pgchorus/pgchorus/internal/verify"
 )
 
-// The control socket takes `pgchorus node attach|detach`: one line asks, one line
+// The control socket takes `pgchorus node attach|detach` and `pgchorus cache clear`: one line asks, one line
 // answers, "ok" or the reason why not. Only the user who runs pgchorus can open it.
 
 const (
@@ -37,6 +37,7 @@ type controlServer struct {
 	cluster  *cluster.Manager
 	log      *zap.Logger
 	hold     verify.Hold
+	forget   func() error // empties the query cache
 }
 
 // controlPath is the socket file of the server with that configuration.
@@ -106,7 +107,10 @@ func (c *controlServer) answer(ctx context.Context, nc net.Conn) {
 
 func (c *controlServer) perform(ctx context.Context, words []string) error {
 	if len(words) != 2 {
-		return errors.New("expected: attach ID | detach ID")
+		return errors.New("expected: attach ID | detach ID | cache clear")
+	}
+	if words[0] == "cache" && words[1] == "clear" {
+		return c.forget()
 	}
 	number, err := strconv.Atoi(words[1])
 	if err != nil {
@@ -123,6 +127,11 @@ func (c *controlServer) perform(ctx context.Context, words []string) error {
 
 // controlNode asks the running server to attach or detach a node.
 func controlNode(ctx context.Context, configFile, action string, id config.NodeID) error {
+	return askRunning(ctx, configFile, action+" "+id.String())
+}
+
+// askRunning sends the running server one line.
+func askRunning(ctx context.Context, configFile, line string) error {
 	cfg, _, err := config.Load(configFile)
 	if err != nil {
 		return err
@@ -133,7 +142,7 @@ func controlNode(ctx context.Context, configFile, action string, id config.NodeI
 	}
 	defer nc.Close()
 	nc.SetDeadline(time.Now().Add(controlTimeout + 2*time.Second))
-	fmt.Fprintf(nc, "%s %d\n", action, id)
+	fmt.Fprintln(nc, line)
 	reply, err := bufio.NewReader(nc).ReadString('\n')
 	if err != nil {
 		return fmt.Errorf("control socket: %w", err)

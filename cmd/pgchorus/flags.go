@@ -52,7 +52,7 @@ func newRootCommand() *cobra.Command {
 	root.Flags().BoolVarP(&flags.discardStatus, "discard-status", "D", false, "forget which nodes were down")
 	root.Flags().BoolVarP(&flags.foreground, "dont-detach", "n", true, "stay in the foreground (pgchorus always does)")
 	root.Flags().BoolVarP(&flags.debug, "debug", "d", false, "log at level debug")
-	root.AddCommand(newCheckCommand(&flags), newReloadCommand(&flags), newStopCommand(&flags), newNodeCommand(&flags), newDemoCommand(), newSetupCommand(), newVerifyCommand(&flags))
+	root.AddCommand(newCheckCommand(&flags), newReloadCommand(&flags), newStopCommand(&flags), newNodeCommand(&flags), newCacheCommand(&flags), newDemoCommand(), newSetupCommand(), newVerifyCommand(&flags))
 	return root
 }
 

@@ -12,6 +12,7 @@ import (
 // fake reports what it was made with. Pings wait for each other when together is set,
 // so that they only end if they are made at the same time.
 type fake struct {
+	cache    *Cache
 	nodes    []Node
 	sessions []Session
 	sets     []Set
@@ -20,6 +21,8 @@ type fake struct {
 }
 
 var _ Reporter = (*fake)(nil)
+
+func (f *fake) Cache() *Cache { return f.cache }
 
 func (f *fake) Nodes() []Node       { return f.nodes }
 func (f *fake) Sessions() []Session { return f.sessions }

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,7 +22,7 @@ func (t *Tables) poolStatus(cfg *config.Config) Table {
 }
 
 // liveValue is the value of an item that is not configuration. Nodes have no delay
-// where every node gets every write, and there is no query cache to count for.
+// where every node gets every write.
 func (t *Tables) liveValue(item string, nodes []Node) string {
 	if id, ok := strings.CutPrefix(item, "backend_status"); ok {
 		for _, n := range nodes {
@@ -34,16 +35,13 @@ func (t *Tables) liveValue(item string, nodes []Node) string {
 	if item == "memqcache_stats_start_time" {
 		return t.started.Local().Format(time.ANSIC)
 	}
-	return "0"
-}
-
-// poolCache is one row of zeros, as with the query cache off.
-func poolCache() Table {
-	return Table{
-		Columns: []string{
-			"num_cache_hits", "num_selects", "cache_hit_ratio", "num_hash_entries", "used_hash_entries", "num_cache_entries",
-			"used_cache_entries_size", "free_cache_entries_size", "fragment_cache_entries_size",
-		},
-		Rows: [][]string{{"0", "0", "0.00", "0", "0", "0", "0", "0", "0"}},
+	if cache := t.reporter.Cache(); cache != nil {
+		switch item {
+		case "memqcache_cache_hits":
+			return strconv.FormatUint(cache.Hits, 10)
+		case "memqcache_no_cache_hits":
+			return strconv.FormatUint(cache.Misses, 10)
+		}
 	}
+	return "0"
 }

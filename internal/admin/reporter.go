@@ -13,6 +13,8 @@ type Reporter interface {
 	Nodes() []Node
 	Sessions() []Session
 	Sets() []Set
+	// Cache is nil while the query cache is off.
+	Cache() *Cache
 	// Ping finds out whether a node's server is up, for pg_status.
 	Ping(ctx context.Context, id config.NodeID) bool
 }
@@ -53,6 +55,13 @@ type Health struct {
 	MaxDuration, MinDuration                   time.Duration
 	AverageDuration                            float64 // milliseconds
 	LastCheck, LastSuccess, LastSkip, LastFail time.Time
+}
+
+// Cache are the figures of the query cache.
+type Cache struct {
+	Hits, Misses        uint64
+	Entries, MaxEntries int64
+	Bytes, MaxBytes     int64
 }
 
 // Session is one frontend that is logged in.

@@ -46,7 +46,7 @@ func (t *Tables) Show(ctx context.Context, name string, loadBalanceNode config.N
 	case "pool_version":
 		return Table{Columns: []string{"pool_version"}, Rows: [][]string{{t.version}}}, true
 	case "pool_cache":
-		return poolCache(), true
+		return poolCache(t.reporter.Cache()), true
 	case "pool_health_check_stats":
 		return t.poolHealthCheckStats(), true
 	case "pool_backend_stats":

@@ -71,3 +71,9 @@ type Relation struct {
 	// nobody may change it.
 	Base []Name
 }
+
+// Changes reports whether a function may change something.
+func (v Volatility) Changes() bool { return v == Volatile }
+
+// Constant reports whether a function returns the same for ever.
+func (v Volatility) Constant() bool { return v == Immutable }

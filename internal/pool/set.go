@@ -36,6 +36,8 @@ type Set struct {
 	Conns map[config.NodeID]*backend.Conn
 	// Isolation is default_transaction_isolation as it is after log-in.
 	Isolation string
+	// Scope is that of the query cache after log-in; empty until it is asked for.
+	Scope string
 	// TimesOut: statement_timeout or its like is set after log-in.
 	TimesOut bool
 

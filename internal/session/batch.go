@@ -71,7 +71,10 @@ func (s *Session) runBatch(ctx context.Context, end batchEnd) error {
 			return err
 		}
 		s.batch.end = end
-		ok, err := s.runMessages(ctx, end)
+		handled, ok, err := s.runSharedBatch(ctx, end)
+		if !handled && err == nil {
+			ok, err = s.runMessages(ctx, end)
+		}
 		s.batch.end = endNone
 		if err != nil {
 			return err
@@ -87,6 +90,9 @@ func (s *Session) runBatch(ctx context.Context, end batchEnd) error {
 		s.batch.copied = false
 		s.flush()
 		return s.gone
+	}
+	if end == endFlush {
+		s.endAtOnce(true)
 	}
 	switch end {
 	case endSync:
@@ -130,6 +136,7 @@ func (s *Session) runMessage(ctx context.Context, seg *segment, frame wire.Frame
 	if step.kind == wire.KindExecute && step.prepared != nil {
 		s.logStatement(step.prepared.text)
 		s.notePreparing(step.prepared.stmt)
+		s.noteWrite(step.prepared.stmt, step.where)
 	}
 	if step.local != nil {
 		return step.local(ctx)
@@ -188,6 +195,7 @@ func (s *Session) noteStep(st step) {
 	case wire.KindParse:
 		if st.taken == nil {
 			s.st.prepared[st.prepared.name] = st.prepared
+			st.prepared.scopes = s.caching.scopes
 		}
 	case wire.KindBind:
 		s.st.portals[st.portal.name] = st.portal
@@ -252,6 +260,7 @@ func (s *Session) functionCall(ctx context.Context, frame wire.Frame) error {
 	}
 	s.running.begin()
 	s.refreshView()
+	s.noteAnything()
 	ok, err := s.runCall(ctx, call)
 	if err != nil {
 		return err

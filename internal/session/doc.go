@@ -7,6 +7,7 @@
 //	  startup        startup.go         first packet, TLS, log-in, connections
 //	  dispatch       session.go         one line a message
 //	    simpleQuery  simple_query.go    a string of statements, one after the other
+//	      answerCached cache_read.go    from memory, if it is there
 //	    runBatch     batch.go           Parse, Bind, Execute ... up to Sync or Flush
 //	      checkSafety verdict.go        may it be repeated? asks internal/safety once a text
 //	      traits     catalogue.go       what the statement is; asks the catalogue if need be
@@ -14,6 +15,8 @@
 //	      planOf     plan.go            values that all nodes are to be given alike
 //	      drawFrom   sequence.go        values of sequences, from a lease or from main
 //	      careFor    care.go            main's rows or table locks, where nodes could do differently
+//	      noteWrite  cache_write.go     what it does to the query cache
+//	      runShared  cache_read.go      a read whose answer may be kept
 //	      executeOne execute_one.go     a statement on one node
 //	      executeAll execute_all.go     a statement on all nodes, through replicator
 //	      executeSession primary.go     what sets something, where PostgreSQL replicates

@@ -81,6 +81,7 @@ func (s *Session) executeBare(ctx context.Context, opt allOptions) (ok bool, err
 		return s.refuseOrEnd(err)
 	}
 	opt.bare = true
+	s.beginBare(opt)
 	ok, err = s.executeAll(ctx, opt)
 	s.tx.wrote = false
 	s.leaveBarrier()
@@ -309,6 +310,7 @@ func (s *Session) commit(ctx context.Context) (ok bool, err error) {
 		return false, err
 	}
 	s.ending = true
+	s.beginWrites()
 	nodes := s.begun()
 	if s.tx.writer != noNode && s.link(s.tx.writer) == nil {
 		s.rollbackNodes(ctx, nodes)
@@ -400,6 +402,7 @@ func (s *Session) commitSingle(ctx context.Context, nodes []replicator.Node) (ok
 		case err != nil:
 			s.lost(ctx, l, err)
 			if s.tx.writer == l.ID() {
+				s.caching.unknown = true
 				s.rollbackNodes(ctx, s.begun())
 				return s.refused(pgerr.Newf(pgerr.TransactionResolutionUnknown, "node %d was lost during COMMIT", l.ID()).
 					WithDetail("Whether the transaction took effect is not known."))
@@ -451,6 +454,7 @@ func (s *Session) decide(ctx context.Context, d replicator.Decision) (ok bool, e
 		}
 		s.fence(ctx, id, reason)
 	}
+	s.caching.doubt = s.caching.doubt || d.Unknown || len(d.Fence) > 0
 	switch {
 	case d.Committed:
 		return true, nil
@@ -497,6 +501,7 @@ func (s *Session) endTransaction() {
 		s.forget(changed)
 	}
 	s.numbersAfterDDL()
+	s.endWrites(s.tx.committed)
 	if s.tx.touchedRights {
 		s.rights = nil
 	}

@@ -315,6 +315,9 @@ func (s *Session) pgpool(sql string) (Table, string, error) {
 	if statement, ok := routeFor(sql); ok {
 		return s.showRoute(statement)
 	}
+	if statement, ok := deletedText(sql); ok {
+		return s.deleteAnswer(statement)
+	}
 	words := strings.Fields(strings.TrimRight(strings.TrimSpace(sql), "; \t\r\n"))
 	command := strings.ToUpper(words[1])
 	switch {
@@ -327,7 +330,7 @@ func (s *Session) pgpool(sql string) (Table, string, error) {
 		return s.pgpoolReset(strings.ToLower(words[2]))
 	}
 	return Table{}, "", pgerr.Newf(pgerr.SyntaxError, "syntax error at or near %q", words[len(words)-1]).
-		WithHint("PGPOOL SHOW name | PGPOOL SHOW ALL | PGPOOL SHOW ROUTE FOR statement | PGPOOL SET name TO value | PGPOOL RESET name | PGPOOL RESET ALL")
+		WithHint("PGPOOL SHOW name | PGPOOL SHOW ALL | PGPOOL SHOW ROUTE FOR statement | PGPOOL SET name TO value | PGPOOL SET CACHE DELETE 'statement' | PGPOOL RESET name | PGPOOL RESET ALL")
 }
 
 // cutSetting splits "name TO value", "name = value" and "name=value".

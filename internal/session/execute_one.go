@@ -123,6 +123,7 @@ func (s *Session) refusedAsStandby(where target) bool {
 // nil if it is.
 func (s *Session) repeatAfterLoss(ctx context.Context, l *link, where target, mark wire.Mark, cause error) error {
 	lost := l.ID()
+	s.caching.unknown = s.caching.unknown || where.once
 	alive := s.lost(ctx, l, cause)
 	if s.terminated != nil {
 		return errTerminatedByNode

@@ -36,11 +36,6 @@ func fillOf(stmt *parser.Statement, unlike bool) (r parser.Relation, ok bool) {
 	return stmt.Writes[0], ok
 }
 
-// mayFill: fillOf has to be asked.
-func mayFill(stmt *parser.Statement) bool {
-	return len(stmt.Added) > 0 || isMaterialized(stmt)
-}
-
 // isMaterialized: a materialized view is filled, whose query is looked at by nobody else.
 func isMaterialized(stmt *parser.Statement) bool {
 	return stmt.Node == "RefreshMatViewStmt" || stmt.Node == "CreateTableAsStmt" && stmt.Kind == parser.DDL

@@ -29,6 +29,8 @@ type prepared struct {
 	generation uint64
 	// unlike is what plan has left for each node to compute.
 	unlike []parser.Reason
+	// scopes is caching.scopes of when it was prepared.
+	scopes uint64
 	// bySQL is set for PREPARE: text is then the whole PREPARE.
 	bySQL bool
 }

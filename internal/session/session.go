@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/pgchorus/pgchorus/cache"
 	"github.com/pgchorus/pgchorus/internal/auth"
 	"github.com/pgchorus/pgchorus/internal/backend"
 	"github.com/pgchorus/pgchorus/internal/capture"
@@ -62,6 +63,11 @@ type Env struct {
 	Registry  *Registry
 	Counters  *Counters
 	Show      Shower
+	// Cache is the query cache, nil if it is off; Impacts and CacheVerdicts are what it is
+	// known by of tables and statements.
+	Cache         *cache.Cache
+	Impacts       *catalog.Impacts
+	CacheVerdicts *CacheVerdicts
 	// Admit waits for a place among the sessions that may run, or refuses.
 	Admit func(ctx context.Context) (leave func(), err error)
 	Log   *zap.Logger
@@ -140,6 +146,7 @@ type Session struct {
 	numbers  numbering
 	drew     drew
 	marking  marking
+	caching  caching
 
 	// What others may see of the session; see Activity.
 	identity  atomic.Pointer[Activity]
@@ -222,6 +229,7 @@ func (s *Session) Run(ctx context.Context) error {
 	}
 	defer s.Registry.remove(s)
 	defer s.releaseLeases()
+	defer s.leaveCache(ctx)
 	s.lendSlot()
 	defer s.giveBackSlot()
 	defer s.logDisconnection()

@@ -26,6 +26,7 @@ func (s *Session) settleAt(ctx context.Context, ok bool, tag tagRule) error {
 	if err := s.settleTransaction(ctx, ok, tag); err != nil {
 		return err
 	}
+	s.endAtOnce(ok)
 	s.rejoinOthers(ctx)
 	if len(s.settings.channels) > 0 {
 		s.listenAgain() // before the frontend relies on it

@@ -28,6 +28,9 @@ func (s *Session) simpleQuery(ctx context.Context, frame wire.Frame) error {
 	}
 	delete(s.st.prepared, "") // as the server does (protocol chapter 55.2.3)
 	s.endOpenReads(ctx)
+	if answered, err := s.answerCached(ctx, text); answered || err != nil {
+		return err
+	}
 	ok, err := s.runString(ctx, string(text))
 	if err != nil {
 		return err
@@ -128,6 +131,7 @@ func (s *Session) runStatement(ctx context.Context, stmt *parser.Statement, sql 
 		return s.refused(err)
 	}
 	where := s.routeStatement(stmt, sql)
+	s.noteWrite(stmt, where)
 	if where.all && s.replicates() {
 		ok, err = s.replicate(ctx, stmt, sql, base, several, needs)
 		return s.noteResult(stmt, sql, ok), err
@@ -135,7 +139,9 @@ func (s *Session) runStatement(ctx context.Context, stmt *parser.Statement, sql 
 	s.work = &queryWork{sql: s.withProcess(stmt, sql), kind: stmt.Kind, base: base, needs: needs, lists: listsPrepared(stmt)}
 	if where.all {
 		ok, err = s.executeSession(ctx)
-	} else {
+	} else if handled := false; several {
+		ok, err = s.executeOne(ctx, where)
+	} else if handled, ok, err = s.runShared(ctx, stmt, sql, where); !handled {
 		ok, err = s.executeOne(ctx, where)
 	}
 	return s.noteResult(stmt, sql, ok), err

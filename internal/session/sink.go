@@ -102,6 +102,7 @@ func (s *Session) takeChanged(c *backend.Conn, kind wire.Kind, total int, e *wir
 // a part of the answer it waits.
 func (s *Session) takeNotice(c *backend.Conn, notice wire.Frame, e *wire.Expect) {
 	s.front.SetOutbox(wire.AppendPlaced(s.front.Outbox(), notice, e))
+	s.caching.record.spoiled = true
 	if s.tentative || c.Buffered() > 0 || !wire.OnlyNotices(s.front.Outbox()) {
 		return
 	}
@@ -141,6 +142,9 @@ func (s *Session) Fail(frame wire.Frame, e *wire.Expect) error {
 func (s *Session) flush() {
 	if s.gone != nil {
 		return
+	}
+	if s.caching.record.on {
+		s.tee()
 	}
 	if err := s.front.Flush(); err != nil {
 		s.gone = err

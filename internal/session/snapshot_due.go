@@ -36,7 +36,7 @@ func (s *Session) snapshotBefore(ctx context.Context, seg *segment, frame wire.F
 	if !s.snapshotDue() {
 		return true, nil
 	}
-	stmt, sql := s.statementOf(frame)
+	stmt, sql := s.statementOfFrame(frame)
 	if stmt == nil || !takesSnapshot(stmt.Kind) || isHere(stmt, sql) != notHere {
 		return true, nil
 	}
@@ -49,8 +49,8 @@ func (s *Session) snapshotBefore(ctx context.Context, seg *segment, frame wire.F
 	return true, nil
 }
 
-// statementOf is what a Parse or a Bind is about; nil for other messages.
-func (s *Session) statementOf(frame wire.Frame) (*parser.Statement, string) {
+// statementOfFrame is what a Parse or a Bind is about; nil for other messages.
+func (s *Session) statementOfFrame(frame wire.Frame) (*parser.Statement, string) {
 	switch frame.Kind() {
 	case wire.KindParse:
 		m, err := wire.DecodeParse(frame.Body())
