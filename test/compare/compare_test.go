@@ -64,7 +64,7 @@ func compareMode(t *testing.T, theirs, ours *routing.Stage, found map[Case]Pair)
 				ours.Reset(t)
 				pool := startPgpool(t, theirs.Nodes, theirs.Config(pgpoolSettings(group.Settings)))
 				theirs.Player.DSN = pool.DSN
-				server := proxy.Start(t, ours.Nodes, proxy.WithConfig(ours.Config(group.Settings)...))
+				server := proxy.Start(t, ours.Nodes, proxy.WithConfig(append(ours.Config(group.Settings), routing.AllAnswered)...))
 				ours.Player.DSN = server.DSN
 				ours.AwaitPrimary(t)
 				for _, script := range group.Scripts {

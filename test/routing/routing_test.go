@@ -38,7 +38,7 @@ func play(t *testing.T, s *Stage) {
 }
 
 func playGroup(t *testing.T, s *Stage, table *Table, group *Group) {
-	p := proxy.Start(t, s.Nodes, proxy.WithConfig(s.Config(group.Settings)...))
+	p := proxy.Start(t, s.Nodes, proxy.WithConfig(append(s.Config(group.Settings), AllAnswered)...))
 	s.Player.DSN = p.DSN
 	s.AwaitPrimary(t)
 	for _, script := range group.Scripts {

@@ -149,6 +149,10 @@ var weights = []string{"backend_weight0 = 0", "backend_weight1 = 1", "backend_we
 // must not be detached here, except those that a test stops.
 var patient = []string{"connect_timeout = 30000", "health_check_timeout = 30"}
 
+// AllAnswered is the line of pgpool.conf with which an answer means that every node that runs
+// a statement has run it.
+const AllAnswered = "early_reply = off"
+
 // Config is the lines of pgpool.conf for a group.
 func (s *Stage) Config(group []string) []string {
 	lines := append([]string{"backend_clustering_mode = " + s.Mode}, patient...)
