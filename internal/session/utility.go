@@ -75,9 +75,8 @@ func (s *Session) settleBare(ctx context.Context, out *replicator.Outcome, mark 
 	if u.retries() {
 		s.retry(u, out)
 	}
-	if analyzes(u.stmt) {
-		// A relation that was dropped while main worked on others has nothing left to do.
-		out.Differ = slices.DeleteFunc(out.Differ, func(d replicator.Difference) bool { return pgerr.Code(d.Code) == pgerr.UndefinedTable })
+	if analyzes(u.stmt) && slices.ContainsFunc(out.Differ, lacksTable) && u.goneFrom(out.Main.(*link)) {
+		out.Differ = slices.DeleteFunc(out.Differ, lacksTable)
 	}
 	switch {
 	case len(out.Differ) == 0:
@@ -95,6 +94,15 @@ func (s *Session) settleBare(ctx context.Context, out *replicator.Outcome, mark 
 		}
 	}
 	return s.fenceDifferent(ctx, out)
+}
+
+func lacksTable(d replicator.Difference) bool { return pgerr.Code(d.Code) == pgerr.UndefinedTable }
+
+// goneFrom reports whether main, too, lacks a relation by now that another node lacked: it
+// was dropped between the two, and there is nothing left to do.
+func (u utility) goneFrom(main *link) bool {
+	_, err := main.ask(u.sql)
+	return err != nil && main.answer.Code() == string(pgerr.UndefinedTable)
 }
 
 // retry runs the command once more on the nodes that failed.
