@@ -69,7 +69,7 @@ func (s suite) dropAccepted(t *testing.T, p *proxy.Proxy, accepted Accepted) {
 	conn := p.Connect(s.database)
 	for name := range accepted {
 		if table, found := strings.CutPrefix(name, s.name+"/table "); found {
-			if _, err := conn.Exec(context.Background(), "DROP TABLE IF EXISTS "+table); err != nil {
+			if _, err := conn.Exec(context.Background(), "DROP TABLE IF EXISTS "+table+" CASCADE"); err != nil {
 				t.Errorf("drop %s: %v", table, err)
 			}
 		}
