@@ -1,8 +1,6 @@
 package session
 
 import (
-	"time"
-
 	"github.com/pgchorus/pgchorus/parser"
 )
 
@@ -12,9 +10,5 @@ func (s *Session) withAddedTimes(stmt *parser.Statement, sql string) string {
 	if len(stmt.Added) == 0 || !s.replicates() {
 		return sql
 	}
-	at := time.Now()
-	if s.tx.kind != txNone {
-		at = s.tx.now()
-	}
-	return stmt.SpliceAdded(sql, at)
+	return stmt.SpliceAdded(sql, s.now())
 }

@@ -171,7 +171,7 @@ func (s *Session) wantedWay() capture.Way {
 
 // decideCare asks capture, and the catalogue for what it does not know.
 func (s *Session) decideCare(stmt *parser.Statement, sit capture.Situation) *capture.Plan {
-	f := &planFacts{facts: facts{known: s.Catalog.Database(s.login.Database)}}
+	f := s.planFacts()
 	var plan *capture.Plan
 	for range maxPlans {
 		f.missing, f.ambiguous = catalog.Question{}, nil

@@ -179,7 +179,7 @@ func (s *Session) careWithLocks() {
 		}
 		return
 	}
-	f := &planFacts{facts: facts{known: s.Catalog.Database(s.login.Database)}}
+	f := s.planFacts()
 	if plan := capture.Forced(stmt, careFacts{f}); plan != nil {
 		s.care = s.careOf(plan, sql)
 	}

@@ -23,7 +23,7 @@ func (s *Session) firingOf(stmt *parser.Statement, v *safety.Verdict) safety.Fir
 
 // hasTriggers reports whether the very tables that the statement changes may have triggers.
 func (s *Session) hasTriggers(stmt *parser.Statement) bool {
-	f := &planFacts{facts: facts{known: s.Catalog.Database(s.login.Database)}}
+	f := s.planFacts()
 	for range maxPlans {
 		f.missing, f.ambiguous = catalog.Question{}, nil
 		triggers := slices.ContainsFunc(stmt.Targets, func(t parser.Target) bool {
@@ -52,7 +52,7 @@ func withFiring(sit capture.Situation, f safety.Firing) capture.Situation {
 // alwaysFires reports whether a trigger of a table that the statement changes is known to fire
 // whatever session_replication_role is.
 func (s *Session) alwaysFires(stmt *parser.Statement) bool {
-	f := &planFacts{facts: facts{known: s.Catalog.Database(s.login.Database)}}
+	f := s.planFacts()
 	return slices.ContainsFunc(stmt.Targets, func(t parser.Target) bool {
 		table, known := f.table(t.Relation)
 		return known && table.Effects.Always

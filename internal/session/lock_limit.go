@@ -35,13 +35,8 @@ func (l *link) appendLockLimit() {
 	if want == l.limit.value && !l.limit.unknown {
 		return
 	}
-	begin := ""
-	if l.needsBegin() {
-		begin = l.beginPrefix()
-	}
-	l.appendSync()
-	l.appendQuery(wire.Expect{What: wire.ExpectQuery, Hide: true}, begin, "SET LOCAL lock_timeout = "+strconv.FormatInt(want.Milliseconds(), 10))
-	l.begun, l.limit = true, lockLimit{value: want, used: true}
+	l.appendInside("SET LOCAL lock_timeout = " + strconv.FormatInt(want.Milliseconds(), 10))
+	l.limit = lockLimit{value: want, used: true}
 }
 
 // isDDL reports whether work takes locks on definitions of tables.

@@ -78,6 +78,11 @@ func (f *planFacts) Function(fn parser.Function) (parser.FunctionFacts, bool) {
 	return parser.FunctionFacts{Alike: fact.Alike, ReturnsSet: fact.ReturnsSet}, true
 }
 
+// planFacts is what is known of the session's database.
+func (s *Session) planFacts() *planFacts {
+	return &planFacts{facts: facts{known: s.Catalog.Database(s.login.Database)}}
+}
+
 // maxPlans bounds how often a plan is made anew for what the catalogue has answered:
 // for tables and functions, for the schema of a name, and for what is found there.
 const maxPlans = 4
@@ -88,7 +93,7 @@ func (s *Session) planOf(stmt *parser.Statement, sql string, opt parser.PlanOpti
 	if !s.replicates() {
 		return nil
 	}
-	f := &planFacts{facts: facts{known: s.Catalog.Database(s.login.Database)}}
+	f := s.planFacts()
 	if !f.matters(stmt) {
 		return nil
 	}

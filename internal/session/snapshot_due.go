@@ -21,13 +21,18 @@ func (s *Session) snapshotDue() bool {
 
 // snapshotFirst takes it, if the statement that comes next does.
 func (s *Session) snapshotFirst(ctx context.Context, stmt *parser.Statement, sql string) error {
-	if !s.snapshotDue() || !takesSnapshot(stmt.Kind) || isHere(stmt, sql) != notHere {
+	if !s.snapshotDue() || !looksAtData(stmt, sql) {
 		return nil
 	}
 	if err := s.enterBarrier(ctx); err != nil {
 		return err
 	}
 	return s.takeSnapshot(ctx, s.all)
+}
+
+// looksAtData reports whether a statement takes a snapshot on the node that runs it.
+func looksAtData(stmt *parser.Statement, sql string) bool {
+	return takesSnapshot(stmt.Kind) && isHere(stmt, sql) == notHere
 }
 
 // snapshotBefore is snapshotFirst for a message of a batch. What stands before it in the batch
@@ -37,7 +42,7 @@ func (s *Session) snapshotBefore(ctx context.Context, seg *segment, frame wire.F
 		return true, nil
 	}
 	stmt, sql := s.statementOfFrame(frame)
-	if stmt == nil || !takesSnapshot(stmt.Kind) || isHere(stmt, sql) != notHere {
+	if stmt == nil || !looksAtData(stmt, sql) {
 		return true, nil
 	}
 	if ok, err := seg.run(ctx, endNone); !ok || err != nil {

@@ -16,11 +16,8 @@ const mainTimeSQL = "SELECT (pg_catalog.date_part('epoch', pg_catalog.now()) OPE
 // timeFor is the time that a plan's values have: one for the whole transaction, of pgchorus's
 // clock or, with time_source = main, what main's now() is in it.
 func (s *Session) timeFor(ctx context.Context, plan *parser.Plan) (time.Time, error) {
-	switch {
-	case s.tx.kind == txNone:
-		return time.Now(), nil
-	case !s.tx.at.IsZero(), s.config().Replication.TimeSource != "main", !asksForTime(plan):
-		return s.tx.now(), nil
+	if s.tx.kind == txNone || !s.tx.at.IsZero() || s.config().Replication.TimeSource != "main" || !asksForTime(plan) {
+		return s.now(), nil
 	}
 	if err := s.runBefore(); err != nil {
 		return time.Time{}, err
@@ -28,6 +25,14 @@ func (s *Session) timeFor(ctx context.Context, plan *parser.Plan) (time.Time, er
 	at, err := s.mainTime(ctx)
 	s.tx.at = at
 	return at, err
+}
+
+// now is the time of the transaction, or that of the moment outside of any.
+func (s *Session) now() time.Time {
+	if s.tx.kind == txNone {
+		return time.Now()
+	}
+	return s.tx.now()
 }
 
 func asksForTime(plan *parser.Plan) bool {

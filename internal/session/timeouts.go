@@ -62,13 +62,20 @@ func (l *link) appendEasing() {
 	if !s.settings.timesOut || l.eased || s.tx.kind == txNone || !s.replicates() || l == s.main() {
 		return
 	}
+	l.appendInside(l.noTimeouts("SET LOCAL "))
+	l.eased = true
+}
+
+// appendInside appends a query of ours in front of what comes next in the transaction, whose
+// block it opens if need be.
+func (l *link) appendInside(sql string) {
 	begin := ""
 	if l.needsBegin() {
 		begin = l.beginPrefix()
 	}
 	l.appendSync()
-	l.appendQuery(wire.Expect{What: wire.ExpectQuery, Hide: true}, begin, l.noTimeouts("SET LOCAL "))
-	l.begun, l.eased = true, true
+	l.appendQuery(wire.Expect{What: wire.ExpectQuery, Hide: true}, begin, sql)
+	l.begun = true
 }
 
 // noTimeouts sets all of them to 0.

@@ -123,7 +123,7 @@ func (s *Session) judgeAnew(policy *safety.Policy, stmt *parser.Statement, text 
 	if stmt.Length >= 0 && len(text) > stmt.Length {
 		text = stmt.Text(text) // the whole string was given
 	}
-	f := &verdictFacts{planFacts: planFacts{facts: facts{known: s.Catalog.Database(s.login.Database)}}}
+	f := &verdictFacts{planFacts: *s.planFacts()}
 	in := safety.Input{Statement: stmt, Text: text, Policy: policy, Facts: f, Bodies: s.Bodies, Plan: s.planToJudge(f, stmt, text)}
 	for range maxJudgements {
 		var ask catalog.CodeQuestion
