@@ -15,7 +15,7 @@ PROFILE ?=
 # What sqlsmith makes up.
 SEED ?= 1
 QUERIES ?= 3000
-# How long random transactions are played.
+# How long made up statements and transactions are played.
 SECONDS ?= 300
 # For a whole package; it only ends what hangs.
 TESTTIMEOUT ?= 15m
@@ -69,8 +69,8 @@ regress: need-compiler need-postgresql ## PostgreSQL's own test suites, directly
 	go test -tags regress -count=1 -v -timeout 2h $(TESTFLAGS) ./test/regress
 
 .PHONY: sqlsmith
-sqlsmith: need-compiler need-postgresql need-sqlsmith ## statements that sqlsmith makes up: QUERIES of them, from SEED
-	SEED=$(SEED) QUERIES=$(QUERIES) go test -tags sqlsmith -count=1 -v -timeout 2h $(TESTFLAGS) ./test/regress
+sqlsmith: need-compiler need-postgresql need-sqlsmith ## statements that sqlsmith makes up, for SECONDS, QUERIES from each SEED
+	SEED=$(SEED) QUERIES=$(QUERIES) SECONDS=$(SECONDS) go test -tags sqlsmith -count=1 -v -timeout 2h $(TESTFLAGS) ./test/regress
 
 .PHONY: random
 random: need-compiler need-postgresql ## transactions that are made up, for SECONDS, from SEED

@@ -5,8 +5,10 @@ package regress
 import (
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pgchorus/pgchorus/internal/pgtest"
 	"github.com/pgchorus/pgchorus/test/proxy"
@@ -30,23 +32,27 @@ INSERT INTO part SELECT i, 1 + i % 200, i * 1.5, date '2026-01-01' FROM generate
 INSERT INTO parent SELECT i, 'p' FROM generate_series(1, 50) AS i;
 GRANT ALL ON ALL TABLES IN SCHEMA public TO smith; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO smith`
 
-// The servers and pgchorus outlast what sqlsmith makes up, no node is lost, and the nodes
-// stay equal. The same SEED makes up the same statements.
+// The servers and pgchorus outlast what sqlsmith makes up for SECONDS, no node is lost, and
+// the nodes stay equal. They are compared after each QUERIES statements; the same SEED makes
+// up the same ones, and is followed by the next.
 func TestMadeUpStatementsLeaveTheNodesEqual(t *testing.T) {
+	seconds, queries, seed := number(t, "SECONDS"), number(t, "QUERIES"), number(t, "SEED")
 	nodes := pgtest.Start(t, 3)
 	// What is made up takes whole processors; a node that is slow is not to look dead.
 	p := proxy.Start(t, nodes, proxy.WithConfig("health_check_timeout = 20"))
 	p.Exec(madeFor)
-	dsn := p.DSN(pgtest.Database, "smith")
-	cmd := exec.CommandContext(t.Context(), "sqlsmith", "--verbose", "--exclude-catalog", "--target="+dsn, "--seed="+os.Getenv("SEED"), "--max-queries="+os.Getenv("QUERIES"))
-	output, err := cmd.CombinedOutput()
-	t.Logf("sqlsmith, seed %s:\n%s", os.Getenv("SEED"), last(string(output), 40))
-	if err != nil {
-		t.Errorf("sqlsmith: %v", err)
-	}
-	for _, node := range nodes {
-		if status := p.NodeStatus(node.ID); status != "up" {
-			t.Errorf("node %d is %s", node.ID, status)
+	end := time.Now().Add(time.Duration(seconds) * time.Second)
+	for made := queries; !t.Failed(); seed, made = seed+1, made+queries {
+		smith(t, p, seed, queries)
+		for _, node := range nodes {
+			if status := p.NodeStatus(node.ID); status != "up" {
+				t.Errorf("node %d is %s", node.ID, status)
+			}
+		}
+		pgtest.WantEqual(t, nodes...)
+		t.Logf("%d statements; nodes answered differently: %d", made, strings.Count(p.Log(), "nodes disagree"))
+		if time.Now().After(end) {
+			break
 		}
 	}
 	for _, sign := range []string{"internal error", "session ended by a fault"} {
@@ -54,11 +60,31 @@ func TestMadeUpStatementsLeaveTheNodesEqual(t *testing.T) {
 			t.Errorf("the log has %q", sign)
 		}
 	}
-	t.Logf("statements that nodes answered differently: %d", strings.Count(p.Log(), "nodes disagree"))
-	pgtest.WantEqual(t, nodes...)
 	if said, err := p.Command("verify"); err != nil {
 		t.Errorf("pgchorus verify: %v\n%s", err, said)
 	}
+}
+
+// smith has sqlsmith make up statements and run them through pgchorus.
+func smith(t *testing.T, p *proxy.Proxy, seed, queries int) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "sqlsmith", "--verbose", "--exclude-catalog", "--target="+p.DSN(pgtest.Database, "smith"),
+		"--seed="+strconv.Itoa(seed), "--max-queries="+strconv.Itoa(queries))
+	output, err := cmd.CombinedOutput()
+	t.Logf("sqlsmith, seed %d:\n%s", seed, last(string(output), 25))
+	if err != nil {
+		t.Errorf("sqlsmith: %v", err)
+	}
+}
+
+// number is a setting of the environment.
+func number(t *testing.T, name string) int {
+	t.Helper()
+	n, err := strconv.Atoi(os.Getenv(name))
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return n
 }
 
 // last are the last lines of a text.
