@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -38,7 +39,7 @@ func (r *result) chart() string {
 	text.WriteString(`<rect width="100%" height="100%" fill="white"/>` + "\n")
 	fmt.Fprintf(&text, `<text x="10" y="22" font-size="15">pgchorus: rate as a multiple of the other's (%s, %d rounds of %d s, %d cores)</text>`+"\n",
 		r.Date.Format("2006-01-02"), r.Rounds, r.Seconds, r.Machine.Cores)
-	chartLegend(&text)
+	r.chartLegend(&text)
 	field.grid(&text, height)
 	text.WriteString(bars.String())
 	text.WriteString("</svg>\n")
@@ -46,11 +47,17 @@ func (r *result) chart() string {
 }
 
 // colours of the yardsticks, in their order; they differ in brightness too.
-func colours() []string { return []string{"#4c6a92", "#e0a458", "#a23b52", "#7fb069", "#7a5195"} }
+func colours() []string {
+	return []string{"#4c6a92", "#e0a458", "#a23b52", "#7fb069", "#7a5195", "#2a9d8f", "#b5838d", "#6c757d"}
+}
 
-func chartLegend(w io.Writer) {
-	x := 10
+// chartLegend has the yardsticks that were measured.
+func (r *result) chartLegend(w io.Writer) {
+	x, columns := 10, r.columns()
 	for i, y := range yardsticks() {
+		if !slices.Contains(columns, y.target) {
+			continue
+		}
 		fmt.Fprintf(w, `<rect x="%d" y="36" width="12" height="12" fill="%s"/><text x="%d" y="47">to %s</text>`+"\n", x, colours()[i], x+18, html.EscapeString(y.heading))
 		x += 150
 	}

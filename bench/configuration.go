@@ -85,7 +85,9 @@ health_check_database = 'postgres'
 	for _, n := range t.nodes {
 		fmt.Fprintf(&text, "backend_hostname%[1]d = '%[2]s'\nbackend_port%[1]d = %[3]d\nbackend_weight%[1]d = 1\n", n.ID, n.Host, n.Port)
 	}
-	if t.name != uncached {
+	if v := variantOf(t.name); v != nil {
+		text.WriteString(v.settings)
+	} else {
 		text.WriteString(st.settings)
 	}
 	return text.String()

@@ -220,7 +220,7 @@ func TestAStandInLetsClientsInAndAnswers(t *testing.T) {
 }
 
 func TestPgBouncerGetsNoShareOfACluster(t *testing.T) {
-	for name, want := range map[string]bool{bare: false, pgbouncer: false, pgpool: true, pgchorus: true, uncached: true, trio: false} {
+	for name, want := range map[string]bool{bare: false, pgbouncer: false, pgpool: true, pgchorus: true, uncached: true, locking: true, trio: false} {
 		if got := replicates(name); got != want {
 			t.Errorf("replicates(%s) = %v", name, got)
 		}

@@ -179,7 +179,8 @@ func (st *stage) tidy(ctx context.Context, t *target) error {
 const sumSQL = `SELECT concat_ws(' ', (SELECT sum(hashtextextended(format('%s %s', aid, abalance), 0)) FROM pgbench_accounts),
 (SELECT sum(tbalance) FROM pgbench_tellers), (SELECT sum(bbalance) FROM pgbench_branches),
 (SELECT sum(hashtextextended(format('%s %s %s %s', tid, bid, aid, delta), 0)) FROM pgbench_history), (SELECT count(*) FROM bench_copy),
-(SELECT sum(hashtextextended(format('%s %s', id, payload), 0)) FROM bench_insert), (SELECT sum(hashtextextended(format('%s %s', id, payload), 0)) FROM bench_serial))`
+(SELECT sum(hashtextextended(format('%s %s', id, payload), 0)) FROM bench_insert), (SELECT sum(hashtextextended(format('%s %s', id, payload), 0)) FROM bench_serial),
+(SELECT sum(hashtextextended(format('%s %s %s', id, old, new), 0)) FROM bench_note))`
 
 // equal is an error when the nodes of a target differ: then it has not done the work
 // that it was measured for.

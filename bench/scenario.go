@@ -67,6 +67,16 @@ func cacheReads() []family {
 	}
 }
 
+// ways are writes that nodes may do differently by themselves, and one that they may not.
+// Pgpool-II runs them on each node.
+func ways() []family {
+	return []family{
+		{"update-simple", []int{8}, transactions, true, script("update.sql", "simple"), nil},
+		{"range-update-simple", []int{1, 8}, transactions, true, script("range-update.sql", "simple"), nil},
+		{"trigger-simple", []int{8}, transactions, true, script("trigger.sql", "simple"), nil},
+	}
+}
+
 // few says how a clustering mode does beside the others.
 func few() []family {
 	return []family{

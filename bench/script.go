@@ -20,6 +20,14 @@ INSERT INTO bench_insert (id, payload) VALUES (:id, 'abcdefghijklmnopqrst');
 		// The number comes from a sequence, which the nodes have to agree about.
 		"insert-serial.sql": `INSERT INTO bench_serial (payload) VALUES ('abcdefghijklmnopqrst');
 `,
+		// Rows that are found by a condition, which is not a whole key.
+		"range-update.sql": `\set aid random(1, 100000 * :scale - 4)
+UPDATE pgbench_accounts SET abalance = abalance + 1 WHERE aid BETWEEN :aid AND :aid + 4;
+`,
+		// A trigger notes the change in another table, with the time.
+		"trigger.sql": `\set id random(1, 1000)
+UPDATE bench_noted SET value = value + 1 WHERE id = :id;
+`,
 		// About 100 kB.
 		"rows.sql": `\set aid random(1, 100000 * :scale - 999)
 SELECT * FROM pgbench_accounts WHERE aid BETWEEN :aid AND :aid + 999;
@@ -34,7 +42,13 @@ SELECT abalance FROM pgbench_accounts WHERE aid = :aid;
 // tables are what the scripts need besides pgbench's own.
 const tables = `CREATE TABLE bench_copy (id bigint, payload text);
 CREATE TABLE bench_insert (id bigint, payload text);
-CREATE TABLE bench_serial (id bigserial PRIMARY KEY, payload text)`
+CREATE TABLE bench_serial (id bigserial PRIMARY KEY, payload text);
+CREATE TABLE bench_noted (id int PRIMARY KEY, value int);
+INSERT INTO bench_noted SELECT i, 0 FROM generate_series(1, 1000) AS i;
+CREATE TABLE bench_note (id int, old int, new int, noted timestamptz);
+CREATE FUNCTION bench_note() RETURNS trigger LANGUAGE plpgsql AS
+	'BEGIN INSERT INTO bench_note VALUES (NEW.id, OLD.value, NEW.value, clock_timestamp()); RETURN NEW; END';
+CREATE TRIGGER note AFTER UPDATE ON bench_noted FOR EACH ROW EXECUTE FUNCTION bench_note()`
 
 // writeScripts writes the files that pgbench and psql read.
 func (b *bench) writeScripts() error {

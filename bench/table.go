@@ -11,9 +11,13 @@ import (
 
 // yardsticks are the targets that pgchorus is compared with, with their headings.
 func yardsticks() []struct{ target, heading string } {
-	return []struct{ target, heading string }{
-		{bare, "bare server"}, {pgbouncer, "PgBouncer"}, {pgpool, "Pgpool-II"}, {trio, "all bare at once"}, {uncached, "cache off"},
+	all := []struct{ target, heading string }{
+		{bare, "bare server"}, {pgbouncer, "PgBouncer"}, {pgpool, "Pgpool-II"}, {trio, "all bare at once"},
 	}
+	for _, v := range variants() {
+		all = append(all, struct{ target, heading string }{v.name, v.heading})
+	}
+	return all
 }
 
 // nothing stands where there is no figure.
@@ -28,7 +32,7 @@ func (r *result) table() string {
 		rows    [][]string
 	}{
 		{"Ratios: rate of pgchorus / rate of the other, in the same round; median (least to greatest) of the rounds", r.ratioRows()},
-		{"Rates: units a second, median of the rounds (trio, bare servers at once: each of them; uncached: pgchorus with its cache off)", r.rateRows(rateText)},
+		{"Rates: units a second, median of the rounds (trio: each of the bare servers that are worked at once" + r.variantsText() + ")", r.rateRows(rateText)},
 		{"Latency: ms for a transaction, on average; median of the rounds (COPY: the whole)", r.rateRows(latencyText)},
 		{"Latency: ms, half of the transactions / 99 of 100 took at most; median of the rounds", r.rateRows(percentileText)},
 		{"Processor time of the proxy: µs for a unit, median of the rounds", r.cpuRows()},
@@ -44,6 +48,17 @@ func (r *result) table() string {
 	list(&text, "What was left out", r.Notes)
 	list(&text, "What failed, and does not count above", r.failures())
 	return text.String()
+}
+
+// variantsText says what the variants of pgchorus are that have been measured.
+func (r *result) variantsText() string {
+	var text string
+	for _, v := range variants() {
+		if slices.Contains(r.columns(), v.name) {
+			text += "; " + v.name + ": pgchorus " + v.means
+		}
+	}
+	return text
 }
 
 func list(w io.Writer, heading string, lines []string) {
@@ -91,7 +106,7 @@ func section(w io.Writer, heading string, rows [][]string) {
 
 // columns are the targets of which there are runs, in the order in which they are shown.
 func (r *result) columns() []string {
-	return slices.DeleteFunc(append(targetNames(), uncached), func(name string) bool {
+	return slices.DeleteFunc(append(targetNames(), variantNames()...), func(name string) bool {
 		return !slices.ContainsFunc(r.Runs, func(x run) bool { return x.Target == name })
 	})
 }

@@ -4,14 +4,14 @@ import (
 	"github.com/pgchorus/pgchorus/internal/localpg"
 )
 
-// Names of the targets, which are also the ends of their databases' names.
+// Names of the targets, which are also the ends of their databases' names. There are variants
+// of pgchorus too.
 const (
 	bare      = "bare"      // one PostgreSQL server
 	pgbouncer = "pgbouncer" // before one server
 	pgpool    = "pgpool"    // Pgpool-II before all servers of the setup
 	pgchorus  = "pgchorus"  // what all is about, before the same
 	trio      = "trio"      // bare servers worked at once, as many as the setup has
-	uncached  = "uncached"  // pgchorus without the cache, in the setup that has one
 )
 
 // targetNames in the order in which they are shown, of those that can be asked for.
@@ -19,7 +19,7 @@ func targetNames() []string { return []string{bare, pgbouncer, pgpool, pgchorus,
 
 // base is the target of targetNames that name is a kind of.
 func base(name string) string {
-	if name == uncached {
+	if variantOf(name) != nil {
 		return pgchorus
 	}
 	return name

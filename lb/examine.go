@@ -147,7 +147,7 @@ func withName(names []catalog.Name, name catalog.Name) []catalog.Name {
 // these functions are volatile.
 func (x *examiner) aboutNode(t *Traits) {
 	if x.policy.Mode.Replicates() {
-		x.aboutProcess(t)
+		x.aboutServer(t)
 	}
 	if !x.policy.Mode.HasPrimary() {
 		return

@@ -46,7 +46,7 @@ const (
 	UnloggedRelation
 	NoSuchRelation
 	AsksAboutNode
-	AsksAboutProcess
+	AsksAboutServer
 	ReadsSequence
 	MainByPolicy
 
@@ -128,7 +128,7 @@ var reasonTexts = [endOfReasons]reasonText{
 	UnloggedRelation:  {"reads an unlogged table", "reads unlogged table ", ""},
 	NoSuchRelation:    {"reads a relation that is not known", "reads a relation that is not known: ", ""},
 	AsksAboutNode:     {"asks about the primary", "asks about the primary: ", "()"},
-	AsksAboutProcess:  {"asks about processes", "asks about processes: ", ""},
+	AsksAboutServer:   {"asks about the server", "asks about the server: ", ""},
 	ReadsSequence:     {"reads a sequence", "reads sequence ", ""},
 	MainByPolicy:      {"function_policy keeps it on the main node", "function_policy keeps ", " on the main node"},
 

@@ -15,6 +15,8 @@ type Difference struct {
 	Main string // what main said: tags, or the SQLSTATE and message of its error
 	It   string // what the node said
 	Code string // SQLSTATE of the node's error; "" when it had none
+	// Message is the one of the node's error; "" when it had none.
+	Message string
 	// Values: the answers are alike but for the values in the rows.
 	Values bool
 
@@ -31,7 +33,7 @@ func compareAnswers(id config.NodeID, main, it *wire.Answer) (Difference, bool) 
 	if main.Code() == it.Code() && bytes.Equal(main.Tags, it.Tags) && main.CopyIn == it.CopyIn && main.Rows == it.Rows {
 		return Difference{}, false
 	}
-	d := Difference{Node: id, Main: describe(main), It: describe(it), Code: it.Code(), seen: look(it)}
+	d := Difference{Node: id, Main: describe(main), It: describe(it), Code: it.Code(), Message: message(it), seen: look(it)}
 	if d.Main == d.It {
 		d.It += " with other values"
 		d.Values = true
@@ -39,10 +41,18 @@ func compareAnswers(id config.NodeID, main, it *wire.Answer) (Difference, bool) 
 	return d, true
 }
 
+// message is the one of an answer's error.
+func message(a *wire.Answer) string {
+	if !a.Failed() {
+		return ""
+	}
+	return wire.ErrorField(a.Err, wire.FieldMessage)
+}
+
 // describe says in words what an answer was.
 func describe(a *wire.Answer) string {
 	if a.Failed() {
-		return fmt.Sprintf("error %s (%s)", a.Code(), wire.ErrorField(a.Err, wire.FieldMessage))
+		return fmt.Sprintf("error %s (%s)", a.Code(), message(a))
 	}
 	if a.CopyIn {
 		return "a request for copy data"

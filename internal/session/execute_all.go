@@ -229,6 +229,9 @@ func (s *Session) disagreement(out *replicator.Outcome) error {
 	detail := strings.Join(texts, "; ")
 	code, message := pgerr.SerializationFailure, "nodes disagree about the statement, the transaction is rolled back"
 	switch first := pgerr.Code(out.Differ[0].Code); {
+	case s.tx.gid != "" && isDatas(out.Differ[0].Code):
+		// What PREPARE TRANSACTION refuses hangs on what was read there: retrying is no help.
+		return pgerr.New(first, out.Differ[0].Message)
 	case s.running.wasCancelled() && first == pgerr.QueryCanceled:
 		return errCancelled()
 	case first == pgerr.DeadlockDetected:

@@ -7,6 +7,9 @@ import (
 	"strings"
 )
 
+// sometimes begins the reason of a deviation that hangs on what runs at the same moment.
+const sometimes = "sometimes: "
+
 // Accepted are the tests that may fail through pgchorus, with the reason of each, by
 // "suite/test"; and by "suite/table NAME" the tables whose rows may differ afterwards.
 type Accepted map[string]string
@@ -14,6 +17,8 @@ type Accepted map[string]string
 // ReadAccepted reads the tables of docs/regression.md whose rows are
 //
 //	| `suite/test` | reason |
+//
+// A reason that begins with "sometimes: " is one that a test may pass by luck.
 func ReadAccepted(file string) (Accepted, error) {
 	f, err := os.Open(file)
 	if err != nil {
@@ -42,3 +47,6 @@ func ReadAccepted(file string) (Accepted, error) {
 	}
 	return accepted, lines.Err()
 }
+
+// Sometimes reports whether the test is one that may pass as well.
+func (a Accepted) Sometimes(name string) bool { return strings.HasPrefix(a[name], sometimes) }

@@ -61,6 +61,15 @@ func TestReadAccepted(t *testing.T) {
 	}
 }
 
+func TestSometimes(t *testing.T) {
+	accepted := Accepted{"regress/always": "because", "regress/luck": "sometimes: a gap"}
+	for name, want := range map[string]bool{"regress/always": false, "regress/luck": true, "regress/other": false} {
+		if got := accepted.Sometimes(name); got != want {
+			t.Errorf("Sometimes(%s) = %t", name, got)
+		}
+	}
+}
+
 // The list is read by `make regress`.
 func TestListOfAcceptedDeviations(t *testing.T) {
 	accepted, err := ReadAccepted("../../docs/regression.md")
