@@ -197,7 +197,12 @@ func (p *planner) statement() {
 		p.reason(UntypedTime, "constant")
 	}
 	shift := -p.st.Start
-	p.edits = p.replace(p.sql, sites(p.st.TimeCalls, p.places.calls, shift))
+	all := sites(p.st.TimeCalls, p.places.calls, shift)
+	if !areIn(all, len(p.sql)) {
+		p.wrongText()
+		return
+	}
+	p.edits = p.replace(p.sql, all)
 	for i := range p.st.Targets {
 		if i < len(p.places.layouts) {
 			p.target(i, shift)
@@ -205,9 +210,19 @@ func (p *planner) statement() {
 	}
 	slices.SortStableFunc(p.edits, func(a, b edit) int { return cmp.Compare(a.start, b.start) })
 	if !fits(p.edits, len(p.sql)) {
-		p.Plan.edits, p.Slots = nil, nil // a text that the statement is not of
-		p.reason(WrongText, "statement")
+		p.wrongText()
 	}
+}
+
+// wrongText: the statement is not of that text, in which nothing is replaced then.
+func (p *planner) wrongText() {
+	p.Plan.edits, p.Slots = nil, nil
+	p.reason(WrongText, "statement")
+}
+
+// areIn reports whether all sites are in a text of that length.
+func areIn(all []site, length int) bool {
+	return !slices.ContainsFunc(all, func(s site) bool { return s.start < 0 || s.end < s.start || s.end > length })
 }
 
 // sequence notes what draws from a sequence.

@@ -121,6 +121,10 @@ func TestPlanOfAnotherText(t *testing.T) {
 			t.Errorf("%q: %+v", sql, plan)
 		}
 	}
+	calls := &cache.Script("INSERT INTO t(id, a) VALUES (1, unknown('x') || unknown('y'))").Statements[0]
+	if plan := cache.Plan("INSERT INTO t(id, a) VALUES (1, 'x' || unknown('y')", calls, someFacts{}, parser.PlanOptions{}); !plan.Empty() {
+		t.Errorf("a shorter text with calls: %+v", plan)
+	}
 }
 
 func TestValues(t *testing.T) {

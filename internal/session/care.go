@@ -64,16 +64,16 @@ func (f careFacts) FunctionOf(fn parser.Function) (catalog.Function, bool) {
 	return fact, known
 }
 
-// careFor is what is done for a statement, which is sql after what nodes would compute for
-// themselves was replaced in it; nil if every node may run it as it is.
-func (s *Session) careFor(stmt *parser.Statement, sql string, unlike bool) *care {
+// careFor is what is done for a statement, whose text is sql after what nodes would compute
+// for themselves was replaced in it; nil if every node may run it as it is.
+func (s *Session) careFor(stmt *parser.Statement, text, sql string, unlike bool) *care {
 	if stmt.Kind == parser.Execute {
 		return s.careForExecute(stmt)
 	}
 	if s.Config().Replication.ReplicationSafety == config.SafetyCompat {
 		return nil
 	}
-	v := s.verdictOf(stmt, sql)
+	v := s.verdictOf(stmt, text)
 	wants := s.wantsElsewhere(stmt, v.Elsewhere)
 	instead, kept := s.careForRows(stmt, sql, unlike || v.Unlike, v)
 	if !wants && (kept || !s.mayElsewhere(stmt, v.Elsewhere)) {
@@ -127,7 +127,7 @@ func (s *Session) careForExecute(stmt *parser.Statement) *care {
 	if p == nil || p.kind() == parser.Execute {
 		return nil
 	}
-	c := s.careFor(p.effective(), p.sent, len(p.unlike) > 0)
+	c := s.careFor(p.effective(), p.text, p.sent, len(p.unlike) > 0)
 	if c == nil {
 		return nil
 	}

@@ -22,7 +22,7 @@ func (s *Session) careForBind(bound *portal, frame wire.Frame) *care {
 	}
 	p := bound.prepared
 	bound.times = timesIn(frame)
-	return s.careFor(p.stmt, p.sent, len(p.unlike)+len(bound.times) > 0)
+	return s.careFor(p.stmt, p.text, p.sent, len(p.unlike)+len(bound.times) > 0)
 }
 
 // limit is told that an Execute asks for a part of the rows only. All of them have to be

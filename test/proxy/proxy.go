@@ -145,7 +145,7 @@ func (p *Proxy) finish() {
 	if p.run.process != nil {
 		p.stop(syscall.SIGINT)
 	}
-	for _, sign := range []string{"panic: ", "DATA RACE", "fatal error: "} {
+	for _, sign := range []string{"panic: ", "DATA RACE", "fatal error: ", "ended by a fault in pgchorus"} {
 		if at := strings.Index(p.Log(), sign); at >= 0 {
 			log := p.Log()[at:]
 			p.t.Errorf("pgchorus: %s", log[:min(len(log), logBytes)])
