@@ -19,7 +19,9 @@ import (
 type Changes struct {
 	// Ready: the session can be given main's rows: it may keep triggers quiet, and values
 	// have all their digits.
-	Ready  bool               `json:"ready"`
+	Ready bool `json:"ready"`
+	// Fresh: the transaction has changed nothing.
+	Fresh  bool               `json:"fresh"`
 	Tables map[string]*Change `json:"tables"` // by number
 }
 
@@ -44,6 +46,8 @@ type Change struct {
 	// Unsure: some of what was counted may have been taken back, so that rows of earlier
 	// statements may be among those found. They are put in the place of those that are there.
 	Unsure bool `json:"-"`
+
+	number string // of the table
 }
 
 type changeColumn struct {
@@ -56,7 +60,7 @@ type changeColumn struct {
 // changesSQL makes one row. Counters of earlier transactions may still be among the numbers:
 // only the difference of two answers within one transaction means something.
 const changesSQL = `SELECT pg_catalog.json_build_object('ready', $ready AND pg_catalog.current_setting('extra_float_digits')::pg_catalog.int4 OPERATOR(pg_catalog.>) 0
-		AND pg_catalog.current_setting('track_counts')::pg_catalog.bool, 'tables', pg_catalog.json_object_agg(x.oid, x.facts) FILTER (WHERE x.oid IS NOT NULL))
+		AND pg_catalog.current_setting('track_counts')::pg_catalog.bool, 'fresh', pg_catalog.pg_current_xact_id_if_assigned() IS NULL, 'tables', pg_catalog.json_object_agg(x.oid, x.facts) FILTER (WHERE x.oid IS NOT NULL))
 FROM (SELECT) AS one LEFT JOIN (
 	SELECT c.oid, pg_catalog.json_build_object('s', n.nspname, 'n', c.relname, 'k', c.relkind, 'tmp', c.relpersistence OPERATOR(pg_catalog.=) 't',
 		'sys', c.oid OPERATOR(pg_catalog.<) '16384'::pg_catalog.oid, 'i', c.i, 'u', c.u, 'd', c.d, 'f', c.f,
@@ -113,6 +117,7 @@ func (c *Changes) Since(before *Changes) []*Change {
 	var out []*Change
 	for number, now := range c.Tables {
 		change := *now
+		change.number = number
 		if was := before.Tables[number]; was != nil {
 			change.Inserted -= was.Inserted
 			change.Updated -= was.Updated
@@ -162,18 +167,22 @@ func (c *Change) IsOf(schema, name string) bool { return c.Schema == schema && c
 
 // Bounds on what is searched for rows, in pages.
 const (
-	// tailPages are searched first, at the end of a table, where rows are added.
-	tailPages = 256
+	// fewPages and then tailPages are searched first, at the end of a table, where rows are
+	// added.
+	fewPages, tailPages = 16, 256
 	// maxScanned is the largest table that is searched as a whole: a tenth of a second, if
 	// it is in memory.
 	maxScanned = 16384
 )
 
-// Searches are the parts of the table that are searched in turn, from a page on.
-func (c *Change) Searches() []int64 {
+// Searches are the parts of the table that are searched in turn, from a page on. All of it is
+// where it is not known which rows are the statement's (Trail).
+func (c *Change) Searches(known bool) []int64 {
 	var from []int64
-	if c.Pages > 2*tailPages {
-		from = append(from, c.Pages-tailPages)
+	for _, pages := range []int64{fewPages, tailPages} {
+		if known && c.Pages > 2*pages {
+			from = append(from, c.Pages-pages)
+		}
 	}
 	if c.Pages <= maxScanned {
 		from = append(from, 0)
@@ -181,20 +190,40 @@ func (c *Change) Searches() []int64 {
 	return from
 }
 
-// FindSQL asks for the rows, the newest first, from a page on. Those of earlier statements
-// of the transaction are older, so that as many as were made are the right ones, if all are
-// found. The age of a row is counted from the transaction's own number (GetStableLatestTransactionId
-// in varsup.c); behind a savepoint rows have later numbers.
-func (c *Change) FindSQL(from int64) string {
+// FindSQL asks for the rows, the newest first, from a page on, and which commands have made
+// them. Those of earlier statements of the transaction are older, so that as many as were made
+// are the right ones, if all are found; in a part of the table they are if none but rows behind
+// a command, since, are taken. The age of a row is counted from the transaction's own number
+// (GetStableLatestTransactionId in varsup.c); behind a savepoint rows have later numbers.
+func (c *Change) FindSQL(from, since int64) string {
 	s := c.shape()
-	sql := "SELECT " + record("t", s.columns, false) + " FROM " + quoteRelation(c.relation()) + ` AS t, (SELECT pg_catalog.pg_current_xact_id()::pg_catalog.xid AS top, pg_catalog.pg_current_xact_id()::pg_catalog.text::pg_catalog.int8 AS whole) AS x
+	sql := "SELECT pg_catalog.concat(t.cmin, ' ', " + record("t", s.columns, false) + ") FROM " + quoteRelation(c.relation()) + ` AS t, (SELECT pg_catalog.pg_current_xact_id()::pg_catalog.xid AS top, pg_catalog.pg_current_xact_id()::pg_catalog.text::pg_catalog.int8 AS whole) AS x
 WHERE pg_catalog.age(t.xmin) OPERATOR(pg_catalog.<=) 0 AND pg_catalog.age(t.xmin) OPERATOR(pg_catalog.>) '-1000000'::pg_catalog.int4
 	AND CASE WHEN t.xmin OPERATOR(pg_catalog.=) x.top THEN true
 		ELSE pg_catalog.pg_xact_status((x.whole OPERATOR(pg_catalog.-) pg_catalog.age(t.xmin))::pg_catalog.text::pg_catalog.xid8) OPERATOR(pg_catalog.=) 'in progress' END`
 	if from > 0 {
 		sql += " AND t.ctid OPERATOR(pg_catalog.>=) '(" + strconv.FormatInt(from, 10) + ",0)'::pg_catalog.tid"
 	}
+	if from > 0 && since >= 0 {
+		sql += " AND t.cmin::pg_catalog.text::pg_catalog.int8 OPERATOR(pg_catalog.>) " + strconv.FormatInt(since, 10)
+	}
 	return sql + " ORDER BY t.cmin::pg_catalog.text::pg_catalog.int8 DESC LIMIT " + strconv.FormatInt(c.Rows(), 10)
+}
+
+// Found takes apart what FindSQL has brought: the records, and the command that has made the
+// newest of them.
+func Found(rows []string) (records [][]byte, newest int64, err error) {
+	records = make([][]byte, len(rows))
+	for i, row := range rows {
+		number, record, ok := strings.Cut(row, " ")
+		command, err := strconv.ParseInt(number, 10, 64)
+		if !ok || err != nil {
+			return nil, 0, errRecord
+		}
+		newest = max(newest, command)
+		records[i] = []byte(record)
+	}
+	return records, newest, nil
 }
 
 func (c *Change) shape() *shape {

@@ -1,6 +1,7 @@
 package capture_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,28 +70,23 @@ func TestObstacleOfChange(t *testing.T) {
 	}
 }
 
-// TestSearches: large tables are searched at their end only.
+// TestSearches: large tables are searched at their end only, and only where it is known which
+// rows are looked for.
 func TestSearches(t *testing.T) {
-	for pages, want := range map[int64]int{1: 1, 9000: 2, 1 << 20: 1} {
-		if got := (&capture.Change{Pages: pages}).Searches(); len(got) != want {
-			t.Errorf("%d pages: %v", pages, got)
+	for _, tt := range []struct {
+		pages int64
+		known bool
+		want  []int64
+	}{
+		{1, true, []int64{0}},
+		{100, true, []int64{84, 0}},
+		{9000, true, []int64{8984, 8744, 0}},
+		{9000, false, []int64{0}},
+		{1 << 20, true, []int64{1<<20 - 16, 1<<20 - 256}},
+		{1 << 20, false, nil},
+	} {
+		if got := (&capture.Change{Pages: tt.pages}).Searches(tt.known); !slices.Equal(got, tt.want) {
+			t.Errorf("%d pages, known %t: %v, want %v", tt.pages, tt.known, got, tt.want)
 		}
-	}
-}
-
-// TestTriggersInFrontOfRows: main's rows are given while triggers are quiet, whatever the
-// trigger has changed; other triggers are an obstacle.
-func TestTriggersInFrontOfRows(t *testing.T) {
-	const insert = "INSERT INTO triggered VALUES (1)"
-	plan := capture.Decide(statement(t, insert), catalogue{}, capture.Situation{Firing: capture.TriggersInRow, UnlikeRows: true})
-	if plan == nil || plan.Way != capture.Rows || !plan.Quiet() {
-		t.Fatalf("plan %+v", plan)
-	}
-	replay, err := plan.Replay([][]byte{[]byte("(1)")})
-	if err != nil || len(replay) != 3 || !strings.HasSuffix(replay[0].SQL, "replica") || !strings.HasSuffix(replay[2].SQL, "origin") {
-		t.Errorf("replay %v, %v", replay, err)
-	}
-	if plan := capture.Decide(statement(t, insert), catalogue{}, capture.Situation{UnlikeRows: true}); plan == nil || plan.Way != capture.Locks {
-		t.Errorf("plan %+v", plan)
 	}
 }

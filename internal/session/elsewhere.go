@@ -145,9 +145,18 @@ func (s *Session) asked(ctx context.Context, c *care) (*care, error) {
 			return c, c.refused()
 		}
 		e.before, e.on = before, l
+		s.trailOn(l).Before(before)
 		return c, nil
 	}
 	return e.instead, nil
+}
+
+// trailOn is what is known of the rows that the transaction has made on a node.
+func (s *Session) trailOn(l *link) *capture.Trail {
+	if s.tx.trail == nil || s.tx.trailOf != l {
+		s.tx.trail, s.tx.trailOf = new(capture.Trail), l
+	}
+	return s.tx.trail
 }
 
 // askBeforeAgain is askBefore for a statement that is run again: what main has told was of a
@@ -244,7 +253,6 @@ func (s *Session) gathered(l *link, c *care) (replay []capture.Statement, obstac
 		}
 		changes = slices.Delete(changes, at, at+1)
 	}
-	var besides []capture.Statement
 	for _, change := range changes {
 		limit -= change.Rows()
 		change.Unsure = c.elsewhere.found.Catches
@@ -252,17 +260,33 @@ func (s *Session) gathered(l *link, c *care) (replay []capture.Statement, obstac
 			return nil, obstacle, nil
 		}
 	}
-	for _, change := range changes {
-		statements, obstacle, err := s.given(l, change)
-		if obstacle != "" || err != nil {
-			return nil, obstacle, err
-		}
-		besides = append(besides, statements...)
-	}
+	besides, obstacle, err := s.allGiven(l, now, changes)
 	if len(besides) > 0 {
 		replay = append(replay, capture.Hushed(besides)...)
 	}
-	return replay, "", nil
+	return replay, obstacle, err
+}
+
+// allGiven makes what the others are given of the changes that main has told of now.
+func (s *Session) allGiven(l *link, now *capture.Changes, changes []*capture.Change) (all []capture.Statement, obstacle string, err error) {
+	newest := map[string]int64{}
+	for _, change := range changes {
+		if change.Kind == "S" {
+			all = append(all, change.MoveSQL()...)
+			continue
+		}
+		records, obstacle, err := s.found(l, change, newest)
+		if obstacle != "" || err != nil {
+			return nil, obstacle, err
+		}
+		statements, err := change.Give(records)
+		if err != nil {
+			return nil, "", err
+		}
+		all = append(all, statements...)
+	}
+	s.trailOn(l).After(now, newest)
+	return all, "", nil
 }
 
 func (s *Session) obstacleOf(change *capture.Change, limit int64) string {
@@ -281,36 +305,39 @@ func (s *Session) hasLocked(change *capture.Change) bool {
 		func(name string) bool { return s.tx.locked[name] })
 }
 
-// given makes what the others are given of one change.
-func (s *Session) given(l *link, change *capture.Change) (statements []capture.Statement, obstacle string, err error) {
-	if change.Kind == "S" {
-		return change.MoveSQL(), "", nil
-	}
-	for _, from := range change.Searches() {
-		rows, err := l.ask(change.FindSQL(from))
+// found are the rows of a change of a table. The command of the newest is put down in newest.
+func (s *Session) found(l *link, change *capture.Change, newest map[string]int64) (records [][]byte, obstacle string, err error) {
+	since, known := s.trailOn(l).Since(s.care.elsewhere.before, change)
+	for _, from := range change.Searches(known && !s.tx.changesSchema) {
+		rows, err := l.ask(change.FindSQL(from, since))
 		if err != nil {
 			return nil, "", err
 		}
-		if int64(len(rows)) < change.Rows() && from > 0 {
-			continue
-		}
 		if int64(len(rows)) < change.Rows() {
+			if from > 0 {
+				continue
+			}
 			change.Unsure = true
 			if obstacle := change.Obstacle(); obstacle != "" {
 				return nil, obstacle, nil
 			}
 		}
-		records := make([][]byte, len(rows))
-		var size int64
-		for i, row := range rows {
-			records[i] = []byte(row)
-			size += int64(len(row))
+		records, command, err := capture.Found(rows)
+		if err != nil {
+			return nil, "", err
 		}
-		if size > s.Config().Replication.CaptureMaxBytes {
+		if totalSize(records) > s.Config().Replication.CaptureMaxBytes {
 			return nil, "there is more than is captured (capture_max_bytes)", nil
 		}
-		statements, err = change.Give(records)
-		return statements, "", err
+		change.Note(command, newest)
+		return records, "", nil
 	}
 	return nil, "table " + change.Name + " is too large to be searched for its new rows", nil
+}
+
+func totalSize(records [][]byte) (size int64) {
+	for _, record := range records {
+		size += int64(len(record))
+	}
+	return size
 }

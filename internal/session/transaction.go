@@ -3,6 +3,7 @@ package session
 import (
 	"time"
 
+	"github.com/pgchorus/pgchorus/internal/capture"
 	"github.com/pgchorus/pgchorus/internal/config"
 	"github.com/pgchorus/pgchorus/internal/pgerr"
 	"github.com/pgchorus/pgchorus/internal/sequence"
@@ -82,6 +83,9 @@ type transaction struct {
 	habits   *sequence.Habits
 	habitsAt int
 	inside   bool // has entered the barrier
+	// trail is what is known of the rows that it has made on trailOf; nil for nothing.
+	trail    *capture.Trail
+	trailOf  *link
 	readNode config.NodeID
 	at       time.Time // the value of now() in it; zero until it is asked for
 }

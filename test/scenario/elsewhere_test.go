@@ -203,3 +203,33 @@ func TestStrictRefusesWhatCannotBeGiven(t *testing.T) {
 		s.wantEqual()
 	})
 }
+
+// TestRowsElsewhereAreFoundWhereverTheyLie: a log keeps no order. While a block is open, VACUUM
+// makes room in front of its end, so that the row of a later statement lies before that of an
+// earlier one.
+func TestRowsElsewhereAreFoundWhereverTheyLie(t *testing.T) {
+	s := newStage(t)
+	conn, other := s.connect(), s.connect()
+	// A page of the log holds one row of the old ones, of which 600 are more than are looked
+	// through as a whole.
+	s.exec(other, itemTable+`CREATE TABLE log (what text, at timestamptz); ALTER TABLE log ALTER what SET STORAGE PLAIN;
+		ALTER TABLE log SET (autovacuum_enabled = off);
+		CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN INSERT INTO log VALUES (NEW.text, clock_timestamp()); RETURN NULL; END$$;
+		CREATE TRIGGER note AFTER UPDATE ON item FOR EACH ROW EXECUTE FUNCTION note();
+		INSERT INTO log SELECT repeat('x', 7000), NULL FROM generate_series(1, 600)`)
+	s.exec(other, "DELETE FROM log WHERE ctid < '(100,0)'::tid")
+	s.exec(conn, "BEGIN")
+	s.exec(conn, "UPDATE item SET text = repeat('a', 3000) WHERE id = 1")
+	s.exec(other, "VACUUM log")
+	s.exec(conn, "UPDATE item SET text = repeat('b', 6000) WHERE id = 2")
+	s.exec(conn, "UPDATE item SET text = repeat('c', 100) WHERE id = 3; COMMIT")
+	s.want(conn, "SELECT left(what, 1), count(*), count(DISTINCT at) FROM log WHERE at IS NOT NULL GROUP BY 1 ORDER BY 1", "a|1|1", "b|1|1", "c|1|1")
+	place := func(what string) string {
+		return direct(s.nodes[0], "SELECT (ctid::text::point)[0] > 500 FROM log WHERE what LIKE '"+what+"%'")[0]
+	}
+	if a, b := place("a"), place("b"); a != "t" || b != "f" {
+		t.Fatalf("near the end: a %s, b %s: this does not try what it is for", a, b)
+	}
+	s.wantAllUp()
+	s.wantEqual()
+}
