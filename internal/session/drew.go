@@ -38,8 +38,6 @@ type drew struct {
 	// native is what main's own memory has of the session: what currval would say there.
 	native     map[string]int64
 	nativeLast string
-	// dropped: the sequence that was drawn from last may be gone.
-	dropped bool
 	// unsure counts what has run and may have drawn by itself.
 	unsure int
 }
@@ -75,7 +73,6 @@ func (d *drew) forgetDrawn() {
 
 // follow notes what a statement may have changed of what the session may draw, or has drawn.
 func (d *drew) follow(stmt *parser.Statement) {
-	d.dropped = d.dropped || strings.HasPrefix(stmt.Node, "Drop")
 	switch stmt.Kind {
 	case parser.Set, parser.SetLocal, parser.Reset, parser.Discard, parser.RollbackTo, parser.Unknown:
 		if stmt.All || stmt.Kind != parser.Discard && (stmt.Name == "role" || strings.Contains(stmt.Name, "authorization")) || stmt.Kind == parser.RollbackTo && d.localRole {
@@ -118,8 +115,8 @@ func (s *Session) currval(ctx context.Context, name string) (string, error) {
 	if !known {
 		return s.askText(ctx, sequence.Currval(name))
 	}
-	if string(row[1]) != "t" {
-		return "", pgerr.Newf(pgerr.InsufficientPrivilege, "permission denied for sequence %s", row[2])
+	if err := mayBeTold(row); err != nil {
+		return "", err
 	}
 	return s.newer(ctx, current, sequence.Currval(name), canonical)
 }
@@ -143,28 +140,31 @@ func (s *Session) lastval(ctx context.Context) (string, error) {
 	if err := s.runBefore(); err != nil {
 		return "", err
 	}
-	if err := s.forgetDropped(ctx); err != nil {
-		return "", err
-	}
 	current, known := s.drew.current[s.drew.last]
 	if !known {
 		return s.askText(ctx, sequence.Lastval)
 	}
+	row, err := s.askAgain(ctx, sequence.Identify(s.drew.last))
+	switch {
+	case err != nil:
+		return "", err
+	case row == nil: // it was dropped
+		delete(s.drew.current, s.drew.last)
+		s.drew.last = ""
+		return s.askText(ctx, sequence.Lastval)
+	}
+	if err := mayBeTold(row); err != nil {
+		return "", err
+	}
 	return s.newer(ctx, current, sequence.Lastval, s.drew.nativeLast)
 }
 
-// forgetDropped forgets the sequence that was drawn from last, if the session has dropped it.
-func (s *Session) forgetDropped(ctx context.Context) error {
-	if !s.drew.dropped || s.drew.last == "" {
-		return nil
+// mayBeTold looks at the answer to sequence.Identify: currval and lastval ask for a right.
+func mayBeTold(row [][]byte) error {
+	if string(row[1]) != "t" {
+		return pgerr.Newf(pgerr.InsufficientPrivilege, "permission denied for sequence %s", row[2])
 	}
-	row, err := s.askAgain(ctx, sequence.Identify(s.drew.last))
-	if err == nil && row == nil {
-		delete(s.drew.current, s.drew.last)
-		s.drew.last = ""
-	}
-	s.drew.dropped = false
-	return err
+	return nil
 }
 
 // askAgain is askMain until main is not lost under it.
