@@ -26,6 +26,9 @@ type Options struct {
 	// An error of a node is that node's next Finish; the error that Copy returns is
 	// the frontend's, and ends the session.
 	Copy func(nodes []Node) error
+	// Relay gives what main has stored of copy data to the others, which wait for it; nil
+	// where all nodes are given the frontend's. An error is one of the connection to main.
+	Relay func(main Node, others []Node) error
 	// Sent is called when the others have been sent what main has done, and before they
 	// have answered; not for a COPY.
 	Sent func()
@@ -91,6 +94,10 @@ func Execute(nodes []Node, opt Options) Outcome {
 		return out
 	}
 	copying := out.Answer.CopyIn
+	if copying && opt.Relay != nil {
+		out.relay(rest, opt)
+		return out
+	}
 	out.start(rest, opt.Gate)
 	switch {
 	case copying:
@@ -213,7 +220,25 @@ func (o *Outcome) compare(nodes []Node) {
 // through to all, and takes main's answer. Main may be lost in between: the
 // next node has had the same data, so its answer is as good.
 func (o *Outcome) copy(others []Node, opt Options) (rest []Node) {
-	waiting := []Node{o.Main}
+	waiting := o.awaitCopy(others, []Node{o.Main})
+	if o.Err = opt.Copy(waiting); o.Err != nil {
+		return nil
+	}
+	for i, node := range waiting {
+		answer, err := node.Finish(true)
+		if err == nil {
+			o.Main, o.Answer = node, answer
+			return waiting[i+1:]
+		}
+		o.lose(node, err)
+	}
+	o.Main, o.Answer = nil, nil
+	return nil
+}
+
+// awaitCopy brings the others to where they wait for copy data, and adds them to those that
+// do.
+func (o *Outcome) awaitCopy(others, waiting []Node) []Node {
 	for _, node := range others {
 		if isLost(o.Lost, node) {
 			continue
@@ -229,19 +254,34 @@ func (o *Outcome) copy(others []Node, opt Options) (rest []Node) {
 			waiting = append(waiting, node)
 		}
 	}
-	if o.Err = opt.Copy(waiting); o.Err != nil {
-		return nil
+	return waiting
+}
+
+// relay has main alone take the copy data, and the others what main has made of it. If main
+// is lost on the way, nobody has all of the data any more.
+func (o *Outcome) relay(others []Node, opt Options) {
+	main := o.Main
+	if o.Err = opt.Copy([]Node{main}); o.Err != nil {
+		return
 	}
-	for i, node := range waiting {
-		answer, err := node.Finish(true)
-		if err == nil {
-			o.Main, o.Answer = node, answer
-			return waiting[i+1:]
-		}
-		o.lose(node, err)
+	answer, err := main.Finish(true)
+	if err != nil {
+		o.lose(main, err)
+		o.Answer, o.Broken = nil, true
+		return
 	}
-	o.Main, o.Answer = nil, nil
-	return nil
+	if o.Answer = answer; answer.Failed() {
+		return
+	}
+	o.start(others, opt.Gate)
+	waiting := o.awaitCopy(others, nil)
+	if err := opt.Relay(main, waiting); err != nil {
+		o.drain(waiting)
+		o.lose(main, err)
+		o.Answer, o.Broken = nil, true
+		return
+	}
+	o.compare(waiting)
 }
 
 func (o *Outcome) lose(node Node, err error) {

@@ -193,21 +193,35 @@ func (c *Change) Searches(known bool) []int64 {
 // FindSQL asks for the rows, the newest first, from a page on, and which commands have made
 // them. Those of earlier statements of the transaction are older, so that as many as were made
 // are the right ones, if all are found; in a part of the table they are if none but rows behind
-// a command, since, are taken. The age of a row is counted from the transaction's own number
-// (GetStableLatestTransactionId in varsup.c); behind a savepoint rows have later numbers.
+// a command, since, are taken.
 func (c *Change) FindSQL(from, since int64) string {
 	s := c.shape()
-	sql := "SELECT pg_catalog.concat(t.cmin, ' ', " + record("t", s.columns, false) + ") FROM " + quoteRelation(c.relation()) + ` AS t, (SELECT pg_catalog.pg_current_xact_id()::pg_catalog.xid AS top, pg_catalog.pg_current_xact_id()::pg_catalog.text::pg_catalog.int8 AS whole) AS x
+	sql := "SELECT pg_catalog.concat(t.cmin, ' ', " + record("t", s.columns, false) + ") " + ownRows(quoteRelation(c.relation())) + fromPage(from)
+	if from > 0 && since >= 0 {
+		sql += " AND " + commandOf + " OPERATOR(pg_catalog.>) " + strconv.FormatInt(since, 10)
+	}
+	return sql + " ORDER BY " + commandOf + " DESC LIMIT " + strconv.FormatInt(c.Rows(), 10)
+}
+
+// commandOf is the number of the command that has made a row, in its transaction.
+const commandOf = "t.cmin::pg_catalog.text::pg_catalog.int8"
+
+// ownRows is FROM and WHERE of the rows that the transaction itself has made in a table. The
+// age of a row is counted from the transaction's own number (GetStableLatestTransactionId in
+// varsup.c); behind a savepoint rows have later numbers.
+func ownRows(table string) string {
+	return "FROM " + table + ` AS t, (SELECT pg_catalog.pg_current_xact_id()::pg_catalog.xid AS top, pg_catalog.pg_current_xact_id()::pg_catalog.text::pg_catalog.int8 AS whole) AS x
 WHERE pg_catalog.age(t.xmin) OPERATOR(pg_catalog.<=) 0 AND pg_catalog.age(t.xmin) OPERATOR(pg_catalog.>) '-1000000'::pg_catalog.int4
 	AND CASE WHEN t.xmin OPERATOR(pg_catalog.=) x.top THEN true
 		ELSE pg_catalog.pg_xact_status((x.whole OPERATOR(pg_catalog.-) pg_catalog.age(t.xmin))::pg_catalog.text::pg_catalog.xid8) OPERATOR(pg_catalog.=) 'in progress' END`
-	if from > 0 {
-		sql += " AND t.ctid OPERATOR(pg_catalog.>=) '(" + strconv.FormatInt(from, 10) + ",0)'::pg_catalog.tid"
+}
+
+// fromPage restricts that to the pages from one on.
+func fromPage(page int64) string {
+	if page <= 0 {
+		return ""
 	}
-	if from > 0 && since >= 0 {
-		sql += " AND t.cmin::pg_catalog.text::pg_catalog.int8 OPERATOR(pg_catalog.>) " + strconv.FormatInt(since, 10)
-	}
-	return sql + " ORDER BY t.cmin::pg_catalog.text::pg_catalog.int8 DESC LIMIT " + strconv.FormatInt(c.Rows(), 10)
+	return " AND t.ctid OPERATOR(pg_catalog.>=) '(" + strconv.FormatInt(page, 10) + ",0)'::pg_catalog.tid"
 }
 
 // Found takes apart what FindSQL has brought: the records, and the command that has made the

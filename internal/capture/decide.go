@@ -75,7 +75,9 @@ type Plan struct {
 	table  *catalog.Table // nil if not known
 	shape  *shape         // of Rows
 	quiet  bool           // its triggers must not fire in a replay
-	also   []Lock
+	// numbers: its rows draw from a sequence in the order in which they come.
+	numbers bool
+	also    []Lock
 }
 
 // Decide returns nil for a statement that every node may run for itself. It allocates
@@ -197,7 +199,22 @@ func (d *decider) races() bool {
 
 // chooses: neither locks nor one snapshot make nodes do the same.
 func (d *decider) chooses() bool {
-	return d.st.Hazards.Choices() != 0 || d.sit.Unlike || d.sit.UnlikeRows
+	return d.st.Hazards.Choices() != 0 || d.sit.Unlike || d.sit.UnlikeRows || d.numbersRows()
+}
+
+// numbersRows: rows that come from tables draw from a sequence, each node's in the order in
+// which they lie there.
+func (d *decider) numbersRows() bool {
+	if len(d.st.Targets) == 0 || len(d.st.Reads) == 0 && d.isPoint() {
+		return false
+	}
+	if slices.ContainsFunc(d.st.Functions, func(f parser.Function) bool {
+		return f.Class == parser.Sequence && (f.Name == "nextval" || f.Name == "setval")
+	}) {
+		return true
+	}
+	p := Plan{st: d.st, target: &d.st.Targets[0], table: d.table()}
+	return p.table != nil && slices.ContainsFunc(p.table.Columns, func(c catalog.Column) bool { return p.mayDraw(c) })
 }
 
 // keysLate: a unique key takes no lock when a row is inserted.
@@ -259,7 +276,7 @@ func containsAll(set, names []string) bool {
 
 // plan is made once it is known that there has to be one.
 func (d *decider) plan() *Plan {
-	p := &Plan{Way: Rows, st: d.st, table: d.table(), Reasons: d.reasons(), also: d.sit.Also}
+	p := &Plan{Way: Rows, st: d.st, table: d.table(), Reasons: d.reasons(), also: d.sit.Also, numbers: d.numbersRows()}
 	switch d.st.Kind {
 	case parser.Insert, parser.Update, parser.Delete:
 		p.target = &d.st.Targets[0]
@@ -294,6 +311,7 @@ func (d *decider) reasons() []string {
 	add(d.sit.UnlikeRows, "fires a trigger that computes values on each node")
 	add(d.sit.RacingRows && !d.sit.OneSnapshot, "fires a trigger that reads other rows")
 	add(len(d.sit.Also) > 0, "sets off code that changes tables")
+	add(d.numbersRows(), "numbers rows that come in any order")
 	add(d.keysLate(), "has a unique key that is checked late")
 	return reasons
 }
@@ -327,7 +345,7 @@ func (p *Plan) ComparesRows() bool {
 
 // Chooses: which rows come out, or in which order, is decided while the statement runs,
 // whatever is locked.
-func (p *Plan) Chooses() bool { return p.st.Hazards.Choices() != 0 }
+func (p *Plan) Chooses() bool { return p.numbers || p.st.Hazards.Choices() != 0 }
 
 // alone is the plan of a statement that changes no rows itself.
 func alone(st *parser.Statement, sit Situation) *Plan {

@@ -120,6 +120,19 @@ func (p *Plan) noteDraw(s *shape, place int, c *catalog.Column) string {
 	return ""
 }
 
+// mayDraw: the statement may have rows of the target draw a value of the column.
+func (p *Plan) mayDraw(c catalog.Column) bool {
+	if c.Identity == 0 && !drawsByDefault(&c) {
+		return false
+	}
+	if p.st.Hazards&parser.LeavesDefault != 0 {
+		return true
+	}
+	place := slices.IndexFunc(p.table.Columns, func(other catalog.Column) bool { return other.Name == c.Name })
+	given, known := p.isGiven(place, c.Name)
+	return p.target.Kind == parser.Merge || p.target.Kind == parser.Insert && !(known && given)
+}
+
 // isGiven: the statement has values for the column; known is false if it cannot be told.
 func (p *Plan) isGiven(place int, name string) (given, known bool) {
 	switch {

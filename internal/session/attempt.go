@@ -44,7 +44,7 @@ func (a *attempt) run(ctx context.Context) replicator.Outcome {
 	s := a.s
 	a.copied = false
 	s.numbers.missed = nil // of a node that was lost under the work
-	return replicator.Execute(s.all(), replicator.Options{
+	opt := replicator.Options{
 		Repeatable: func() bool { return s.takeBack(a.mark) },
 		Copy: func(nodes []replicator.Node) error {
 			a.copied = true
@@ -59,7 +59,11 @@ func (a *attempt) run(ctx context.Context) replicator.Outcome {
 		Withhold:     s.withhold(),
 		Gate:         s.Gate,
 		Order:        s.Order,
-	})
+	}
+	if s.care.relayed() {
+		opt.Relay = s.relayCopy
+	}
+	return replicator.Execute(s.all(), opt)
 }
 
 // sent is called when the others have been sent what main has done.
@@ -82,6 +86,13 @@ func (a *attempt) conclude(ctx context.Context, out *replicator.Outcome) (again,
 		return a.refuse(s.errWithheld())
 	}
 	ok, torn, err := s.judge(ctx, out, a.mark, a.opt)
+	if ok && a.copied && s.care.relayed() {
+		if err := s.settleRelay(ctx, s.care.relay.quiet); err != nil {
+			s.takeBack(a.mark)
+			ok, err = s.refuseOrEnd(err)
+			return false, ok, err
+		}
+	}
 	if !ok {
 		s.notePrepareFailed(ctx, out)
 	}

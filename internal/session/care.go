@@ -31,6 +31,7 @@ type care struct {
 	fills *parser.Relation
 
 	elsewhere *elsewhere // nil unless rows are looked for in other tables
+	relay     *relay     // nil unless the others are given what main has stored of a COPY
 
 	refusal error // it is not run at all
 
@@ -77,10 +78,17 @@ func (s *Session) careFor(stmt *parser.Statement, text, sql string, unlike bool)
 	wants := s.wantsElsewhere(stmt, v.Elsewhere)
 	instead, kept := s.careForRows(stmt, sql, unlike || v.Unlike, v)
 	if !wants && (kept || !s.mayElsewhere(stmt, v.Elsewhere)) {
-		if !kept {
-			instead = s.unkept(instead, stmt, s.whyUnkept())
+		alone := func() *care {
+			if !kept {
+				instead = s.unkept(instead, stmt, s.whyUnkept())
+			}
+			return s.withFill(stmt, instead, unlike)
 		}
-		return s.withFill(stmt, instead, unlike)
+		if r := s.relayOf(stmt, unlike || v.Unlike, s.firingOf(stmt, v), v); r != nil {
+			r.instead = alone
+			return &care{plan: capture.Repeated(stmt), relay: r}
+		}
+		return alone()
 	}
 	c := s.careForTarget(stmt, sql)
 	c.elsewhere = &elsewhere{found: v.Elsewhere, instead: instead}

@@ -19,6 +19,9 @@ import (
 func (w *queryWork) appendCare(l *link, c *care) {
 	if l.answers {
 		c.reset(l)
+	} else if c.relayed() {
+		l.appendRelay(c.relay)
+		return
 	}
 	prefix, hidden := w.carePrefix(l, c)
 	e := wire.Expect{
@@ -97,7 +100,7 @@ func (s *Session) withhold() func() bool {
 // endCare forgets what was done for a statement, and tells the operator what nobody did
 // anything about.
 func (s *Session) endCare() {
-	if s.care == nil || !s.care.givesRows() {
+	if s.care == nil || !s.care.givesRows() && !s.care.relayed() {
 		s.warnOf(s.unlike)
 	}
 	s.care, s.unlike = nil, nil

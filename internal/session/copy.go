@@ -31,7 +31,7 @@ func (s *Session) pumpCopy(ctx context.Context, links []*link) error {
 			verdict, err := s.awaitCopyData(ctx, watched)
 			switch {
 			case err != nil, verdict == copyRefused:
-				giveUpCopy(links)
+				giveUpCopy(links, frontendGone)
 				return err
 			case verdict == copyLost:
 				watched = watched[1:]
@@ -40,7 +40,7 @@ func (s *Session) pumpCopy(ctx context.Context, links []*link) error {
 		}
 		done, err := s.copyMessage(links)
 		if err != nil {
-			giveUpCopy(links)
+			giveUpCopy(links, frontendGone)
 			return err
 		}
 		if done {
@@ -132,10 +132,13 @@ func flushCopy(links []*link) {
 	}
 }
 
+// frontendGone is why copy data ends in its midst.
+const frontendGone = "the frontend has gone"
+
 // giveUpCopy makes the nodes forget what they were sent.
-func giveUpCopy(links []*link) {
+func giveUpCopy(links []*link, why string) {
 	for _, l := range links {
-		l.conn.Append(wire.AppendMessage(nil, wire.KindCopyFail, []byte("the frontend has gone\x00")))
+		l.conn.Append(wire.AppendMessage(nil, wire.KindCopyFail, []byte(why+"\x00")))
 	}
 	endCopy(links)
 }

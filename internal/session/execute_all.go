@@ -46,6 +46,9 @@ func (s *Session) executeAll(ctx context.Context, opt allOptions) (ok bool, err 
 		if err := s.askBeforeAgain(ctx); err != nil {
 			return s.refuseOrEnd(err)
 		}
+		if err := s.askAboutCopy(ctx); err != nil {
+			return s.refuseOrEnd(err)
+		}
 		out := a.run(ctx)
 		if out.Err != nil {
 			return false, out.Err

@@ -255,6 +255,11 @@ func (g *segment) parsed(p *prepared) bool {
 // the frontend's Parse and Describe; the others get what they lack and what acts.
 func (g *segment) appendTo(l *link) {
 	l.appendForgotten()
+	if c := g.s.care; c.relayed() && !l.answers && g.has(wire.KindExecute) {
+		l.unsynced = l.unsynced || len(l.exchange.Expect) > 0
+		l.appendRelay(c.relay)
+		return
+	}
 	if l.needsBegin() && !g.bare {
 		l.appendBegin()
 	}

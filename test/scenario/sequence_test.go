@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/pgchorus/pgchorus/internal/config"
 )
 
 // numberedSchema has a table for each way in which a column draws from a sequence.
@@ -223,4 +225,32 @@ func (s *stage) answer(conn *pgx.Conn, sql string) string {
 		return codeOf(rows.Err())
 	}
 	return strings.Join(out, " ")
+}
+
+// Rows that come from a table are numbered in the order in which they lie there, which is each
+// node's own, also where all nodes see the same rows.
+func TestRowsAreNumberedAsOnMain(t *testing.T) {
+	for _, mode := range []config.ClusteringMode{config.NativeReplication, config.SnapshotIsolation} {
+		for _, strategy := range []string{"auto", "lock"} {
+			t.Run(fmt.Sprintf("%s/%s", mode, strategy), func(t *testing.T) {
+				t.Parallel()
+				s := newStageIn(t, mode, "set_write_strategy = "+strategy)
+				conn := s.connect()
+				s.exec(conn, itemTable+"CREATE TABLE n (id serial PRIMARY KEY, a text); CREATE SEQUENCE q; CREATE TABLE drawn (v bigint, a text)")
+				// The first row lies behind the others on node 1.
+				if _, err := s.nodes[1].In(t).ConnectTo(database).Exec(bounded(t), "UPDATE item SET id = id WHERE id = 1"); err != nil {
+					t.Fatal(err)
+				}
+				s.exec(conn, "INSERT INTO n (a) SELECT 'of ' || id FROM item")
+				s.want(conn, "SELECT a FROM n ORDER BY id LIMIT 2", "of 1", "of 2")
+				// What cannot be captured is compared.
+				if _, err := rowsOf(conn, "INSERT INTO drawn SELECT nextval('q'), 'of ' || id FROM item"); codeOf(err) != "40001" {
+					t.Errorf("nextval for each row: %v, want SQLSTATE 40001", err)
+				}
+				s.wantAllUp()
+				s.wantEqual()
+				s.wantPositions()
+			})
+		}
+	}
 }
