@@ -200,6 +200,11 @@ func firstWord(text string) string { word, _, _ := strings.Cut(text, " "); retur
 
 // wantEqual compares the nodes at a barrier.
 func (s *stage) wantEqual(round string, lines []string) {
+	for _, p := range s.sessions {
+		// A COMMIT may have been answered when main alone had it (commit_mode last_agent); what
+		// comes next waits for the others.
+		run(p.conn, "SELECT 1", simple)
+	}
 	for _, node := range s.nodes[1:] {
 		ctx, cancel := patiently()
 		differences, err := pgtest.Differences(ctx, s.nodes[0], node)
