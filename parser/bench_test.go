@@ -20,7 +20,7 @@ func BenchmarkMemo(b *testing.B) {
 		sql := []byte(shortRead)
 		b.ReportAllocs()
 		for b.Loop() {
-			m.Script(c, sql)
+			m.Recall(c, sql)
 		}
 	})
 	b.Run("miss_shape_known", func(b *testing.B) {
@@ -30,7 +30,7 @@ func BenchmarkMemo(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			n++
-			m.Script(c, strconv.AppendInt(sql[:len(sql):len(sql)], int64(n), 10))
+			m.Recall(c, strconv.AppendInt(sql[:len(sql):len(sql)], int64(n), 10))
 		}
 	})
 }

@@ -107,7 +107,7 @@ func TestCacheIsSharedSafely(t *testing.T) {
 			var m parser.Memo
 			for i := range 300 {
 				sql := fmt.Sprintf("INSERT INTO t%d VALUES (%d, now(), '%d')", i%40, i, session)
-				s := m.Script(c, []byte(sql))
+				s := m.Script(c, sql)
 				if call := s.Statements[0].TimeCalls[0]; sql[call.Start:call.End] != "now()" {
 					t.Errorf("%q: time call is %q", sql, sql[call.Start:call.End])
 				}
@@ -121,20 +121,23 @@ func TestMemo(t *testing.T) {
 	t.Parallel()
 	c := parser.NewCache(1<<20, 1)
 	var m parser.Memo
-	text := []byte("SELECT 1 FROM a")
-	first := m.Script(c, text)
-	if m.Script(c, []byte("SELECT 1 FROM a")) != first {
+	buffer := []byte("SELECT 1 FROM a")
+	text, first := m.Recall(c, buffer)
+	if m.Script(c, "SELECT 1 FROM a") != first {
 		t.Error("the same text has another script")
 	}
-	copy(text, "DELETE   FROM a") // the caller's buffer is its own
-	if got := m.Script(c, text).Statements[0].Kind; got != parser.Delete {
-		t.Errorf("kind %v after the buffer changed", got)
+	copy(buffer, "DELETE   FROM a") // it is the caller's own
+	if text != "SELECT 1 FROM a" {
+		t.Errorf("the text is %q after the buffer changed", text)
 	}
-	if got := m.Script(c, []byte("SELECT 1 FROM a")); !got.ReadOnly || got.Statements[0].Reads[0].Name != "a" {
-		t.Errorf("%+v", got)
+	if text, got := m.Recall(c, buffer); text != "DELETE   FROM a" || got.Statements[0].Kind != parser.Delete {
+		t.Errorf("%q, kind %v after the buffer changed", text, got.Statements[0].Kind)
 	}
-	long := []byte("SELECT " + longList(4000))
-	if got := m.Script(c, long); !got.ReadOnly {
+	if text, got := m.Recall(c, []byte("SELECT 1 FROM a")); text != "SELECT 1 FROM a" || got.Statements[0].Reads[0].Name != "a" {
+		t.Errorf("%q: %+v", text, got)
+	}
+	long := "SELECT " + longList(4000)
+	if text, got := m.Recall(c, []byte(long)); text != long || !got.ReadOnly {
 		t.Errorf("%+v", got)
 	}
 }
@@ -146,7 +149,7 @@ func TestMemoKeepsTextsApart(t *testing.T) {
 	for round := range 3 {
 		for i := range 500 {
 			want := fmt.Sprintf("t%d", i)
-			got := m.Script(c, []byte("SELECT * FROM "+want)).Statements[0].Reads[0].Name
+			got := m.Script(c, "SELECT * FROM "+want).Statements[0].Reads[0].Name
 			if got != want {
 				t.Fatalf("round %d: reads %s, want %s", round, got, want)
 			}
@@ -158,8 +161,8 @@ func TestHitsAllocateNothing(t *testing.T) {
 	c := parser.NewCache(1<<20, 1)
 	var m parser.Memo
 	sql := []byte(shortRead)
-	m.Script(c, sql)
-	if n := testing.AllocsPerRun(100, func() { m.Script(c, sql) }); n != 0 {
+	m.Recall(c, sql)
+	if n := testing.AllocsPerRun(100, func() { m.Recall(c, sql) }); n != 0 {
 		t.Errorf("memo: %v allocations", n)
 	}
 	if n := testing.AllocsPerRun(100, func() { c.Script(shortRead) }); n > 0 {

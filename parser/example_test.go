@@ -47,8 +47,8 @@ func ExampleMemo() {
 	cache := parser.NewCache(16<<20, 0) // one for the process
 	var memo parser.Memo                // one for each session
 
-	memo.Script(cache, []byte("SELECT * FROM t WHERE id = 1"))
-	script := memo.Script(cache, []byte("SELECT * FROM t WHERE id = 2"))
+	memo.Script(cache, "SELECT * FROM t WHERE id = 1")
+	script := memo.Script(cache, "SELECT * FROM t WHERE id = 2")
 	fmt.Println(script.ReadOnly, "parsed:", cache.Stats().Misses)
 	// Output: true parsed: 1
 }

@@ -18,21 +18,33 @@ type Memo struct {
 }
 
 type memoEntry struct {
-	text   []byte // a buffer that is used again
+	text   string
 	script *Script
 }
 
 // Script returns the facts about sql. It allocates nothing when sql is among the
-// last texts, nor, mostly, when c knows its shape. sql may be changed afterwards.
-func (m *Memo) Script(c *Cache, sql []byte) *Script {
+// last texts, nor, mostly, when c knows its shape.
+func (m *Memo) Script(c *Cache, sql string) *Script {
 	if len(sql) > maxMemoText {
-		return c.Script(view(sql))
+		return c.Script(sql)
 	}
-	e := &m.entries[maphash.Bytes(c.seed, sql)%memoEntries]
-	if e.script != nil && string(e.text) == string(sql) {
-		return e.script
+	e := &m.entries[maphash.String(c.seed, sql)%memoEntries]
+	if e.script == nil || e.text != sql {
+		e.text, e.script = sql, c.Script(sql)
 	}
-	e.text = append(e.text[:0], sql...)
-	e.script = c.Script(view(sql))
 	return e.script
+}
+
+// Recall is Script for a text that lies in somebody's buffer, and returns a copy of the text
+// too: the one that m has, if it has one, so that nothing is allocated.
+func (m *Memo) Recall(c *Cache, sql []byte) (text string, script *Script) {
+	if len(sql) <= maxMemoText {
+		// Bytes and String give the same hash for the same text.
+		e := &m.entries[maphash.Bytes(c.seed, sql)%memoEntries]
+		if e.script != nil && e.text == string(sql) {
+			return e.text, e.script
+		}
+	}
+	text = string(sql)
+	return text, m.Script(c, text)
 }

@@ -17,7 +17,7 @@ func BenchmarkExecuteCommit(b *testing.B) {
 	opt := Options{Repeatable: anew, Gate: NewGate()}
 	b.ReportAllocs()
 	for b.Loop() {
-		Execute(quiet, opt)
+		Execute(b.Context(), quiet, opt)
 		Commit(quiet, CommitOptions{Mode: Parallel, Gate: opt.Gate})
 	}
 }
@@ -29,7 +29,7 @@ func BenchmarkSnapshotExecuteCommit(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		_, _ = TakeSnapshot(b.Context(), quiet, window)
-		Execute(quiet, opt)
+		Execute(b.Context(), quiet, opt)
 		_, _ = CommitWithin(b.Context(), quiet, CommitOptions{Gate: opt.Gate, Window: window})
 	}
 }
@@ -60,7 +60,7 @@ func BenchmarkWindowTurns(b *testing.B) {
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for i := 0; pb.Next(); i++ {
-			_ = w.run(ctx, group(i%2), func() {})
+			_ = w.run(ctx, group(i%2), nil, func() {})
 		}
 	})
 }

@@ -29,6 +29,9 @@ type CommitOptions struct {
 	Mode   CommitMode
 	Gate   *Gate
 	Window *Window // nil: snapshots need not be kept apart
+	// Bound makes the context for a wait for the window; nil: ctx is that. Mostly there is
+	// nothing to wait for.
+	Bound Bound
 	// Decided is called when the transaction is a fact and all that is left is that the others,
 	// which have it prepared, commit it too (LastAgent). What nodes have not done of it yet is
 	// waited for by whoever reads there (Gate.Caught). nil: nobody wants to know.
@@ -38,7 +41,7 @@ type CommitOptions struct {
 // CommitWithin is Commit inside the window. An error is the end of ctx before anything
 // was sent: the transaction is as it was, and can be rolled back.
 func CommitWithin(ctx context.Context, nodes []Node, opt CommitOptions) (d Decision, err error) {
-	err = opt.Window.Commit(ctx, func() { d = Commit(nodes, opt) })
+	err = opt.Window.run(ctx, commits, opt.Bound, func() { d = Commit(nodes, opt) })
 	return d, err
 }
 
@@ -86,7 +89,8 @@ func (r *commitRound) mainFirst(main Node, others []Node) {
 // lastAgent: main's COMMIT is the decision. If main is lost with it, the others have the
 // transaction prepared, and nobody was told that it failed: they commit.
 func (r *commitRound) lastAgent(main Node, others []Node) {
-	prepared := r.send(SendPrepare, others...)
+	r.start(SendPrepare, others)
+	prepared := r.finish(SendPrepare, others)
 	if r.isRefused() {
 		r.rollBack(main)
 		r.takeBack(prepared)
@@ -123,11 +127,10 @@ type refusal struct {
 // isRefused reports whether a node has refused and none has confirmed.
 func (r *commitRound) isRefused() bool { return r.confirmed == nil && len(r.refused) > 0 }
 
-// send sends the ending to the nodes and reads what they answer. It returns those that
-// have done it.
-func (r *commitRound) send(e Ending, nodes ...Node) (done []Node) {
+// send sends the ending to the nodes and reads what they answer.
+func (r *commitRound) send(e Ending, nodes ...Node) {
 	r.start(e, nodes)
-	return r.finish(e, nodes)
+	r.finish(e, nodes)
 }
 
 func (r *commitRound) start(e Ending, nodes []Node) {
@@ -138,7 +141,8 @@ func (r *commitRound) start(e Ending, nodes []Node) {
 	}
 }
 
-func (r *commitRound) finish(e Ending, nodes []Node) (done []Node) {
+// finish reads what the nodes answer. It returns those that have prepared the transaction.
+func (r *commitRound) finish(e Ending, nodes []Node) (prepared []Node) {
 	for _, node := range nodes {
 		if isLost(r.lost, node) {
 			continue
@@ -150,17 +154,16 @@ func (r *commitRound) finish(e Ending, nodes []Node) (done []Node) {
 			continue
 		case !confirms(answer):
 			r.refused = append(r.refused, refusal{node, answer})
-		default:
-			done = append(done, node)
-			if r.confirmed == nil && e != SendPrepare {
-				r.confirmed = answer
-			}
+		case e == SendPrepare:
+			prepared = append(prepared, node)
+		case r.confirmed == nil:
+			r.confirmed = answer
 		}
 		if e != SendPrepare {
 			r.gate.leave(node.ID(), r.token)
 		}
 	}
-	return done
+	return prepared
 }
 
 func (r *commitRound) lose(node Node, err error) {

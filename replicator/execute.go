@@ -1,12 +1,14 @@
 package replicator
 
 import (
+	"context"
 	"errors"
 
 	"github.com/pgchorus/pgchorus/internal/wire"
 )
 
-// Options are what Execute needs to know beyond the nodes.
+// Options are what Execute needs to know beyond the nodes. The functions may be used for one
+// statement after another.
 type Options struct {
 	// Repeatable reports whether the statement may be run on another node when
 	// main was lost: nothing of its answer has reached the frontend.
@@ -14,7 +16,7 @@ type Options struct {
 	// GoOn is asked, after main was lost, whether the next node takes its place. It
 	// returns when it is settled that nobody uses the lost one as main any more, or
 	// false if that stays in service. nil goes on.
-	GoOn func(lost Loss) bool
+	GoOn func(ctx context.Context, lost Loss) bool
 	// Left reports whether a node is out of service. What it answered after that does
 	// not count where it can be taken back: with another session's connection a lock may
 	// have gone that keeps its place on the others. nil: none is.
@@ -25,7 +27,7 @@ type Options struct {
 	// Copy moves the frontend's copy data to the given nodes, which wait for it.
 	// An error of a node is that node's next Finish; the error that Copy returns is
 	// the frontend's, and ends the session.
-	Copy func(nodes []Node) error
+	Copy func(ctx context.Context, nodes []Node) error
 	// Relay gives what main has stored of copy data to the others, which wait for it; nil
 	// where all nodes are given the frontend's. An error is one of the connection to main.
 	Relay func(main Node, others []Node) error
@@ -72,10 +74,10 @@ type Outcome struct {
 func (o *Outcome) Failed() bool { return o.Answer == nil || o.Answer.Failed() }
 
 // Execute runs the statement on the first of the nodes, which are in node order,
-// and, if it succeeds there, on the others.
-func Execute(nodes []Node, opt Options) Outcome {
+// and, if it succeeds there, on the others. ctx is what GoOn and Copy are given.
+func Execute(ctx context.Context, nodes []Node, opt Options) Outcome {
 	out := Outcome{nodes: nodes}
-	rest := out.onMain(nodes, opt)
+	rest := out.onMain(ctx, nodes, opt)
 	if out.Answer == nil {
 		return out
 	}
@@ -95,13 +97,13 @@ func Execute(nodes []Node, opt Options) Outcome {
 	}
 	copying := out.Answer.CopyIn
 	if copying && opt.Relay != nil {
-		out.relay(rest, opt)
+		out.relay(ctx, rest, opt)
 		return out
 	}
 	out.start(rest, opt.Gate)
 	switch {
 	case copying:
-		rest = out.copy(rest, opt)
+		rest = out.copy(ctx, rest, opt)
 	case opt.Sent != nil && !out.Answer.Failed():
 		opt.Sent()
 	}
@@ -128,7 +130,7 @@ func (o *Outcome) drain(nodes []Node) {
 }
 
 // onMain finds the node that executes the statement and returns those behind it.
-func (o *Outcome) onMain(nodes []Node, opt Options) (rest []Node) {
+func (o *Outcome) onMain(ctx context.Context, nodes []Node, opt Options) (rest []Node) {
 	for i, node := range nodes {
 		answer, err := runOrdered(node, opt)
 		switch {
@@ -145,7 +147,7 @@ func (o *Outcome) onMain(nodes []Node, opt Options) (rest []Node) {
 			o.Broken = true
 			return nil
 		}
-		if opt.GoOn != nil && !opt.GoOn(o.Lost[len(o.Lost)-1]) {
+		if opt.GoOn != nil && !opt.GoOn(ctx, o.Lost[len(o.Lost)-1]) {
 			return nil
 		}
 	}
@@ -219,9 +221,9 @@ func (o *Outcome) compare(nodes []Node) {
 // copy brings the others to where they wait for copy data, lets the data
 // through to all, and takes main's answer. Main may be lost in between: the
 // next node has had the same data, so its answer is as good.
-func (o *Outcome) copy(others []Node, opt Options) (rest []Node) {
+func (o *Outcome) copy(ctx context.Context, others []Node, opt Options) (rest []Node) {
 	waiting := o.awaitCopy(others, []Node{o.Main})
-	if o.Err = opt.Copy(waiting); o.Err != nil {
+	if o.Err = opt.Copy(ctx, waiting); o.Err != nil {
 		return nil
 	}
 	for i, node := range waiting {
@@ -259,9 +261,9 @@ func (o *Outcome) awaitCopy(others, waiting []Node) []Node {
 
 // relay has main alone take the copy data, and the others what main has made of it. If main
 // is lost on the way, nobody has all of the data any more.
-func (o *Outcome) relay(others []Node, opt Options) {
+func (o *Outcome) relay(ctx context.Context, others []Node, opt Options) {
 	main := o.Main
-	if o.Err = opt.Copy([]Node{main}); o.Err != nil {
+	if o.Err = opt.Copy(ctx, []Node{main}); o.Err != nil {
 		return
 	}
 	answer, err := main.Finish(true)

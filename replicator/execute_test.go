@@ -1,6 +1,7 @@
 package replicator
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -73,7 +74,7 @@ func TestExecute(t *testing.T) {
 			if tt.opt.Repeatable == nil {
 				tt.opt.Repeatable = anew
 			}
-			if got := shown(Execute(made, tt.opt)); got != tt.want {
+			if got := shown(Execute(t.Context(), made, tt.opt)); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 			calls := strings.Join(*journal, ", ")
@@ -110,7 +111,7 @@ func TestExecuteCopy(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			made, journal := nodes(tt.nodes...)
-			got := shown(Execute(made, Options{Repeatable: anew, Copy: func(waiting []Node) error {
+			got := shown(Execute(t.Context(), made, Options{Repeatable: anew, Copy: func(_ context.Context, waiting []Node) error {
 				text := "data for"
 				for _, node := range waiting {
 					text += " " + string(rune('0'+node.ID()))
@@ -133,8 +134,8 @@ func TestExecuteCopy(t *testing.T) {
 // node's next statement; what differs must have been said in words by then.
 func TestDifferencesKeepMainsAnswer(t *testing.T) {
 	made, _ := nodes([]said{{tag: "UPDATE 1"}, {tag: "DELETE 9"}}, []said{{tag: "UPDATE 2"}, {tag: "DELETE 9"}})
-	first := Execute(made, Options{Repeatable: anew})
-	Execute(made, Options{Repeatable: anew})
+	first := Execute(t.Context(), made, Options{Repeatable: anew})
+	Execute(t.Context(), made, Options{Repeatable: anew})
 	if got := first.Differ[0].String(); got != "node 1 answered UPDATE 2, main node UPDATE 1" {
 		t.Errorf("got %q", got)
 	}

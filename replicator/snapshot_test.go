@@ -104,6 +104,27 @@ func TestNothingIsSentAfterTheContextHasEnded(t *testing.T) {
 	}
 }
 
+func TestTheWaitForTheWindowIsBoundedOnlyIfThereIsOne(t *testing.T) {
+	made, _ := nodes(ok("COMMIT"), ok("COMMIT"))
+	w := NewWindow()
+	bounds := 0
+	ended := errors.New("cancelled")
+	opt := CommitOptions{Window: w, Bound: func(ctx context.Context) (context.Context, func()) {
+		bounds++
+		ctx, cancel := context.WithCancelCause(ctx)
+		cancel(ended)
+		return ctx, func() {}
+	}}
+	if d, err := CommitWithin(t.Context(), made[:1], opt); err != nil || !d.Committed || bounds != 0 {
+		t.Errorf("nobody inside: %+v, %v, %d contexts", d, err, bounds)
+	}
+	_ = w.Snapshot(t.Context(), func() {
+		if _, err := CommitWithin(t.Context(), made[1:], opt); !errors.Is(err, ended) || bounds != 1 {
+			t.Errorf("a snapshot is taken: %v, %d contexts", err, bounds)
+		}
+	})
+}
+
 // faultyNode has a bug.
 type faultyNode struct{ quietNode }
 
@@ -116,7 +137,7 @@ func TestNobodyWaitsForAStatementThatPanicked(t *testing.T) {
 	faulty := []Node{&faultyNode{quietNode{id: 0}}, &quietNode{id: 1}}
 	for _, call := range []func(){
 		func() { _, _ = TakeSnapshot(t.Context(), faulty, w) },
-		func() { Execute(faulty, Options{Repeatable: anew, Gate: gate, Order: order}) },
+		func() { Execute(t.Context(), faulty, Options{Repeatable: anew, Gate: gate, Order: order}) },
 		func() { _, _ = CommitWithin(t.Context(), faulty, CommitOptions{Gate: gate, Window: w}) },
 	} {
 		func() {

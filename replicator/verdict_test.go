@@ -1,6 +1,7 @@
 package replicator
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -88,7 +89,7 @@ func TestJudge(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			made, _ := nodes(tt.nodes...)
-			out := Execute(made, Options{Repeatable: anew})
+			out := Execute(t.Context(), made, Options{Repeatable: anew})
 			if got := judged(out.Judge(tt.policy)); got != tt.want {
 				t.Errorf("%s: got %q, want %q", shown(out), got, tt.want)
 			}
@@ -110,7 +111,7 @@ func TestJudgeCopy(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			made, _ := nodes(tt.nodes...)
-			out := Execute(made, Options{Repeatable: anew, Copy: func([]Node) error { return nil }})
+			out := Execute(t.Context(), made, Options{Repeatable: anew, Copy: func(context.Context, []Node) error { return nil }})
 			if got := judged(out.Judge(onBoth)); got != tt.want {
 				t.Errorf("%s: got %q, want %q", shown(out), got, tt.want)
 			}
@@ -132,7 +133,7 @@ func TestJudgeGivesReasons(t *testing.T) {
 	}
 	for _, tt := range tests {
 		made, _ := nodes(tt.nodes...)
-		out := Execute(made, Options{Repeatable: anew})
+		out := Execute(t.Context(), made, Options{Repeatable: anew})
 		if got := out.Judge(onBoth).Fence[0].Reason; got != tt.want {
 			t.Errorf("got %q, want %q", got, tt.want)
 		}
@@ -149,7 +150,7 @@ func TestJudgeKeepsARightNode(t *testing.T) {
 		at := []int{i % 2, i / 2 % n, i / 2 / n % n, i / 2 / n / n}
 		for _, policy := range allPolicy {
 			made, _ := nodes(one(acts[at[0]]), one(acts[at[1]]), one(acts[at[2]]), one(acts[at[3]]))
-			out := Execute(made, Options{Repeatable: anew})
+			out := Execute(t.Context(), made, Options{Repeatable: anew})
 			v := out.Judge(policy)
 			if bad := unsound(at, out, v, policy); bad != "" {
 				t.Fatalf("%+v: %s: %s: %s", policy, shown(out), judged(v), bad)

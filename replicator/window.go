@@ -53,19 +53,23 @@ func NewWindow() *Window { return &Window{} }
 //
 // What take does must not wait for anybody but the nodes, nor use the Window.
 func (w *Window) Snapshot(ctx context.Context, take func()) error {
-	return w.run(ctx, snapshots, take)
+	return w.run(ctx, snapshots, nil, take)
 }
 
 // Commit calls commit while nobody takes a snapshot. As with Snapshot, ctx bounds the
 // wait, and commit must wait for nobody but the nodes.
 func (w *Window) Commit(ctx context.Context, commit func()) error {
-	return w.run(ctx, commits, commit)
+	return w.run(ctx, commits, nil, commit)
 }
 
-// run is the only way in, so that everybody leaves once, also by a panic.
-func (w *Window) run(ctx context.Context, g group, do func()) error {
+// Bound makes the context that bounds a wait; stop is called behind the wait.
+type Bound func(ctx context.Context) (bounded context.Context, stop func())
+
+// run is the only way in, so that everybody leaves once, also by a panic. bound, if it is not
+// nil, is called when there is something to wait for, which is seldom.
+func (w *Window) run(ctx context.Context, g group, bound Bound, do func()) error {
 	if w != nil {
-		if err := w.enter(ctx, g); err != nil {
+		if err := w.enter(ctx, g, bound); err != nil {
 			return err
 		}
 		defer w.leave()
@@ -74,11 +78,20 @@ func (w *Window) run(ctx context.Context, g group, do func()) error {
 	return nil
 }
 
-func (w *Window) enter(ctx context.Context, g group) error {
+func (w *Window) enter(ctx context.Context, g group, bound Bound) error {
 	b := w.ask(g)
 	if b == nil {
 		return nil
 	}
+	if bound != nil {
+		bounded, stop := bound(ctx)
+		defer stop()
+		ctx = bounded
+	}
+	return w.await(ctx, g, b)
+}
+
+func (w *Window) await(ctx context.Context, g group, b *batch) error {
 	patience := time.NewTimer(windowPatience)
 	defer patience.Stop()
 	for {

@@ -199,7 +199,7 @@ func TestWindowUnderLoad(t *testing.T) {
 				if turn%5 == 0 {
 					go cancel()
 				}
-				_ = w.run(ctx, g, func() {
+				_ = w.run(ctx, g, nil, func() {
 					inside[g].Add(1)
 					if n := inside[g.other()].Load(); n > 0 {
 						t.Errorf("%d of the other group are inside", n)

@@ -14,25 +14,23 @@ type Slot struct {
 	call   string // of mark, up to its last argument
 	key    string // in the names of prepared transactions
 	seq    int64
-	text   string // of seq
 }
 
 // Next begins the next transaction.
-func (s *Slot) Next() {
-	s.seq++
-	s.text = strconv.FormatInt(s.seq, 10)
-}
+func (s *Slot) Next() { s.seq++ }
 
-// Mark is the call that notes the transaction, in two parts; a closing bracket is missing.
-func (s *Slot) Mark() (call, seq string) { return s.call, s.text }
+// AppendMark appends the call that notes the transaction.
+func (s *Slot) AppendMark(dst []byte) []byte {
+	return append(strconv.AppendInt(append(dst, s.call...), s.seq, 10), ')')
+}
 
 // Name is what the transaction is called while it is prepared. main is the node whose
 // COMMIT decides.
 func (s *Slot) Name(main int) string {
-	return s.key + s.text + ":" + strconv.Itoa(main)
+	return s.key + strconv.FormatInt(s.seq, 10) + ":" + strconv.Itoa(main)
 }
 
-func (s *Slot) String() string { return fmt.Sprintf("slot %d seq %s", s.number, s.text) }
+func (s *Slot) String() string { return fmt.Sprintf("slot %d seq %d", s.number, s.seq) }
 
 // slots lends the lowest free one, so that the tables stay small. A slot keeps counting
 // over its sessions.

@@ -25,12 +25,23 @@ func EachColumn(body []byte, use func(fixed []byte)) {
 	}
 }
 
-// ColumnTypes are the types in a RowDescription.
-func ColumnTypes(body []byte) []uint32 {
-	var types []uint32
-	EachColumn(body, func(fixed []byte) { types = append(types, binary.BigEndian.Uint32(fixed[6:])) })
+// ColumnTypes are the types in a RowDescription: known itself, if it has the same, as it
+// nearly always has where a result is described again and again.
+func ColumnTypes(body []byte, known []uint32) []uint32 {
+	same, count := true, 0
+	EachColumn(body, func(fixed []byte) {
+		same = same && count < len(known) && known[count] == columnType(fixed)
+		count++
+	})
+	if same && count == len(known) {
+		return known
+	}
+	types := make([]uint32, 0, count)
+	EachColumn(body, func(fixed []byte) { types = append(types, columnType(fixed)) })
 	return types
 }
+
+func columnType(fixed []byte) uint32 { return binary.BigEndian.Uint32(fixed[6:]) }
 
 // RowDescription translates a RowDescription in place: its types by t, its tables by
 // tables.

@@ -247,7 +247,7 @@ func TestRowDescriptionIsTranslated(t *testing.T) {
 	if want := description(20006, 20001); !bytes.Equal(got, want) {
 		t.Errorf("got %x, want %x", got, want)
 	}
-	if got := ColumnTypes(got); !slices.Equal(got, []uint32{20001}) {
+	if got := ColumnTypes(got, nil); !slices.Equal(got, []uint32{20001}) {
 		t.Errorf("types %v", got)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/pgchorus/pgchorus/replicator"
 )
 
-// attempt is work on all nodes. Where only bad luck stood in its way (a connection that
+// attempt is work on all nodes; a session has one at a time. Where only bad luck stood in its way (a connection that
 // broke, a race with another session, a deadlock over nodes), it is taken back and run
 // again, if nobody has heard of it.
 type attempt struct {
@@ -24,11 +24,23 @@ type attempt struct {
 	alone   bool
 	copied  bool // the frontend's copy data has been passed on
 	repeats int
+
+	// nodes is memory for the nodes of the work, and then for those of the COMMIT.
+	nodes []replicator.Node
+	hooks *hooks
+}
+
+// hooks are what the replicator calls of a session. They are the same for all that it does, so
+// they are made once.
+type hooks struct {
+	options replicator.Options
+	bound   replicator.Bound
 }
 
 // newAttempt notes that the transaction writes from now on.
 func (s *Session) newAttempt(opt allOptions) *attempt {
-	a := &attempt{s: s, opt: opt, mark: s.front.Mark(), holds: s.tx.wrote}
+	a := &s.attempt
+	*a = attempt{s: s, opt: opt, mark: s.front.Mark(), holds: s.tx.wrote, nodes: a.nodes, hooks: a.hooks}
 	a.first = !a.holds && !opt.bare
 	a.alone = a.first && !s.hasBegun()
 	s.ranOn = noNode
@@ -44,26 +56,54 @@ func (a *attempt) run(ctx context.Context) replicator.Outcome {
 	s := a.s
 	a.copied = false
 	s.numbers.missed = nil // of a node that was lost under the work
-	opt := replicator.Options{
-		Repeatable: func() bool { return s.takeBack(a.mark) },
-		Copy: func(nodes []replicator.Node) error {
-			a.copied = true
-			return s.copyToAll(ctx, nodes)
-		},
-		Sent:         a.sent,
-		GoOn:         s.goOn(ctx, a.opt.bare),
-		Left:         func(node replicator.Node) bool { return !s.Cluster.View().Up(node.ID()) },
-		Holds:        a.holds,
-		Regardless:   a.opt.regardless,
-		AfterFailure: s.repeatsFailure,
-		Withhold:     s.withhold(),
-		Gate:         s.Gate,
-		Order:        s.Order,
-	}
+	a.nodes = s.appendAll(a.nodes[:0])
+	opt := s.hooks().options
+	opt.Holds, opt.Regardless = a.holds, a.opt.regardless
 	if s.care.relayed() {
 		opt.Relay = s.relayCopy
 	}
-	return replicator.Execute(s.all(), opt)
+	return replicator.Execute(ctx, a.nodes, opt)
+}
+
+// hooks are made for the session's first write.
+func (s *Session) hooks() *hooks {
+	if s.attempt.hooks == nil {
+		s.attempt.hooks = &hooks{options: s.attempt.newOptions(s), bound: s.running.await}
+	}
+	return s.attempt.hooks
+}
+
+func (a *attempt) newOptions(s *Session) replicator.Options {
+	return replicator.Options{
+		Repeatable:   func() bool { return s.takeBack(a.mark) },
+		Copy:         a.copy,
+		Sent:         a.sent,
+		GoOn:         a.goOn,
+		Left:         func(node replicator.Node) bool { return !s.Cluster.View().Up(node.ID()) },
+		AfterFailure: s.repeatsFailure,
+		Withhold:     s.withholds,
+		Gate:         s.Gate,
+		Order:        s.Order,
+	}
+}
+
+// copy passes on the frontend's copy data.
+func (a *attempt) copy(ctx context.Context, nodes []replicator.Node) error {
+	a.copied = true
+	return a.s.copyToAll(ctx, nodes)
+}
+
+// goOn settles what became of a main node before the next one takes its place: were
+// another session still to begin statements on the old one, each could wait for the other
+// on a node where no server sees both. What runs bare is not taken back, and goes on.
+func (a *attempt) goOn(ctx context.Context, loss replicator.Loss) bool {
+	if a.opt.bare {
+		return true
+	}
+	l := loss.Node.(*link)
+	l.reported = true
+	a.s.lost(ctx, l, loss.Err)
+	return !a.s.view.Up(l.ID())
 }
 
 // sent is called when the others have been sent what main has done.

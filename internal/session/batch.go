@@ -1,7 +1,6 @@
 package session
 
 import (
-	"cmp"
 	"context"
 	"strings"
 
@@ -33,8 +32,10 @@ const (
 
 // batch is the extended query that is being collected.
 type batch struct {
-	messages []wire.Frame // copies
-	bytes    int
+	messages []wire.Frame // in text
+	// text has the messages one behind the other. What grows it leaves earlier messages where
+	// they are, in memory that is not used again.
+	text []byte
 	// end is what closed the messages that are being run.
 	end batchEnd
 	// copied: a COPY FROM STDIN was run, during which the server would have ignored
@@ -54,12 +55,29 @@ func (s *Session) collect(ctx context.Context, frame wire.Frame) error {
 	if s.batch.skipping {
 		return nil
 	}
-	s.batch.messages = append(s.batch.messages, append(wire.Frame(nil), frame...))
-	s.batch.bytes += len(frame)
-	if s.batch.bytes < maxBatchBytes && len(s.batch.messages) < maxBatchMessages {
+	s.batch.keep(frame)
+	if len(s.batch.text) < maxBatchBytes && len(s.batch.messages) < maxBatchMessages {
 		return nil
 	}
 	return s.runBatch(ctx, endNone)
+}
+
+func (b *batch) keep(frame wire.Frame) {
+	at := len(b.text)
+	b.text = append(b.text, frame...)
+	b.messages = append(b.messages, wire.Frame(b.text[at:len(b.text):len(b.text)]))
+}
+
+// maxKeptBatch is the largest buffer that an idle session keeps for the next batch, in bytes.
+const maxKeptBatch = 4 << 10
+
+// forget drops the messages. Nobody may have kept a part of one.
+func (b *batch) forget() {
+	clear(b.messages)
+	b.messages, b.text = b.messages[:0], b.text[:0]
+	if cap(b.text) > maxKeptBatch {
+		b.text = nil
+	}
 }
 
 // runBatch runs what was collected. Errors of statements are answered inside.
@@ -83,8 +101,7 @@ func (s *Session) runBatch(ctx context.Context, end batchEnd) error {
 			s.batch.skipping = true
 			s.tx.failed = s.tx.kind != txNone
 		}
-		clear(s.batch.messages)
-		s.batch.messages, s.batch.bytes = s.batch.messages[:0], 0
+		s.batch.forget()
 	}
 	if s.batch.copied && end == endSync {
 		s.batch.copied = false
@@ -106,9 +123,10 @@ func (s *Session) runBatch(ctx context.Context, end batchEnd) error {
 
 // runMessages cuts the batch into segments and runs them in order.
 func (s *Session) runMessages(ctx context.Context, end batchEnd) (ok bool, err error) {
-	seg := segment{s: s}
+	seg := &s.seg
+	seg.reset(s)
 	for _, frame := range s.batch.messages {
-		if ok, err := s.runMessage(ctx, &seg, frame); !ok || err != nil {
+		if ok, err := s.runMessage(ctx, seg, frame); !ok || err != nil {
 			return false, err
 		}
 	}
@@ -161,12 +179,7 @@ func (s *Session) runMessage(ctx context.Context, seg *segment, frame wire.Frame
 // makeValues makes the values that a Bind is given in addition. What is asked of main for
 // them is asked behind the messages before it.
 func (s *Session) makeValues(ctx context.Context, seg *segment, st *step) (ok bool, err error) {
-	s.drew.before = func() error {
-		if ok, err := seg.run(ctx, endNone); !ok || err != nil {
-			return cmp.Or(err, errAnswered)
-		}
-		return nil
-	}
+	s.drew.before = seg
 	defer func() { s.drew.before = nil }()
 	if err := s.bindValues(ctx, st); err != nil {
 		return s.refuseOrEnd(err)
@@ -198,6 +211,9 @@ func (s *Session) noteStep(st step) {
 			st.prepared.scopes = s.caching.scopes
 		}
 	case wire.KindBind:
+		if len(s.seg.steps) == 0 {
+			s.st.forgetPortal(st.portal.name)
+		}
 		s.st.portals[st.portal.name] = st.portal
 	case wire.KindClose:
 		s.noteClose(st)
@@ -211,7 +227,7 @@ func (s *Session) sync(ctx context.Context) error {
 	ok := !s.batch.skipping
 	s.batch.skipping, s.batch.executed, s.batch.pinned = false, false, false
 	if s.tx.kind != txExplicit {
-		clear(s.st.portals)
+		s.st.forgetPortals()
 	}
 	return s.settleAt(ctx, ok, keepTag)
 }
@@ -319,7 +335,7 @@ func (s *Session) planParse(frame wire.Frame) (step, error) {
 	if err != nil {
 		return step{}, malformed(err)
 	}
-	script := s.memo.Script(s.Scripts, []byte(m.Query))
+	script := s.memo.Script(s.Scripts, m.Query)
 	p, err := s.newPrepared(m, script)
 	if err != nil {
 		return step{}, err
@@ -388,9 +404,9 @@ func (s *Session) planBind(frame wire.Frame) (step, error) {
 	if err != nil {
 		return step{}, malformed(err)
 	}
-	p := s.st.prepared[name]
+	p := s.st.prepared[string(name)]
 	if p == nil {
-		return step{}, unknownStatement(name)
+		return step{}, unknownStatement(string(name))
 	}
 	if s.tx.failed && !endsFailed(p.kind()) {
 		return step{}, s.failedTransaction()
@@ -398,7 +414,7 @@ func (s *Session) planBind(frame wire.Frame) (step, error) {
 	if err := p.checkBind(frame, s.answersHere(p)); err != nil {
 		return step{}, err
 	}
-	bound := &portal{name: portalName, prepared: p}
+	bound := s.st.newPortal(string(portalName), p)
 	st := step{kind: wire.KindBind, frame: frame, prepared: p, portal: bound, acts: true}
 	if s.answersHere(p) {
 		st.local = s.replyLocal(wire.KindBindComplete)

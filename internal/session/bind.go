@@ -89,7 +89,7 @@ func (s *Session) valuesOfPrepared(ctx context.Context, st *step) (err error) {
 		return s.bindExecute(ctx, st)
 	case p.plan != nil:
 		if p.plan.Asks() {
-			if err := s.runBefore(); err != nil {
+			if err := s.runBefore(ctx); err != nil {
 				return err
 			}
 		}
@@ -104,7 +104,7 @@ func (s *Session) valuesOfPrepared(ctx context.Context, st *step) (err error) {
 // bindExecute gives an EXECUTE that was prepared by a Parse message the values of the
 // statement that it names, for this once.
 func (s *Session) bindExecute(ctx context.Context, st *step) error {
-	if err := s.runBefore(); err != nil {
+	if err := s.runBefore(ctx); err != nil {
 		return err
 	}
 	next := *st.prepared

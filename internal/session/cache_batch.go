@@ -61,7 +61,7 @@ func (s *Session) readBatch() (*readBatch, bool) {
 		return nil, false
 	}
 	portal, name, err := wire.BindNames(messages[0].Body())
-	if err != nil || portal != b.portal || !s.statementOf(b, name) {
+	if err != nil || string(portal) != b.portal || !s.statementOf(b, string(name)) {
 		return nil, false
 	}
 	if b.bind, err = wire.DecodeBind(messages[0].Body()); err != nil || len(b.bind.Params) < b.stmt.MaxParam {
@@ -105,7 +105,7 @@ func (s *Session) statementOf(b *readBatch, name string) bool {
 	if err != nil || m.Name != name || name != "" && s.st.prepared[name] != nil {
 		return false
 	}
-	script := s.memo.Script(s.Scripts, []byte(m.Query))
+	script := s.memo.Script(s.Scripts, m.Query)
 	b.stmt, b.text, b.types = &script.Statements[0], m.Query, m.Types
 	return len(script.Statements) == 1 && b.stmt.Kind == parser.Select
 }

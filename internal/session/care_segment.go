@@ -118,14 +118,14 @@ func (g *segment) appendCare(l *link, c *care) {
 	}
 	switch {
 	case l.answers || !c.givesRows():
-		for _, st := range g.steps {
-			if l.answers || st.acts {
+		for i := range g.steps {
+			if st := &g.steps[i]; l.answers || st.acts {
 				g.appendCareStep(l, st, c)
 			}
 		}
 	case c.failed():
-		for _, st := range g.steps {
-			if st.acts {
+		for i := range g.steps {
+			if st := &g.steps[i]; st.acts {
 				g.appendStep(l, st)
 			}
 		}
@@ -136,7 +136,7 @@ func (g *segment) appendCare(l *link, c *care) {
 }
 
 // appendCareStep encodes one message.
-func (g *segment) appendCareStep(l *link, st step, c *care) {
+func (g *segment) appendCareStep(l *link, st *step, c *care) {
 	if c.text == "" {
 		g.appendStep(l, st)
 		if st.kind == wire.KindExecute && (c.digest && st.whole || c.elsewhere != nil) {
@@ -168,7 +168,7 @@ func (g *segment) appendCareStep(l *link, st step, c *care) {
 }
 
 // appendCareBind binds the statement with the column that is ours, under a name of ours.
-func (g *segment) appendCareBind(l *link, st step, c *care, e wire.Expect) {
+func (g *segment) appendCareBind(l *link, st *step, c *care, e wire.Expect) {
 	hidden := func(what wire.ExpectKind) wire.Expect { return wire.Expect{What: what, Hide: true} }
 	l.append(hidden(wire.ExpectClose), func(b []byte) []byte { return wire.AppendClose(b, 'S', careStatement) }) // left by a failure
 	l.append(hidden(wire.ExpectParse), func(b []byte) []byte { return wire.AppendParse(b, careStatement, c.text, l.typesFor(st.prepared)) })

@@ -87,14 +87,12 @@ func joined(statements []capture.Statement) []string {
 	return parts
 }
 
-// withhold is asked before the others are sent a statement that main has done.
-func (s *Session) withhold() func() bool {
-	return func() bool {
-		if s.care != nil && s.care.elsewhere != nil && s.care.givesRows() {
-			s.gather(s.care)
-		}
-		return s.care != nil && s.care.withholds()
+// withholds is asked before the others are sent a statement that main has done.
+func (s *Session) withholds() bool {
+	if s.care != nil && s.care.elsewhere != nil && s.care.givesRows() {
+		s.gather(s.care)
 	}
+	return s.care != nil && s.care.withholds()
 }
 
 // endCare forgets what was done for a statement, and tells the operator what nobody did

@@ -30,8 +30,8 @@ type drew struct {
 	unused []unused
 	// preparing is what a PREPARE under way prepares; nil for none.
 	preparing *prepared
-	// before runs the messages before the one that values are drawn for; nil for none.
-	before func() error
+	// before has the messages before the one that values are drawn for; nil for none.
+	before *segment
 
 	current map[string]given // by sequence
 	last    string           // the sequence that was drawn from last
@@ -100,7 +100,7 @@ func (d *drew) follow(stmt *parser.Statement) {
 // currval answers currval: from what the session was given, or else from main.
 func (s *Session) currval(ctx context.Context, name string) (string, error) {
 	s.drew.recalls = true
-	if err := s.runBefore(); err != nil {
+	if err := s.runBefore(ctx); err != nil {
 		return "", err
 	}
 	row, err := s.askAgain(ctx, sequence.Identify(name))
@@ -137,7 +137,7 @@ func (s *Session) newer(ctx context.Context, current given, query, name string) 
 // lastval answers lastval.
 func (s *Session) lastval(ctx context.Context) (string, error) {
 	s.drew.recalls = true
-	if err := s.runBefore(); err != nil {
+	if err := s.runBefore(ctx); err != nil {
 		return "", err
 	}
 	current, known := s.drew.current[s.drew.last]

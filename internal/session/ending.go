@@ -200,19 +200,27 @@ func (l *link) appendEnding(e replicator.Ending) {
 	expect := wire.Expect{What: wire.ExpectQuery, Silent: true}
 	if m.on && (e == replicator.SendCommit || e == replicator.SendPrepare) {
 		expect.HideTags = 1
-		call, seq := m.slot.Mark()
-		calm, from := "", ""
-		if m.fresh {
-			from = lookAgain
-		}
-		if l.s.settings.timesOut {
-			calm = "SET LOCAL statement_timeout = 0;" // it would end the mark, on one node perhaps
+		calm := l.s.settings.timesOut
+		if calm {
 			expect.HideTags++
 		}
-		l.appendQuery(expect, calm, call, seq, ")", from, ";", end)
+		l.appendQueryOf(expect, func(b []byte) []byte { return append(m.appendMark(b, calm), end...) })
 		return
 	}
 	l.appendQuery(expect, end)
+}
+
+// appendMark appends the mark, with what goes in front of it: a timeout would end it, on one
+// node perhaps.
+func (m *marking) appendMark(b []byte, calm bool) []byte {
+	if calm {
+		b = append(b, "SET LOCAL statement_timeout = 0;"...)
+	}
+	b = m.slot.AppendMark(b)
+	if m.fresh {
+		b = append(b, lookAgain...)
+	}
+	return append(b, ';')
 }
 
 // explainRefusal is what the frontend is told when a COMMIT was refused for a reason that is

@@ -60,21 +60,6 @@ func (s *Session) executeAll(ctx context.Context, opt allOptions) (ok bool, err 
 	}
 }
 
-// goOn settles what became of a main node before the next one takes its place: were
-// another session still to begin statements on the old one, each could wait for the other
-// on a node where no server sees both. What runs bare is not taken back, and goes on.
-func (s *Session) goOn(ctx context.Context, bare bool) func(replicator.Loss) bool {
-	if bare {
-		return nil
-	}
-	return func(loss replicator.Loss) bool {
-		l := loss.Node.(*link)
-		l.reported = true
-		s.lost(ctx, l, loss.Err)
-		return !s.view.Up(l.ID())
-	}
-}
-
 // executeBare runs the session's work, which says of itself that it is bare, outside of
 // any block. It leaves no transaction behind.
 func (s *Session) executeBare(ctx context.Context, opt allOptions) (ok bool, err error) {
@@ -317,7 +302,8 @@ func (s *Session) commit(ctx context.Context) (ok bool, err error) {
 	}
 	s.ending = true
 	s.beginWrites()
-	nodes := s.begun()
+	s.attempt.nodes = s.appendBegun(s.attempt.nodes[:0])
+	nodes := s.attempt.nodes
 	if s.tx.writer != noNode && s.link(s.tx.writer) == nil {
 		s.rollbackNodes(ctx, nodes)
 		return s.refused(lostTransaction(s.tx.writer, errLeft))
@@ -344,13 +330,7 @@ func (s *Session) commit(ctx context.Context) (ok bool, err error) {
 		s.rollbackNodes(ctx, nodes)
 		return s.refused(err)
 	}
-	waiting, stop := s.running.await(ctx)
-	opt := replicator.CommitOptions{Mode: mode, Gate: s.Gate, Window: s.Window}
-	if mode == replicator.LastAgent && s.mayAcknowledge() {
-		opt.Decided = s.acknowledge
-	}
-	d, err := replicator.CommitWithin(waiting, nodes, opt)
-	stop()
+	d, err := s.commitOn(ctx, nodes, mode)
 	if err != nil {
 		s.rollbackNodes(ctx, nodes)
 		return s.refuseOrEnd(s.interrupted(ctx))
@@ -358,6 +338,15 @@ func (s *Session) commit(ctx context.Context) (ok bool, err error) {
 	ok, err = s.decide(ctx, d)
 	s.rollbackNodes(ctx, s.begun()) // a mark that fails leaves the block open
 	return ok, err
+}
+
+// commitOn has the nodes commit. A cancel ends the wait for the window.
+func (s *Session) commitOn(ctx context.Context, nodes []replicator.Node, mode replicator.CommitMode) (replicator.Decision, error) {
+	opt := replicator.CommitOptions{Mode: mode, Gate: s.Gate, Window: s.Window, Bound: s.hooks().bound}
+	if mode == replicator.LastAgent && s.mayAcknowledge() {
+		opt.Decided = s.acknowledge
+	}
+	return replicator.CommitWithin(ctx, nodes, opt)
 }
 
 // stillConnected are the nodes whose connection is alive before COMMIT is sent. One
@@ -512,5 +501,8 @@ func (s *Session) endTransaction() {
 		s.rights = nil
 	}
 	s.tx = noTransaction()
+	if len(s.seg.steps) == 0 {
+		s.st.forgetPortals()
+	}
 	clear(s.st.portals)
 }

@@ -60,12 +60,15 @@ func (s *Session) withFill(stmt *parser.Statement, c *care, unlike bool) *care {
 	if c == nil {
 		c = &care{plan: capture.Repeated(stmt)}
 	}
-	c.fills = &table
+	c.setFills(table)
 	if !s.settings.seeded {
 		c.locks = append(c.locks, "SET LOCAL seed = "+newSeed())
 	}
 	return c
 }
+
+// setFills has a copy of its own, so that the many statements which fill nothing need none.
+func (c *care) setFills(table parser.Relation) { c.fills = &table }
 
 // newSeed is a seed for random() that nobody can guess.
 func newSeed() string {

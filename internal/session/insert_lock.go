@@ -42,7 +42,7 @@ func (s *Session) lockForInsert(ctx context.Context, stmt *parser.Statement, sql
 	if !s.wantsInsertLock(stmt, sql) {
 		return nil
 	}
-	if err := s.runBefore(); err != nil {
+	if err := s.runBefore(ctx); err != nil {
 		return err
 	}
 	s.openForValues(stmt)

@@ -172,6 +172,13 @@ func (l *link) appendQuery(e wire.Expect, parts ...string) {
 	l.exchange.Add(e)
 }
 
+// appendQueryOf is appendQuery for a text that write appends.
+func (l *link) appendQueryOf(e wire.Expect, write func([]byte) []byte) {
+	delete(l.prepared, "")
+	l.conn.SetOutbox(wire.AppendQueryOf(l.conn.Outbox(), write))
+	l.exchange.Add(e)
+}
+
 // appendSync ends the extended query that the node is in, if it is in one.
 func (l *link) appendSync() {
 	if l.unsynced {
@@ -191,14 +198,19 @@ func (l *link) beginText() string {
 	return tx.begin
 }
 
-// beginPrefix is beginText in front of a statement of the same Query. A comment behind BEGIN
-// must not swallow the statement.
+// beginPrefix is beginText in front of a statement of the same Query.
 func (l *link) beginPrefix() string {
-	begin := l.beginText()
+	begin, then := l.beginParts()
+	return begin + then
+}
+
+// beginParts are those of beginPrefix. A comment behind BEGIN must not swallow the statement.
+func (l *link) beginParts() (begin, then string) {
+	begin = l.beginText()
 	if strings.Contains(begin, "--") {
-		return begin + "\n;"
+		return begin, "\n;"
 	}
-	return begin + ";"
+	return begin, ";"
 }
 
 // needsBegin reports whether the block has to be opened in front of the work.

@@ -83,7 +83,10 @@ func (s *Session) first() *link {
 
 // all are the links in node order, as the replicator wants them.
 func (s *Session) all() []replicator.Node {
-	nodes := make([]replicator.Node, 0, len(s.links))
+	return s.appendAll(make([]replicator.Node, 0, len(s.links)))
+}
+
+func (s *Session) appendAll(nodes []replicator.Node) []replicator.Node {
 	for _, l := range s.links {
 		if l != nil {
 			nodes = append(nodes, l)
@@ -93,8 +96,9 @@ func (s *Session) all() []replicator.Node {
 }
 
 // begun are the links on which the transaction's block is open.
-func (s *Session) begun() []replicator.Node {
-	var nodes []replicator.Node
+func (s *Session) begun() []replicator.Node { return s.appendBegun(nil) }
+
+func (s *Session) appendBegun(nodes []replicator.Node) []replicator.Node {
 	for _, l := range s.links {
 		if l != nil && l.begun {
 			nodes = append(nodes, l)

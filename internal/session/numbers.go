@@ -79,7 +79,7 @@ func (s *Session) speaks(l *link) bool {
 // takeColumns passes a RowDescription on in the session's numbers.
 func (s *Session) takeColumns(c *backend.Conn, total int, e *wire.Expect) error {
 	l := s.link(c.Node())
-	described, _ := e.About.(*description)
+	described, ours := aboutOf(e)
 	if !s.numbers.on || l == nil || described == nil && s.speaks(l) {
 		return s.takeBytes(c, total)
 	}
@@ -88,8 +88,8 @@ func (s *Session) takeColumns(c *backend.Conn, total int, e *wire.Expect) error 
 		return err
 	}
 	if described != nil {
-		described.note(l, frame.Body())
-		if described.ours {
+		described.seen.noteColumns(l, frame.Body())
+		if ours {
 			return nil
 		}
 	}
@@ -122,8 +122,8 @@ func (s *Session) takeParameters(c *backend.Conn, body []byte, e *wire.Expect) {
 		t.ParameterDescription(body)
 		s.miss(l, t.Missing)
 	}
-	if described, _ := e.About.(*description); described != nil {
-		described.of.seen.params, described.of.seen.described = oidmap.ParameterTypes(body), true
+	if described, _ := aboutOf(e); described != nil {
+		described.seen.params, described.seen.described = oidmap.ParameterTypes(body), true
 	}
 }
 

@@ -40,18 +40,26 @@ func (l *link) appendCall(b []byte, frame wire.Frame) []byte {
 	return b
 }
 
-// describes is what is kept of the answer to a Describe; nil for nothing.
-func (s *Session) describes(st step) any {
+// describes is whom the answer to a Describe is kept with; nil for nobody.
+func (s *Session) describes(st *step) any {
 	if !s.numbers.on || st.prepared == nil {
 		return nil
 	}
-	return &description{of: st.prepared}
+	return st.prepared
 }
 
-// description is what a Describe is about, and what is kept of its answer.
-type description struct {
-	of   *prepared
-	ours bool // nobody else has asked
+// ownDescribe is a Describe that nobody else has asked for.
+type ownDescribe struct{ of *prepared }
+
+// aboutOf is whom a description is kept with, nil for nobody, and whether it is for us alone.
+func aboutOf(e *wire.Expect) (p *prepared, ours bool) {
+	switch about := e.About.(type) {
+	case *prepared:
+		return about, false
+	case ownDescribe:
+		return about.of, true
+	}
+	return nil, false
 }
 
 // described is what is known of a prepared statement's parameters and result.
@@ -67,10 +75,10 @@ type described struct {
 	holding bool
 }
 
-func (d *description) note(l *link, body []byte) {
-	seen := &d.of.seen
+// noteColumns keeps the types of the result as a node has told them.
+func (seen *described) noteColumns(l *link, body []byte) {
 	seen.known, seen.node, seen.holding = true, l.home, false
-	seen.columns = oidmap.ColumnTypes(body)
+	seen.columns = oidmap.ColumnTypes(body, seen.columns)
 	t := l.s.fromNode(l.home)
 	for _, oid := range seen.columns {
 		seen.holding = t.Holds(oid) || seen.holding
@@ -200,28 +208,33 @@ func (p *paramsOnly) Fail(wire.Frame, *wire.Expect) error { return nil }
 
 // appendResultQuestion has a node say what the result of a portal is made of, if that is
 // not known and its values may have to be translated.
-func (l *link) appendResultQuestion(st step) {
+func (l *link) appendResultQuestion(st *step) {
 	p := st.portal
 	if !l.s.numbers.on || len(p.formats) == 0 || st.prepared == nil || st.prepared.seen.known {
 		return
 	}
-	l.append(wire.Expect{What: wire.ExpectDescribePortal, About: &description{of: st.prepared, ours: true}},
+	l.append(wire.Expect{What: wire.ExpectDescribePortal, About: ownDescribe{st.prepared}},
 		func(b []byte) []byte { return wire.AppendDescribe(b, 'P', p.name) })
 }
 
 // rowHook translates the rows of an Execute, where they have numbers in them: those of main
 // for the frontend, those of others so that they can be compared with main's.
-func (l *link) rowHook(st step) func(row []byte) {
+func (l *link) rowHook(st *step) func(row []byte) {
 	s, p := l.s, st.portal
 	if !s.numbers.on || len(p.formats) == 0 || st.prepared == nil || l.home == s.numbers.spoken ||
 		st.prepared.seen.known && !st.prepared.seen.holding {
 		return nil
 	}
+	return l.rowTranslation(st.prepared, p)
+}
+
+func (l *link) rowTranslation(of *prepared, p *portal) func(row []byte) {
+	s := l.s
 	var types []uint32
 	return func(row []byte) {
 		t := s.fromNode(l.home)
 		if types == nil {
-			types = s.columnsOn(l, st.prepared, p)
+			types = s.columnsOn(l, of, p)
 		}
 		t.Row(types, row)
 		s.missInRow(l, t.Missing)

@@ -90,13 +90,10 @@ const maxPlans = 4
 // planOf plans what is replaced in a statement that runs on all nodes; nil if nothing is.
 func (s *Session) planOf(stmt *parser.Statement, sql string, opt parser.PlanOptions) *parser.Plan {
 	s.unlike = nil
-	if !s.replicates() {
+	if !s.replicates() || !s.mayReplace(stmt) {
 		return nil
 	}
 	f := s.planFacts()
-	if !f.matters(stmt) {
-		return nil
-	}
 	opt.Seeded, opt.Lease, opt.Lock = s.settings.seeded, true, opt.Lock || !s.leasesSequences(stmt)
 	var plan *parser.Plan
 	for range maxPlans {
@@ -150,9 +147,10 @@ func (s *Session) isNews(text string) bool {
 	return true
 }
 
-// matters reports whether there may be something to replace: most statements name
+// mayReplace reports whether there may be something to replace: most statements name
 // tables without such defaults.
-func (f *planFacts) matters(stmt *parser.Statement) bool {
+func (s *Session) mayReplace(stmt *parser.Statement) bool {
+	f := planFacts{facts: facts{known: s.Catalog.Database(s.login.Database)}}
 	if stmt.Computes() || len(stmt.TimeCalls) > 0 || stmt.UntypedTimeString || callsSequence(stmt) {
 		return true
 	}

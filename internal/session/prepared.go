@@ -110,10 +110,42 @@ type portal struct {
 type statements struct {
 	prepared map[string]*prepared
 	portals  map[string]*portal
+	// spare are portals that nobody knows any more, to be used again.
+	spare []*portal
 }
+
+// maxSpare is how many are kept: a portal is made before the one in its place is dropped.
+const maxSpare = 2
 
 func newStatements() statements {
 	return statements{prepared: map[string]*prepared{}, portals: map[string]*portal{}}
+}
+
+func (st *statements) newPortal(name string, p *prepared) *portal {
+	last := len(st.spare) - 1
+	if last < 0 {
+		return &portal{name: name, prepared: p}
+	}
+	bound := st.spare[last]
+	st.spare = st.spare[:last]
+	*bound = portal{name: name, prepared: p}
+	return bound
+}
+
+// forgetPortal is for when no message is left to be run that is about one.
+func (st *statements) forgetPortal(name string) {
+	if p := st.portals[name]; p != nil {
+		delete(st.portals, name)
+		if len(st.spare) < maxSpare {
+			st.spare = append(st.spare, p)
+		}
+	}
+}
+
+// forgetPortals is that for all of them. A frontend has the unnamed one at most, mostly.
+func (st *statements) forgetPortals() {
+	st.forgetPortal("")
+	clear(st.portals)
 }
 
 func (st *statements) forgetAll() { clear(st.prepared) }

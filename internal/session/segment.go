@@ -19,6 +19,12 @@ type segment struct {
 	bare  bool
 }
 
+// reset empties a segment, whose memory is used again.
+func (g *segment) reset(s *Session) {
+	clear(g.steps)
+	*g = segment{s: s, steps: g.steps[:0]}
+}
+
 // takes reports whether a message fits behind those that the segment has.
 func (g *segment) takes(st step) bool {
 	switch {
@@ -101,7 +107,8 @@ func (g *segment) run(ctx context.Context, end batchEnd) (ok bool, err error) {
 		g.movePortals()
 	}
 	g.conclude(ok)
-	g.steps, g.bare = nil, false
+	clear(g.steps)
+	g.steps, g.bare = g.steps[:0], false
 	return ok, err
 }
 
@@ -280,8 +287,8 @@ func (g *segment) appendTo(l *link) {
 
 // appendSteps encodes the messages as they are.
 func (g *segment) appendSteps(l *link) {
-	for _, st := range g.steps {
-		if l.answers || st.acts {
+	for i := range g.steps {
+		if st := &g.steps[i]; l.answers || st.acts {
 			g.appendStep(l, st)
 		}
 	}
@@ -307,7 +314,7 @@ func (g *segment) countExecutes(l *link) {
 	}
 }
 
-func (g *segment) appendStep(l *link, st step) {
+func (g *segment) appendStep(l *link, st *step) {
 	e := wire.Expect{What: expectOf(st)}
 	if st.kind == wire.KindExecute && st.prepared != nil {
 		e.Digest = st.whole && wantsDigest(st.prepared.stmt)
@@ -346,7 +353,7 @@ func (g *segment) appendStep(l *link, st step) {
 
 // appendBind leaves a Bind that does not decode as it is: the server says what is
 // wrong with it.
-func (g *segment) appendBind(l *link, b []byte, st step) []byte {
+func (g *segment) appendBind(l *link, b []byte, st *step) []byte {
 	out, err := st.prepared.appendBind(b, st.frame, st.values)
 	if err != nil {
 		return append(b, st.frame...)
@@ -357,7 +364,7 @@ func (g *segment) appendBind(l *link, b []byte, st step) []byte {
 	return out
 }
 
-func expectOf(st step) wire.ExpectKind {
+func expectOf(st *step) wire.ExpectKind {
 	switch st.kind {
 	case wire.KindParse:
 		return wire.ExpectParse

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -124,7 +125,7 @@ const maxDraws = 8
 // drawOnce draws from main and has the other nodes advance as far. done is false if it has
 // to be done again.
 func (s *Session) drawOnce(ctx context.Context, ref parser.SequenceRef, n, limit int) (taken sequence.Taken, done bool, err error) {
-	if err := s.runBefore(); err != nil {
+	if err := s.runBefore(ctx); err != nil {
 		return taken, false, err
 	}
 	if err := s.enterBarrier(ctx); err != nil {
@@ -170,13 +171,16 @@ func (s *Session) noteTaken(generation uint64) {
 }
 
 // runBefore runs what stands before the statement that values are drawn for.
-func (s *Session) runBefore() error {
+func (s *Session) runBefore(ctx context.Context) error {
 	before := s.drew.before
 	if before == nil {
 		return nil
 	}
 	s.drew.before = nil
-	return before()
+	if ok, err := before.run(ctx, endNone); !ok || err != nil {
+		return cmp.Or(err, errAnswered)
+	}
+	return nil
 }
 
 // passFloor brings a new main node beyond what an earlier one had given out.

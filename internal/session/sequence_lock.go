@@ -21,7 +21,7 @@ import (
 // main first and then on the other nodes, and has all nodes stand where main does.
 func (s *Session) lockSequences(ctx context.Context, refs []parser.SequenceRef) error {
 	s.drew.unsure++
-	if err := s.runBefore(); err != nil {
+	if err := s.runBefore(ctx); err != nil {
 		return err
 	}
 	refs = slices.Clone(refs)

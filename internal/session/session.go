@@ -128,6 +128,11 @@ type Session struct {
 	track   lb.Track
 	wroteAt time.Time
 	work    work
+	// query is the memory of the frontend's statement by simple query, and seg that of its
+	// segment: there is one at a time. What we ask in between has memory of its own.
+	query   queryWork
+	seg     segment
+	attempt attempt
 	// care is what is done for the statement at hand besides running it; nil for nothing.
 	// unlike is what its plan has left for each node to compute.
 	care    *care
@@ -310,8 +315,7 @@ func (s *Session) failMessage(ctx context.Context, kind wire.Kind) error {
 	s.replyError(malformed(wire.ErrMalformed))
 	s.batch.skipping = true
 	s.tx.failed = s.tx.kind != txNone
-	clear(s.batch.messages)
-	s.batch.messages, s.batch.bytes = s.batch.messages[:0], 0
+	s.batch.forget()
 	if kind == wire.KindSync {
 		return s.sync(ctx)
 	}

@@ -31,7 +31,7 @@ func (s *Session) simpleQuery(ctx context.Context, frame wire.Frame) error {
 	if answered, err := s.answerCached(ctx, text); answered || err != nil {
 		return err
 	}
-	ok, err := s.runString(ctx, string(text))
+	ok, err := s.runString(ctx, text)
 	if err != nil {
 		return err
 	}
@@ -40,14 +40,14 @@ func (s *Session) simpleQuery(ctx context.Context, frame wire.Frame) error {
 
 // runString runs the statements of a query string. ok is false when one of them
 // failed; the rest is not run then.
-func (s *Session) runString(ctx context.Context, text string) (ok bool, err error) {
+func (s *Session) runString(ctx context.Context, sql []byte) (ok bool, err error) {
 	s.running.begin()
 	s.refreshView()
+	text, script := s.memo.Recall(s.Scripts, sql)
 	s.logStatement(text)
 	if err := s.lostLocks(); err != nil {
 		return false, err
 	}
-	script := s.memo.Script(s.Scripts, []byte(text))
 	switch {
 	case s.tx.failed && script.Err != nil && !isPgpool(text):
 		return s.refused(script.Err) // PostgreSQL, too, parses before it looks at the block
@@ -84,7 +84,7 @@ func anyHere(script *parser.Script, text string) bool {
 
 // runReadOnlyString lets one node run a string of reads as it is.
 func (s *Session) runReadOnlyString(ctx context.Context, text string, where target) (ok bool, err error) {
-	s.work = &queryWork{sql: text, kind: parser.Select}
+	s.setQuery(queryWork{sql: text, kind: parser.Select})
 	return s.executeOne(ctx, where)
 }
 
@@ -136,7 +136,7 @@ func (s *Session) runStatement(ctx context.Context, stmt *parser.Statement, sql 
 		ok, err = s.replicate(ctx, stmt, sql, base, several, needs)
 		return s.noteResult(stmt, sql, ok), err
 	}
-	s.work = &queryWork{sql: s.withProcess(stmt, sql), kind: stmt.Kind, base: base, needs: needs, lists: listsPrepared(stmt)}
+	s.setQuery(queryWork{sql: s.withProcess(stmt, sql), kind: stmt.Kind, base: base, needs: needs, lists: listsPrepared(stmt)})
 	if where.all {
 		ok, err = s.executeSession(ctx)
 	} else if handled := false; several {
@@ -150,7 +150,8 @@ func (s *Session) runStatement(ctx context.Context, stmt *parser.Statement, sql 
 // replicate runs a statement on all nodes, in the way that its relation to
 // transaction blocks asks for.
 func (s *Session) replicate(ctx context.Context, stmt *parser.Statement, sql string, base int, several bool, needs *prepared) (ok bool, err error) {
-	w := &queryWork{stmt: stmt, sql: sql, kind: stmt.Kind, draws: drawsSequence(stmt), digest: wantsDigest(stmt), base: base, needs: needs, lists: listsPrepared(stmt)}
+	w := &s.query
+	*w = queryWork{stmt: stmt, sql: sql, kind: stmt.Kind, draws: drawsSequence(stmt), digest: wantsDigest(stmt), base: base, needs: needs, lists: listsPrepared(stmt)}
 	w.sql = s.withAddedTimes(stmt, s.raised(stmt, w.sql))
 	s.notePreparing(stmt)
 	if err := s.prepareSequences(ctx, stmt, sql); err != nil {

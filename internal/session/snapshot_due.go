@@ -62,12 +62,13 @@ func (s *Session) statementOfFrame(frame wire.Frame) (*parser.Statement, string)
 		if err != nil {
 			return nil, ""
 		}
-		if script := s.memo.Script(s.Scripts, []byte(m.Query)); script.Err == nil && len(script.Statements) == 1 {
+		if script := s.memo.Script(s.Scripts, m.Query); script.Err == nil && len(script.Statements) == 1 {
 			return &script.Statements[0], m.Query
 		}
 	case wire.KindBind:
-		if _, name, err := wire.BindNames(frame.Body()); err == nil && s.st.prepared[name] != nil {
-			return s.st.prepared[name].stmt, s.st.prepared[name].text
+		if _, name, err := wire.BindNames(frame.Body()); err == nil && s.st.prepared[string(name)] != nil {
+			p := s.st.prepared[string(name)]
+			return p.stmt, p.text
 		}
 	}
 	return nil, ""

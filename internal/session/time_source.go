@@ -19,7 +19,7 @@ func (s *Session) timeFor(ctx context.Context, plan *parser.Plan) (time.Time, er
 	if s.tx.kind == txNone || !s.tx.at.IsZero() || s.config().Replication.TimeSource != "main" || !asksForTime(plan) {
 		return s.now(), nil
 	}
-	if err := s.runBefore(); err != nil {
+	if err := s.runBefore(ctx); err != nil {
 		return time.Time{}, err
 	}
 	at, err := s.mainTime(ctx)

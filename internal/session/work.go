@@ -62,6 +62,12 @@ type queryWork struct {
 	hide bool
 }
 
+// setQuery makes w the session's work.
+func (s *Session) setQuery(w queryWork) {
+	s.query = w
+	s.work = &s.query
+}
+
 func (w *queryWork) drawsSequence() bool { return w.draws }
 
 func (w *queryWork) takesSnapshot() bool { return takesSnapshot(w.kind) }
@@ -98,9 +104,10 @@ func (w *queryWork) appendTo(l *link) {
 	}
 	// BEGIN and the statement travel as one Query: the server flushes its answer
 	// once instead of twice.
-	prefix := l.beginPrefix()
-	e := wire.Expect{What: wire.ExpectQuery, HideTags: 1, Prefix: utf8.RuneCountInString(prefix), Base: w.base, Place: w.place, Digest: w.digest}
-	l.appendQuery(e, prefix, sql)
+	begin, then := l.beginParts()
+	prefix := utf8.RuneCountInString(begin) + len(then)
+	e := wire.Expect{What: wire.ExpectQuery, HideTags: 1, Prefix: prefix, Base: w.base, Place: w.place, Digest: w.digest}
+	l.appendQuery(e, begin, then, sql)
 }
 
 // appendNeeded gives the node a statement that was prepared elsewhere.

@@ -75,13 +75,16 @@ func (c *cursor) uint32() uint32 {
 	return 0
 }
 
-func (c *cursor) string() string {
+func (c *cursor) string() string { return string(c.text()) }
+
+// text is string without a copy.
+func (c *cursor) text() []byte {
 	end := bytes.IndexByte(c.b, 0)
 	if end < 0 {
 		c.fail(errNoString)
-		return ""
+		return nil
 	}
-	out := string(c.b[:end])
+	out := c.b[:end]
 	c.b = c.b[end+1:]
 	return out
 }
@@ -124,10 +127,11 @@ func DecodeParse(body []byte) (ParseMessage, error) {
 	return m, c.done()
 }
 
-// BindNames returns a Bind's portal and statement without looking at the rest.
-func BindNames(body []byte) (portal, statement string, err error) {
+// BindNames returns a Bind's portal and statement, as they stand there, without looking at the
+// rest.
+func BindNames(body []byte) (portal, statement []byte, err error) {
 	c := cursor{b: body}
-	portal, statement = c.string(), c.string()
+	portal, statement = c.text(), c.text()
 	return portal, statement, c.why
 }
 

@@ -38,6 +38,12 @@ func AppendQuery(dst []byte, parts ...string) []byte {
 	return finish(append(dst, 0), at)
 }
 
+// AppendQueryOf encodes a Query whose text write appends.
+func AppendQueryOf(dst []byte, write func(dst []byte) []byte) []byte {
+	dst, at := begin(dst, KindQuery)
+	return finish(append(write(dst), 0), at)
+}
+
 // AppendParse encodes a Parse.
 func AppendParse(dst []byte, name, query string, types []uint32) []byte {
 	dst, at := begin(dst, KindParse)

@@ -161,7 +161,7 @@ func FuzzBind(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if namesErr != nil || portal != m.Portal || statement != m.Statement {
+		if namesErr != nil || string(portal) != m.Portal || string(statement) != m.Statement {
 			t.Fatalf("names are %q, %q, %v; decoded %q, %q", portal, statement, namesErr, m.Portal, m.Statement)
 		}
 		var library pgproto3.Bind

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
+	"sync"
 	"syscall"
 	"unsafe"
 )
@@ -162,15 +163,32 @@ func (s *socket) quiet() bool {
 	if s.poll == nil {
 		return true
 	}
-	quiet := false
-	var b [1]byte
-	err := s.poll.Read(func(fd uintptr) bool {
-		_, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&b)), 1,
-			syscall.MSG_PEEK|syscall.MSG_DONTWAIT, 0, 0)
-		quiet = errno == syscall.EAGAIN
-		return true
-	})
-	return err == nil && quiet
+	g := glances.Get().(*glance)
+	defer glances.Put(g)
+	g.quiet = false
+	err := s.poll.Read(g.look)
+	return err == nil && g.quiet
+}
+
+// glance is a look whether something has come in. It is no part of a socket, as a read is,
+// since others look too while the socket's owner is busy elsewhere.
+type glance struct {
+	quiet bool
+	into  [1]byte
+	look  func(fd uintptr) bool
+}
+
+var glances = sync.Pool{New: func() any {
+	g := &glance{}
+	g.look = g.peek
+	return g
+}}
+
+func (g *glance) peek(fd uintptr) bool {
+	_, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&g.into)), 1,
+		syscall.MSG_PEEK|syscall.MSG_DONTWAIT, 0, 0)
+	g.quiet = errno == syscall.EAGAIN
+	return true
 }
 
 // awaitReadable waits, without taking anything, until something has come in.

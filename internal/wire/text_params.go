@@ -4,8 +4,8 @@ package wire
 // returns false. What is malformed, which others refuse, ends it too. It allocates nothing.
 func TextParams(body []byte, look func(i int, value []byte) bool) {
 	c := cursor{b: body}
-	c.string() // portal
-	c.string() // statement
+	c.text() // portal
+	c.text() // statement
 	count := int(c.uint16())
 	if !c.fits(count, 2) {
 		return

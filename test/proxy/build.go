@@ -14,17 +14,21 @@ import (
 // binaries are what this test process has built: each the open file of an
 // executable, so that another test process may build anew at the same place while
 // this one's servers run.
-var binaries = struct{ plain, race func() (*os.File, error) }{
+var binaries = struct{ plain, race, door func() (*os.File, error) }{
 	plain: sync.OnceValues(func() (*os.File, error) { return build("pgchorus") }),
 	race:  sync.OnceValues(func() (*os.File, error) { return build("pgchorus-race", "-race") }),
+	door:  sync.OnceValues(func() (*os.File, error) { return build("pgchorus-door", "-tags", "pprof") }),
 }
 
-// binary returns the executable, open.
-func binary(t testing.TB, race bool) *os.File {
+// binary returns the executable that the options ask for, open.
+func binary(t testing.TB, o *options) *os.File {
 	t.Helper()
 	get := binaries.plain
-	if race {
+	switch {
+	case o.race:
 		get = binaries.race
+	case o.door:
+		get = binaries.door
 	}
 	file, err := get()
 	if err != nil {

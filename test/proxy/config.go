@@ -17,6 +17,7 @@ type options struct {
 	lines []string
 	files map[string]string
 	race  bool
+	door  bool
 }
 
 // WithConfig adds lines to pgpool.conf, which replace ours for the same parameters.
@@ -32,6 +33,9 @@ func WithFile(name, content string) Option {
 
 // WithRace runs a server that was built with the race detector.
 func WithRace() Option { return func(o *options) { o.race = true } }
+
+// WithCounters runs a server that can be asked for Counters.
+func WithCounters() Option { return func(o *options) { o.door = true } }
 
 // writeFiles writes pgpool.conf and the files beside it.
 func (p *Proxy) writeFiles(nodes []*pgtest.Node, o *options) error {

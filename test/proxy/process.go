@@ -19,10 +19,11 @@ type process struct {
 	told bool          // we ended it or told it to end
 }
 
-// spawn runs the executable with its output going to log. The kernel kills the server
-// when we end (Pdeathsig).
-func spawn(executable, log *os.File, args ...string) (*process, error) {
+// spawn runs the executable with its output going to log, and more in its environment. The
+// kernel kills the server when we end (Pdeathsig).
+func spawn(executable, log *os.File, env []string, args ...string) (*process, error) {
 	cmd := command(executable, args...)
+	cmd.Env = append(cmd.Env, env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setsid: true}
 	p := &process{done: make(chan struct{})}

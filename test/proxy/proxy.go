@@ -52,6 +52,7 @@ type Proxy struct {
 type run struct {
 	executable *os.File
 	process    *process
+	door       int // port of Counters; 0 for none
 }
 
 // Start runs a server for the nodes until the test and its subtests have finished. It
@@ -70,7 +71,10 @@ func Start(t testing.TB, nodes []*pgtest.Node, opts ...Option) *Proxy {
 		SocketDir: nodes[0].SocketDir,
 		Dir:       dir, ConfigFile: filepath.Join(dir, "pgpool.conf"),
 		User: nodes[0].Superuser, Password: nodes[0].Password,
-		t: t, run: &run{executable: binary(t, o.race)},
+		t: t, run: &run{executable: binary(t, o)},
+	}
+	if o.door {
+		p.run.door = pgtest.FreePort(t)
 	}
 	if err := p.writeFiles(nodes, o); err != nil {
 		t.Fatalf("configure pgchorus: %v", err)
@@ -95,7 +99,7 @@ func (p *Proxy) start() {
 		p.t.Fatal(err)
 	}
 	defer log.Close()
-	if p.run.process, err = spawn(p.run.executable, log, "-f", p.ConfigFile); err != nil {
+	if p.run.process, err = spawn(p.run.executable, log, p.doorEnvironment(), "-f", p.ConfigFile); err != nil {
 		p.t.Fatal(err)
 	}
 	if err := p.waitReady(); err != nil {
