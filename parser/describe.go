@@ -67,6 +67,9 @@ func (w *walker) describeCopy(n *pg.CopyStmt) {
 	local := n.Filename == "" && !n.IsProgram
 	if n.IsFrom {
 		w.st.Kind, w.st.FromStdin, w.st.changes = CopyFrom, local, true
+		if local {
+			w.st.CopyInput = copyInput(n.Options)
+		}
 		return
 	}
 	w.st.Kind, w.st.ToStdout, w.reading = CopyTo, local, true

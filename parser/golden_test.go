@@ -136,6 +136,7 @@ func renderStatement(b *strings.Builder, sql, indent string, st *parser.Statemen
 	}
 	line("is", strings.Join(flags(st), ", "))
 	line("name", st.Name)
+	line("data", data(st.CopyInput))
 	line("values", strings.Join(st.Values, " | "))
 	line("isolation", st.Isolation)
 	if st.LockMode > 0 {
@@ -184,6 +185,14 @@ func flags(st *parser.Statement) []string {
 		}
 	}
 	return set
+}
+
+// data is how a COPY is written, where that is not as by default.
+func data(in *parser.CopyInput) string {
+	if in == nil || *in == (parser.CopyInput{Delimiter: "\t", Quote: `"`, Escape: `"`}) {
+		return ""
+	}
+	return fmt.Sprintf("%+v", *in)
 }
 
 func list(relations []parser.Relation) string {

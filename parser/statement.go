@@ -130,6 +130,9 @@ type Statement struct {
 	ToStdout  bool // COPY ... TO STDOUT
 	FromStdin bool // COPY ... FROM STDIN
 	Binary    bool // COPY ... (FORMAT binary)
+	// CopyInput is how the data of COPY FROM STDIN is written; nil for binary data, and for other
+	// statements.
+	CopyInput *CopyInput
 
 	// facts that only decide whether another text may share this script
 	valueSensitive bool

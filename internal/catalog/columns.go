@@ -58,10 +58,30 @@ type Column struct {
 	// Sequence is the sequence of an identity column, qualified, as SQL writes the name; ""
 	// if it has none of its own.
 	Sequence string
+	// TimeWords is what words such as 'now' are in a text that is read as the column's type.
+	TimeWords TimeWords
 	// Unlike are the functions that the default calls, not made by initdb, that are
 	// not Function.Alike; once for each name.
 	Unlike []Name
 }
+
+// TimeWords is what the words now, today, tomorrow and yesterday are in a text that is read as a
+// type.
+type TimeWords byte
+
+const (
+	// NoWords: nothing, or what they are in any text.
+	NoWords TimeWords = 0
+	// DateWords: the moment of reading, in a date or timestamp, or a domain of such.
+	DateWords TimeWords = 'd'
+	// DatesWords: the same in an array or range.
+	DatesWords TimeWords = 'a'
+	// ClockWords: the same in a time of day.
+	ClockWords TimeWords = 't'
+	// UnclearWords: that hangs on the part of a composite type, or only the type's own code
+	// knows.
+	UnclearWords TimeWords = 'u'
+)
 
 // columnRow is a column as tablesSQL makes it. Names and texts are in hexadecimal digits.
 type columnRow struct {
@@ -73,6 +93,7 @@ type columnRow struct {
 	Sequence  string   `json:"s"`
 	Volatile  bool     `json:"v"`
 	Unlike    []string `json:"f"`
+	TimeWords string   `json:"w"`
 }
 
 func (d *decoder) addTable(r row) error {
@@ -125,6 +146,9 @@ func (r columnRow) decode() (Column, error) {
 		return Column{}, err
 	}
 	c := Column{Name: name, Type: typ, Default: text, Generated: r.Generated, Volatile: r.Volatile, Unlike: unlike, Sequence: sequence}
+	if len(r.TimeWords) > 0 {
+		c.TimeWords = TimeWords(r.TimeWords[0])
+	}
 	if len(r.Identity) > 0 {
 		c.Identity = r.Identity[0]
 	}

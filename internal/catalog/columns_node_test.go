@@ -1,6 +1,7 @@
 package catalog_test
 
 import (
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -128,6 +129,46 @@ func TestTables(t *testing.T) {
 	for name, set := range map[string]bool{"made": false, "lower": false, "unnest": true} {
 		if f, _ := a.Function(catalog.Name{Name: name}); f.ReturnsSet != set {
 			t.Errorf("%s returns a set: %v", name, f.ReturnsSet)
+		}
+	}
+}
+
+// TestTimeWords: which columns take the word 'now' for the time.
+func TestTimeWords(t *testing.T) {
+	t.Parallel()
+	conn := pgtest.Start(t, 1)[0].Connect()
+	exec(t, conn, `CREATE DOMAIN day AS date; CREATE DOMAIN days AS day[]; CREATE TYPE pair AS (a int, b timestamptz); CREATE TYPE plain AS (a int, b text);
+		CREATE DOMAIN name2 AS text; CREATE TYPE mood AS ENUM ('now'); CREATE TYPE clocks AS RANGE (subtype = time);
+		CREATE TYPE own; CREATE FUNCTION own_in(cstring) RETURNS own LANGUAGE internal STABLE STRICT AS 'int4in';
+		CREATE FUNCTION own_out(own) RETURNS cstring LANGUAGE internal STABLE STRICT AS 'int4out';
+		CREATE TYPE own (INPUT = own_in, OUTPUT = own_out, LIKE = int4);
+		CREATE TYPE pure; CREATE FUNCTION pure_in(cstring) RETURNS pure LANGUAGE internal IMMUTABLE STRICT AS 'int4in';
+		CREATE FUNCTION pure_out(pure) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'int4out';
+		CREATE TYPE pure (INPUT = pure_in, OUTPUT = pure_out, LIKE = int4)`)
+	want := map[string]string{
+		"date": "d", "timestamp(3)": "d", "timestamptz": "d", "timestamptz[]": "a", "tstzrange": "a", "datemultirange": "a", "daterange[]": "a", "day": "d", "days": "a",
+		"time": "t", "timetz": "t", "time[]": "t", "clocks": "t", "pair": "u", "pair[]": "u", "own": "u",
+		"int": "", "text": "", "varchar(9)": "", "text[]": "", "interval": "", "jsonb": "", "point": "", "int4range": "", "nummultirange": "",
+		"plain": "", "plain[]": "", "name2": "", "mood": "", "pure": "", "uuid": "", "bytea": "", "int2vector": "", "regclass": "", "tsvector": "", "money": "",
+	}
+	var kinds []string
+	create := "CREATE TABLE kinds ("
+	for kind := range want {
+		create += fmt.Sprintf("c%d %s, ", len(kinds), kind)
+		kinds = append(kinds, kind)
+	}
+	exec(t, conn, create+"e date DEFAULT now())")
+	table, ok := ask(t, conn, catalog.Question{Tables: names("kinds")}).Table(name("kinds"))
+	if !ok || len(table.Columns) != len(kinds)+1 {
+		t.Fatalf("told of the table: %+v", table)
+	}
+	for i, kind := range append(kinds, "date") {
+		got := ""
+		if word := table.Columns[i].TimeWords; word != catalog.NoWords {
+			got = string(word)
+		}
+		if got != want[kind] {
+			t.Errorf("%s: %q, want %q", kind, got, want[kind])
 		}
 	}
 }

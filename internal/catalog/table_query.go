@@ -28,17 +28,49 @@ var identitySequence = `
 		AND sd.refobjid @= t.oid AND sd.refobjsubid @= a.attnum AND sd.deptype @= 'i'
 	LIMIT '1'::pc.int8`
 
+// timeWords is what the words of the time ("now", "today") are in a text that is read as the type
+// y: 'd' if it is a date or timestamp, 'a' for an array or range of such, 't' for a time of day, 'u' if
+// it is not that simple, null if they are nothing there. Types are taken apart; of a type of a user's,
+// whose input function is not immutable, nothing is known. A cast by way of jsonb because before 14
+// there were no multiranges.
+var timeWords = `CASE
+	WHEN y.oid @= ANY ('{1082,1114,1184}'::pc.oid[]) THEN 'd' WHEN y.oid @= ANY ('{1083,1266}'::pc.oid[]) THEN 't'
+	WHEN y.typtype @= 'b' AND y.typelem @= '0'::pc.oid AND y.oid @< $initdbOID::pc.oid THEN NULL
+	ELSE (
+		WITH RECURSIVE parts (oid) AS (
+			SELECT y.oid
+			UNION
+			SELECT e.oid FROM parts w JOIN pc.pg_type p ON p.oid @= w.oid CROSS JOIN LATERAL (
+				SELECT u.oid FROM pc.unnest(ARRAY[p.typbasetype, p.typelem]) AS u (oid) WHERE u.oid @> '0'::pc.oid
+				UNION ALL
+				SELECT r.rngsubtype FROM pc.pg_range r
+				WHERE r.rngtypid @= p.oid OR pc.jsonb_extract_path_text(pc.to_jsonb(r), 'rngmultitypid')::pc.oid @= p.oid
+				UNION ALL
+				SELECT pa.atttypid FROM pc.pg_attribute pa
+				WHERE p.typtype @= 'c' AND pa.attrelid @= p.typrelid AND pa.attnum @> 0 AND NOT pa.attisdropped
+				LIMIT (SELECT $maxWalk)
+			) AS e
+		), found AS (
+			SELECT pc.bool_or(p.oid @= ANY ('{1082,1114,1184}'::pc.oid[])) AS dates, pc.bool_or(p.oid @= ANY ('{1083,1266}'::pc.oid[])) AS clocks,
+				pc.bool_or(p.typtype @= 'c') AS rows, pc.bool_or(p.typelem @> '0'::pc.oid OR p.typtype @= ANY ('{r,m}'::pc."char"[])) AS several, pc.bool_or(p.typtype @= 'b' AND p.typelem @= '0'::pc.oid AND p.oid @>= $initdbOID::pc.oid AND i.provolatile @<> 'i') AS unknown
+			FROM parts w JOIN pc.pg_type p ON p.oid @= w.oid LEFT JOIN pc.pg_proc i ON i.oid @= p.typinput::pc.oid
+		)
+		SELECT CASE WHEN NOT (f.dates OR f.clocks OR f.unknown) THEN NULL WHEN f.unknown OR f.rows OR f.dates AND f.clocks THEN 'u' WHEN NOT f.dates THEN 't' WHEN f.several THEN 'a' ELSE 'd' END
+		FROM found f
+	) END`
+
 // columnRows is the list of the columns of t. A column without a default of its own has
 // that of its domain.
 var columnRows = `
 	SELECT pc.json_agg(CASE
 		WHEN c.identity @<> '' THEN pc.json_build_object('n', c.name, 'i', c.identity, 'v', true, 't', c.type, 's', c.sequence)
 		WHEN c.generated THEN pc.json_build_object('n', c.name, 'g', true, 't', c.type)
-		WHEN ` + volatileDefault + ` THEN pc.json_build_object('n', c.name, 'v', true, 't', c.type, 'f', c.users, 'd', c.expression)
+		WHEN ` + volatileDefault + ` THEN pc.json_build_object('n', c.name, 'v', true, 't', c.type, 'w', c.words, 'f', c.users, 'd', c.expression)
+		WHEN c.words IS NOT NULL THEN pc.json_build_object('n', c.name, 't', c.type, 'w', c.words)
 		ELSE pc.json_build_object('n', c.name, 't', c.type) END ORDER BY c.number)
 	FROM (
 		SELECT a.attnum AS number, ` + hexadecimal("a.attname") + ` AS name, a.attidentity AS identity,
-			a.attgenerated @<> '' AS generated,
+			a.attgenerated @<> '' AS generated, ` + timeWords + ` AS words,
 			` + hexadecimal("pc.format_type(a.atttypid, CASE WHEN qt.pretty THEN '0' ELSE '-1' END::pc.int4)") + ` AS type,
 			` + hexadecimal("pc.pg_get_expr(e.bin, e.relation, qt.pretty)") + ` AS expression, e.tree, p.functions, p.users,
 			CASE WHEN a.attidentity @<> '' THEN (` + identitySequence + `) END AS sequence

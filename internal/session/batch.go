@@ -171,6 +171,9 @@ func (s *Session) runMessage(ctx context.Context, seg *segment, frame wire.Frame
 		if ok, err := s.makeObjects(ctx, seg, &step); !ok || err != nil {
 			return false, err
 		}
+		if ok, err := s.watchBound(ctx, seg, &step); !ok || err != nil {
+			return false, err
+		}
 	}
 	seg.add(step)
 	return true, nil

@@ -14,14 +14,15 @@ func (s *Session) copyToAll(ctx context.Context, nodes []replicator.Node) error 
 	for i, node := range nodes {
 		links[i] = node.(*link)
 	}
-	return s.pumpCopy(ctx, links)
+	return s.pumpCopy(ctx, links, s.copyingWatch())
 }
 
 // pumpCopy reads copy data from the frontend up to CopyDone or CopyFail and writes
 // it to the nodes in lockstep. A node that breaks is left out here and noticed when
 // its answer is read. An error is the frontend's: it has gone, or said something
-// that has no place in copy data, and the nodes are told to give up.
-func (s *Session) pumpCopy(ctx context.Context, links []*link) error {
+// that has no place in copy data, and the nodes are told to give up. watch looks through the
+// data; nil for nobody.
+func (s *Session) pumpCopy(ctx context.Context, links []*link, watch *copyWatch) error {
 	s.batch.copied = s.batch.end == endSync
 	s.flush()
 	watched := links
@@ -31,16 +32,16 @@ func (s *Session) pumpCopy(ctx context.Context, links []*link) error {
 			verdict, err := s.awaitCopyData(ctx, watched)
 			switch {
 			case err != nil, verdict == copyRefused:
-				giveUpCopy(links, frontendGone)
+				giveUpCopy(links, watch.whyGivenUp())
 				return err
 			case verdict == copyLost:
 				watched = watched[1:]
 				continue
 			}
 		}
-		done, err := s.copyMessage(links)
-		if err != nil {
-			giveUpCopy(links, frontendGone)
+		done, err := s.copyMessage(links, watch)
+		if err != nil || watch.refuses() {
+			giveUpCopy(links, watch.whyGivenUp())
 			return err
 		}
 		if done {
@@ -90,9 +91,12 @@ func endCopy(links []*link) {
 
 // copyMessage moves one message. Flush and Sync mean nothing here (protocol chapter
 // 55.2.6).
-func (s *Session) copyMessage(links []*link) (done bool, err error) {
+func (s *Session) copyMessage(links []*link, watch *copyWatch) (done bool, err error) {
 	if s.gone != nil {
 		return false, s.gone
+	}
+	if watch != nil {
+		return watch.watched(s, links)
 	}
 	if run := s.front.TakeRun(wire.KindCopyData); len(run) > 0 {
 		sendCopy(links, run)
@@ -102,6 +106,11 @@ func (s *Session) copyMessage(links []*link) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	return s.copyOther(kind, total, links)
+}
+
+// copyOther moves the message that comes next as it is.
+func (s *Session) copyOther(kind wire.Kind, total int, links []*link) (done bool, err error) {
 	switch kind {
 	case wire.KindCopyData, wire.KindCopyDone, wire.KindCopyFail:
 		err = s.front.Pieces(total, func(piece []byte) error {
@@ -132,8 +141,13 @@ func flushCopy(links []*link) {
 	}
 }
 
-// frontendGone is why copy data ends in its midst.
-const frontendGone = "the frontend has gone"
+// whyGivenUp is why copy data ends in its midst.
+func (w *copyWatch) whyGivenUp() string {
+	if w.refuses() {
+		return "refused by pgchorus"
+	}
+	return "the frontend has gone"
+}
 
 // giveUpCopy makes the nodes forget what they were sent.
 func giveUpCopy(links []*link, why string) {

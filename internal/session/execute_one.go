@@ -197,7 +197,7 @@ func (s *Session) runOn(ctx context.Context, l *link) (*wire.Answer, error) {
 	}
 	answer, err := l.Finish(true)
 	for err == nil && answer.CopyIn {
-		if err := s.pumpCopy(ctx, []*link{l}); err != nil {
+		if err := s.pumpCopy(ctx, []*link{l}, nil); err != nil {
 			return nil, err
 		}
 		answer, err = l.Finish(true)

@@ -100,7 +100,9 @@ type portal struct {
 	care     *care // nil for nothing
 	// times are the parameters that nodes may read as different times.
 	times []parser.Reason
-	done  bool // answered here, and executed
+	// copies looks through the copy data; nil for none.
+	copies *copyWatch
+	done   bool // answered here, and executed
 	// formats are those of its result.
 	formats resultFormats
 }

@@ -160,6 +160,9 @@ func (s *Session) replicate(ctx context.Context, stmt *parser.Statement, sql str
 	if err := s.makeSame(ctx, w, stmt, several); err != nil {
 		return s.refuseOrEnd(err)
 	}
+	if w.watch, err = s.watchCopy(ctx, stmt); err != nil {
+		return s.refuseOrEnd(err)
+	}
 	s.care = s.careFor(stmt, sql, w.sql, len(s.unlike) > 0)
 	defer s.endCare()
 	if err := s.askBefore(ctx, stmt); err != nil {

@@ -133,6 +133,10 @@ func (s *Session) tellHeard() {
 func (s *Session) Fail(frame wire.Frame, e *wire.Expect) error {
 	if s.gone == nil && !s.ending {
 		s.passNotices()
+		if refusal := s.takeRefusal(frame); refusal != nil {
+			s.replyError(refusal)
+			return nil
+		}
 		s.front.SetOutbox(wire.AppendPlaced(s.front.Outbox(), frame, e))
 	}
 	return nil

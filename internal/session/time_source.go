@@ -16,7 +16,15 @@ const mainTimeSQL = "SELECT (pg_catalog.date_part('epoch', pg_catalog.now()) OPE
 // timeFor is the time that a plan's values have: one for the whole transaction, of pgchorus's
 // clock or, with time_source = main, what main's now() is in it.
 func (s *Session) timeFor(ctx context.Context, plan *parser.Plan) (time.Time, error) {
-	if s.tx.kind == txNone || !s.tx.at.IsZero() || s.config().Replication.TimeSource != "main" || !asksForTime(plan) {
+	if !asksForTime(plan) {
+		return s.now(), nil
+	}
+	return s.moment(ctx)
+}
+
+// moment is that time.
+func (s *Session) moment(ctx context.Context) (time.Time, error) {
+	if s.tx.kind == txNone || !s.tx.at.IsZero() || s.config().Replication.TimeSource != "main" {
 		return s.now(), nil
 	}
 	if err := s.runBefore(ctx); err != nil {

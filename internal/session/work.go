@@ -58,6 +58,8 @@ type queryWork struct {
 	needs *prepared
 	// lists: it reads the list of prepared statements.
 	lists bool
+	// watch looks through its copy data; nil for none.
+	watch *copyWatch
 	// hide: it is ours; the frontend sees of it nothing but an error.
 	hide bool
 }

@@ -2,6 +2,9 @@ package wire
 
 import "encoding/binary"
 
+// HeaderSize is the length of what stands in front of a message's body.
+const HeaderSize = headerSize
+
 // CutFrame splits off the first of encoded messages; whole is false if there is not a
 // whole one.
 func CutFrame(messages []byte) (first Frame, rest []byte, whole bool) {

@@ -22,7 +22,7 @@ func testDifferential(t *testing.T, f *fixture) {
 	}{
 		{"simple query", simpleSequences},
 		{"extended query", extendedSequences},
-		{"copy", copySequences},
+		{"copy", copySequences}, {"copy", watchedSequences},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, seq := range group.sequences {
