@@ -314,6 +314,9 @@ func statementSize(st *Statement) int64 {
 	if st.Locked != nil {
 		size += int64(unsafe.Sizeof(*st.Locked)) + int64(len(st.Locked.Equal))*32
 	}
+	if st.Point != nil {
+		size += int64(unsafe.Sizeof(*st.Point)) + int64(len(st.Point.Equal))*32
+	}
 	size += placesSize(st.places)
 	if st.Inner != nil {
 		size += statementSize(st.Inner)

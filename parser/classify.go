@@ -92,6 +92,9 @@ func build(sql string, tree *pg.ParseResult) *Script {
 		s.TransactionControl = s.TransactionControl || st.Kind.TransactionControl()
 	}
 	s.LiteralSensitive = b.literalSensitive(s)
+	if len(tree.Stmts) == 1 && !s.LiteralSensitive {
+		s.Statements[0].Point = pointRead(sql, tree.Stmts[0].Stmt.GetSelectStmt())
+	}
 	return s
 }
 

@@ -107,6 +107,8 @@ type Statement struct {
 
 	// Locked is what a SELECT that locks rows locks; nil where it is not as simple as that.
 	Locked *LockedRead
+	// Point is what a SELECT of one row reads; nil where it is not as simple as that.
+	Point *PointRead
 	// Hazards are what in it nodes may decide differently by themselves.
 	Hazards Hazards
 

@@ -52,6 +52,7 @@ func (s *Session) reset(ctx context.Context) bool {
 // appendReset appends reset_query_list. ABORT is left out where there is nothing to
 // abort, since the server would warn of it.
 func (l *link) appendReset(list []string) {
+	l.appendNoAutos()
 	l.appendSync()
 	for _, query := range list {
 		if l.s.isAbort(query) && !l.begun {

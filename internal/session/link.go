@@ -34,6 +34,8 @@ type link struct {
 	unsynced bool
 	// prepared are the statements that the node has, by name.
 	prepared map[string]*prepared
+	// autos are the statements of ours that the node has, by slot; nil for none.
+	autos []*autoStatement
 	// forgotten is what the frontend has closed and the node still has.
 	forgotten []closing
 	// reported: its loss is known to the cluster.
@@ -256,6 +258,7 @@ func listsPrepared(stmt *parser.Statement) bool {
 
 // appendAllPrepared gives the node all statements that it lacks.
 func (l *link) appendAllPrepared() {
+	l.appendNoAutos()
 	for _, p := range l.s.st.prepared {
 		if p.name != "" && !p.bySQL && !l.s.answersHere(p) && l.prepared[p.name] != p {
 			l.appendNeeded(p)

@@ -133,6 +133,7 @@ type Session struct {
 	query   queryWork
 	seg     segment
 	attempt attempt
+	auto    *autoPrepare // nil until a read comes that may be prepared
 	// care is what is done for the statement at hand besides running it; nil for nothing.
 	// unlike is what its plan has left for each node to compute.
 	care    *care
@@ -167,6 +168,8 @@ type Session struct {
 type sessionSettings struct {
 	// isolation is default_transaction_isolation, if the session has set it.
 	isolation string
+	// temporary: the session has made temporary tables.
+	temporary bool
 	// timesOut: statement_timeout or its like may be set.
 	timesOut bool
 	kept     settingsKept

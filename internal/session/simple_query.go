@@ -137,6 +137,9 @@ func (s *Session) runStatement(ctx context.Context, stmt *parser.Statement, sql 
 		return s.noteResult(stmt, sql, ok), err
 	}
 	s.setQuery(queryWork{sql: s.withProcess(stmt, sql), kind: stmt.Kind, base: base, needs: needs, lists: listsPrepared(stmt)})
+	if !where.all && !where.once {
+		s.query.auto = s.autoFor(stmt, sql)
+	}
 	if where.all {
 		ok, err = s.executeSession(ctx)
 	} else if handled := false; several {
@@ -279,6 +282,7 @@ func (s *Session) noteResult(stmt *parser.Statement, sql string, ok bool) bool {
 
 // noteStatement follows the statements that change what later ones mean.
 func (s *Session) noteStatement(stmt *parser.Statement, sql string) {
+	s.settings.temporary = s.settings.temporary || createsTemporary(stmt)
 	if changesRoles(stmt) {
 		s.tx.roles = true
 	}
@@ -361,6 +365,7 @@ func (s *Session) forgetPrepared(stmt *parser.Statement) {
 		case l == nil:
 		case stmt.All:
 			clear(l.prepared)
+			clear(l.autos)
 		case s.ran(l):
 			delete(l.prepared, stmt.Name)
 		case l.prepared[stmt.Name] != nil:

@@ -60,6 +60,8 @@ type queryWork struct {
 	lists bool
 	// watch looks through its copy data; nil for none.
 	watch *copyWatch
+	// auto is the statement of ours by which sql is run; nil for sql itself.
+	auto *autoStatement
 	// hide: it is ours; the frontend sees of it nothing but an error.
 	hide bool
 }
@@ -88,6 +90,10 @@ func (w *queryWork) appendTo(l *link) {
 	}
 	if l.s.care != nil {
 		w.appendCare(l, l.s.care)
+		return
+	}
+	if w.auto != nil {
+		l.appendAuto(w)
 		return
 	}
 	sql := w.sql

@@ -44,6 +44,19 @@ func AppendQueryOf(dst []byte, write func(dst []byte) []byte) []byte {
 	return finish(append(write(dst), 0), at)
 }
 
+// AppendBindTexts encodes a Bind of count parameters in text to the unnamed portal, whose result
+// is text too.
+func AppendBindTexts(dst []byte, statement string, count int, parameter func(i int) string) []byte {
+	dst, at := begin(dst, KindBind)
+	dst = appendString(append(dst, 0), statement)
+	dst = binary.BigEndian.AppendUint16(append(dst, 0, 0), uint16(count))
+	for i := range count {
+		value := parameter(i)
+		dst = append(binary.BigEndian.AppendUint32(dst, uint32(len(value))), value...)
+	}
+	return finish(append(dst, 0, 0), at)
+}
+
 // AppendParse encodes a Parse.
 func AppendParse(dst []byte, name, query string, types []uint32) []byte {
 	dst, at := begin(dst, KindParse)

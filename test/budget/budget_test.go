@@ -2,6 +2,7 @@ package budget
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/pgchorus/pgchorus/internal/pgtest"
@@ -39,6 +40,8 @@ var roads = []struct {
 	{name: "transaction", turns: [][]byte{query("BEGIN"), query("UPDATE t SET v = v + 1 WHERE id = 7"), query("SELECT v FROM t WHERE id = 7"), query("COMMIT")}, objects: 0, calls: 8},
 	{name: "prepared transaction", prepare: [][]byte{parseRead, parseWrite},
 		turns: [][]byte{query("BEGIN"), execute("write", "7"), execute("read", "7"), query("COMMIT")}, objects: 0, calls: 8},
+	// The first server alone writes: the marks of two would be in each other's way.
+	{name: "read prepared by us", config: autoPrepare, turns: keyed("SELECT v FROM t WHERE id = %d"), objects: 1, calls: 6},
 	{name: "prepared cache hit", config: cached, prepare: once(parseRead), turns: once(execute("read", "7")), objects: 4, calls: 3},
 	{name: "cache hit", config: cached, turns: once(query("SELECT v FROM t WHERE id = 7")), objects: 0, calls: 3},
 }
@@ -59,16 +62,19 @@ func keyed(format string) [][]byte {
 	return turns
 }
 
+var autoPrepare = []string{"auto_prepare = on"}
+
 var cached = []string{"memory_cache_enabled = on", "memqcache_expire = 0"}
 
 func TestRoadsKeepTheirBudgets(t *testing.T) {
 	nodes := pgtest.Start(t, 3)
-	proxies := map[bool]*proxy.Proxy{}
+	proxies := map[string]*proxy.Proxy{}
 	for _, road := range roads {
-		p := proxies[road.config != nil]
+		config := strings.Join(road.config, "\n")
+		p := proxies[config]
 		if p == nil {
 			p = start(t, nodes, road.config...)
-			proxies[road.config != nil] = p
+			proxies[config] = p
 		}
 		t.Run(road.name, func(t *testing.T) {
 			objects, calls := measure(t, p, road.prepare, road.turns)
