@@ -76,6 +76,10 @@ sqlsmith: need-compiler need-postgresql need-sqlsmith ## statements that sqlsmit
 random: need-compiler need-postgresql ## transactions that are made up, for SECONDS, from SEED
 	SEED=$(SEED) SECONDS=$(SECONDS) go test -count=1 -v -timeout 24h $(TESTFLAGS) ./test/random
 
+.PHONY: stale
+stale: need-compiler need-postgresql need-memcached ## is any answer of the query cache stale? for SECONDS, from SEED
+	SEED=$(SEED) SECONDS=$(SECONDS) go test -count=1 -v -timeout 24h $(TESTFLAGS) ./test/stale
+
 .PHONY: kills
 kills: need-compiler need-postgresql ## kill -9 of everybody at every boundary of COMMIT, in each commit_mode
 	KILLS=all go test -count=1 -v -timeout 1h $(TESTFLAGS) ./test/scenario -run TestKilledAtEveryBoundaryOfCommit
@@ -106,7 +110,7 @@ verify: ## what CI runs, in CI's order
 clean: ## remove what was built
 	rm -rf bin .cache
 
-.PHONY: need need-compiler need-postgresql need-drivers need-bench need-sqlsmith
-need: need-compiler need-postgresql need-drivers ## install what the tests need, where it is missing
-need-compiler need-postgresql need-drivers need-bench need-sqlsmith:
+.PHONY: need need-compiler need-postgresql need-drivers need-memcached need-bench need-sqlsmith
+need: need-compiler need-postgresql need-drivers need-memcached ## install what the tests need, where it is missing
+need-compiler need-postgresql need-drivers need-memcached need-bench need-sqlsmith:
 	@scripts/$@.sh

@@ -1,9 +1,12 @@
 package cache
 
 import (
+	"context"
 	"hash/maphash"
 	"sync/atomic"
 	"time"
+
+	"go.uber.org/zap"
 )
 
 // Cache is the query cache. It is safe for concurrent use.
@@ -11,7 +14,12 @@ type Cache struct {
 	*Versions
 	Flights *Flights
 
-	store  Store
+	store Store
+	// shared is what several proxies share; nil where the counters are this process's own.
+	shared *Shared
+	// namespace keeps apart the entries of proxies that are configured otherwise.
+	namespace string
+
 	seed   maphash.Seed
 	maxAge time.Duration // memqcache_expire; 0: none
 	// MaxAnswer is the longest answer that is kept, in bytes (memqcache_maxcache).
@@ -26,6 +34,25 @@ func New(store Store, maxAge time.Duration, maxAnswer int64) *Cache {
 		Versions: NewVersions(), Flights: NewFlights(), store: store, seed: maphash.MakeSeed(),
 		maxAge: maxAge, MaxAnswer: int(maxAnswer),
 	}
+}
+
+// NewShared returns a cache whose entries and counters are in a memcached. Proxies with
+// the same namespace share entries; counters are shared by all. Run has to be called.
+func NewShared(server Server, nodes Nodes, namespace string, maxAge time.Duration, maxAnswer int64, log *zap.Logger) *Cache {
+	versions := NewVersions()
+	return &Cache{
+		Versions: versions, Flights: NewFlights(), store: noStore{}, seed: maphash.MakeSeed(), namespace: namespace,
+		maxAge: maxAge, MaxAnswer: int(min(maxAnswer, MaxItem)), shared: newShared(server, nodes, versions, log),
+	}
+}
+
+// Run does what the cache needs beside its callers, until ctx ends.
+func (c *Cache) Run(ctx context.Context) error {
+	if c.shared == nil {
+		<-ctx.Done()
+		return nil
+	}
+	return c.shared.Run(ctx)
 }
 
 // Scope is what a session has in common with others that may share its answers: database,
@@ -56,8 +83,8 @@ func (c *Cache) Hash(k Key) uint64 {
 	return h
 }
 
-// Look returns the answer that is kept for a key and is what a node would say now; nil if
-// there is none. columns: it has to have them.
+// Look returns the answer that is kept in this process for a key and is what a node would
+// say now; nil if there is none. columns: it has to have them.
 func (c *Cache) Look(k Key, columns bool) *Entry {
 	e := c.store.Get(c.Hash(k))
 	if e == nil || !e.answers(k) || columns && len(e.Columns) == 0 || !c.Valid(e.Stamps) || e.expired() {
@@ -76,12 +103,16 @@ func (e *Entry) expired() bool { return !e.Expires.IsZero() && time.Now().After(
 
 // Put keeps an answer for which stamps were taken before it was asked for.
 func (c *Cache) Put(k Key, columns, rows []byte, stamps Stamps) {
-	if !c.Valid(stamps) {
+	if c.shared == nil && !c.Valid(stamps) {
 		return
 	}
 	e := &Entry{
 		Scope: k.Scope.text, Text: string(k.Text), Params: string(k.Params),
 		Columns: columns, Rows: rows, Stamps: stamps,
+	}
+	if c.shared != nil {
+		c.putShared(k, e)
+		return
 	}
 	if c.maxAge > 0 {
 		e.Expires = time.Now().Add(c.maxAge)
@@ -97,6 +128,9 @@ func (c *Cache) Missed() { c.misses.Add(1) }
 
 // Delete drops the answer that is kept for a key, and reports whether there was one.
 func (c *Cache) Delete(k Key) bool {
+	if c.shared != nil {
+		return c.deleteShared(k)
+	}
 	hash := c.Hash(k)
 	e := c.store.Get(hash)
 	if e == nil || !e.answers(k) || !c.Valid(e.Stamps) || e.expired() {
@@ -106,8 +140,23 @@ func (c *Cache) Delete(k Key) bool {
 	return true
 }
 
-// Forget makes all answers worthless, and those that are on their way.
-func (c *Cache) Forget() { c.Touch(everything) }
+// Forget makes all answers worthless, and those that are on their way. It does not wait for
+// other proxies to hear of it.
+func (c *Cache) Forget() {
+	c.Versions.Touch(everything)
+	if c.shared != nil {
+		c.shared.forget()
+	}
+}
+
+// Clear is Forget that fails if other proxies do not hear of it at once.
+func (c *Cache) Clear() error {
+	c.Forget()
+	if c.shared == nil {
+		return nil
+	}
+	return c.shared.invalidateAll()
+}
 
 // Stats are the figures of a Cache since its start.
 type Stats struct {
@@ -121,4 +170,9 @@ func (c *Cache) Stats() Stats {
 }
 
 // Close ends what the store has running.
-func (c *Cache) Close() { c.store.Close() }
+func (c *Cache) Close() {
+	c.store.Close()
+	if c.shared != nil {
+		c.shared.server.Close()
+	}
+}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -113,6 +115,39 @@ func TestOneFliesAndOthersWait(t *testing.T) {
 	if settled != 1 {
 		t.Errorf("the store had to settle %d times, want once for the one who waited", settled)
 	}
+}
+
+// TestThousandWhoMissAskOnce: all ask for the same, while one asks a node.
+func TestThousandWhoMissAskOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCache(t)
+		k := Key{Scope: c.NewScope("s"), Text: []byte("q")}
+		var asked, answered atomic.Int64
+		var all sync.WaitGroup
+		for range 1000 {
+			all.Go(func() {
+				other, lands := c.Flights.Join(c.Hash(k))
+				if other != nil {
+					Await(context.Background(), other)
+				} else {
+					asked.Add(1)
+					stamps, _ := c.Take(nil, c.Everything())
+					time.Sleep(time.Second)
+					c.Put(k, []byte("T"), []byte("D"), stamps)
+				}
+				if lands && other == nil {
+					c.Land(c.Hash(k), true)
+				}
+				if other == nil || c.Look(k, true) != nil {
+					answered.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		if answered.Load() != 1000 || asked.Load() != 1 {
+			t.Errorf("%d were answered, %d have asked a node", answered.Load(), asked.Load())
+		}
+	})
 }
 
 // TestHitAllocatesNothing is the budget of the hit path (bench/README.md).

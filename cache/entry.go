@@ -17,6 +17,8 @@ type Entry struct {
 	Columns, Rows []byte
 	// Stamps are the counters from before the answer was asked for.
 	Stamps Stamps
+	// Foreign: it comes from a place that others write to.
+	Foreign bool
 	// Expires is the end of its age; zero for none.
 	Expires time.Time
 }

@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"hash/maphash"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -27,7 +26,6 @@ const everything Slot = 0
 
 // Versions has a counter for each name. It is safe for concurrent use and takes no lock.
 type Versions struct {
-	seed     maphash.Seed
 	start    time.Time
 	counters [slots]atomic.Uint64
 	// changed is when a counter last went up, as time since start.
@@ -36,17 +34,27 @@ type Versions struct {
 
 // NewVersions returns counters that are at rest.
 func NewVersions() *Versions {
-	return &Versions{seed: maphash.MakeSeed(), start: time.Now()}
+	return &Versions{start: time.Now()}
 }
 
-// Name is the slot of a relation's name, without its schema, in a database.
+// Name is the slot of a relation's name, without its schema, in a database. It is the same
+// in every process, which may share counters ([Shared]).
 func (v *Versions) Name(database, name string) Slot {
-	var h maphash.Hash
-	h.SetSeed(v.seed)
-	h.WriteString(database)
-	h.WriteByte(0) // no name has one
-	h.WriteString(name)
-	return Slot(1 + h.Sum64()%(slots-1))
+	hash := fnv(fnv(fnvStart, database), "\x00") // no name has one
+	return Slot(1 + fnv(hash, name)%(slots-1))
+}
+
+// fnvStart and fnvPrime are those of FNV-1a with 64 bits.
+const (
+	fnvStart = 14695981039346656037
+	fnvPrime = 1099511628211
+)
+
+func fnv(hash uint64, text string) uint64 {
+	for i := range len(text) {
+		hash = (hash ^ uint64(text[i])) * fnvPrime
+	}
+	return hash
 }
 
 // Database is the slot that every read within a database depends on.
@@ -65,6 +73,8 @@ func (v *Versions) At(slot Slot) (value uint64, rests bool) {
 type Stamp struct {
 	slot  Slot
 	value uint64
+	// generation tells a shared counter from one that was lost and made anew.
+	generation uint32
 }
 
 // Stamps are the counters that an answer depends on, as they were before it was asked for.
@@ -78,7 +88,7 @@ func (v *Versions) Take(dst Stamps, slots ...Slot) (Stamps, bool) {
 		if value&busyMask != 0 {
 			return dst, false
 		}
-		dst = append(dst, Stamp{slot, value})
+		dst = append(dst, Stamp{slot: slot, value: value})
 	}
 	return dst, true
 }
@@ -105,8 +115,9 @@ func (v *Versions) Since(stamps Stamps) time.Time {
 
 // Write is what one transaction writes, from before its COMMIT until after.
 type Write struct {
-	v     *Versions
-	slots []Slot
+	v      *Versions
+	slots  []Slot
+	shared *sharedWrite // nil where the counters are this process's own
 }
 
 // Begin says that slots are about to be changed by a COMMIT that will be sent now. Until
@@ -122,6 +133,9 @@ func (v *Versions) Begin(slots []Slot) Write {
 // End says that the COMMIT is over on every node. changed is false only if it is certain
 // that no node has done it.
 func (w Write) End(changed bool) {
+	if w.shared != nil {
+		w.shared.end()
+	}
 	now := int64(0)
 	if changed && w.v != nil {
 		now = int64(time.Since(w.v.start))

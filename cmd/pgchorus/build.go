@@ -182,6 +182,9 @@ func (p *program) run(accepting, sessions context.Context) error {
 		group.Add(task.Part{Name: "commits", Init: p.commits.Init, Run: p.commits.Run})
 		group.Add(task.Part{Name: "deadlocks", Run: p.newDetector(p.log).Run})
 	}
+	if p.env.Cache != nil {
+		group.Add(task.Part{Name: "query cache", Run: p.env.Cache.Run})
+	}
 	group.Add(task.Part{Name: "pool", Run: p.sweep})
 	group.Add(task.Part{Name: "control", Run: p.control.run})
 	if p.cfg.Load().ClusteringMode.Replicates() {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -18,16 +19,17 @@ func (p *program) buildCache(cfg *config.Config) error {
 	if !c.MemoryCacheEnabled {
 		return nil
 	}
-	if c.MemqcacheMethod != "shmem" {
-		return errors.New("memqcache_method = memcached is not built yet: use shmem, or switch memory_cache_enabled off")
+	p.env.Impacts = catalog.NewImpacts()
+	p.env.CacheVerdicts = session.NewCacheVerdicts()
+	if c.MemqcacheMethod == "memcached" {
+		p.env.Cache = p.sharedCache(cfg)
+		return nil
 	}
 	store, err := cache.NewMemory(c.MemqcacheTotalSize, int64(c.MemqcacheMaxNumCache))
 	if err != nil {
 		return err
 	}
 	p.env.Cache = cache.New(store, c.MemqcacheExpire, c.MemqcacheMaxcache)
-	p.env.Impacts = catalog.NewImpacts()
-	p.env.CacheVerdicts = session.NewCacheVerdicts()
 	return nil
 }
 
@@ -43,7 +45,9 @@ func (p *program) clearCache() error {
 	if p.env.Cache == nil {
 		return errors.New("memory_cache_enabled is off: there is no query cache")
 	}
-	p.forgetAnswers()
+	if err := p.env.Cache.Clear(); err != nil {
+		return fmt.Errorf("other proxies will hear of it later: %w", err)
+	}
 	p.log.Info("query cache emptied by an operator")
 	return nil
 }

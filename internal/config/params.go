@@ -123,7 +123,6 @@ const (
 	noLobjLock    = "no lock is needed: lo_creat gives the main node's number on every node"
 	noBuckets     = "the table is a Go map; it has no buckets to set"
 	noTarget      = "a fact is asked once for all sessions, so there is no load to move"
-	noMemcached   = "memcached is not built yet"
 	noBlocks      = "the memory for cached answers has no blocks"
 	noOidMap      = "there is no such map: answers know the versions of their tables"
 	noSyslog      = "the log goes to stderr only"
@@ -137,7 +136,7 @@ const (
 // NotYet reports whether p is to get an effect; without one for good are parameters
 // of what is not needed here.
 func (p Param) NotYet() bool {
-	return slices.Contains([]string{notYet, noPCP, noWatchdog, noMemcached, noSyslog}, p.NoEffect)
+	return slices.Contains([]string{notYet, noPCP, noWatchdog, noSyslog}, p.NoEffect)
 }
 
 // section is one topic of the table, under its heading in the sample file.

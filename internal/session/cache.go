@@ -27,6 +27,7 @@ type caching struct {
 	local bool
 
 	record recording
+	batch  readBatch
 
 	// touched are the names that the transaction has written, of the catalogue as it was
 	// at touchedAt; moved: it has changed in between.

@@ -1,8 +1,10 @@
 package session
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
+	"unsafe"
 
 	"github.com/pgchorus/pgchorus/cache"
 	"github.com/pgchorus/pgchorus/internal/cachepolicy"
@@ -17,10 +19,11 @@ type readBatch struct {
 	stmt     *parser.Statement
 	text     string
 	types    []uint32
-	bind     wire.BindMessage
-	args     []byte // of the Bind, without its names
+	args     wire.Arguments
 	portal   string
 	describe bool
+	// params is the part of the key that the text does not tell. Its room is used again.
+	params []byte
 }
 
 // runSharedBatch runs the batch if it is one read whose answer may be kept, which the
@@ -38,21 +41,31 @@ func (s *Session) runSharedBatch(ctx context.Context, end batchEnd) (handled, ok
 	if !v.read.Keep || !s.learnScope() {
 		return false, false, nil
 	}
-	r := sharedRead{key: cache.Key{Scope: s.caching.scope, Text: []byte(b.text), Params: b.params()}, verdict: v, columns: b.describe}
-	if e := s.Cache.Look(r.key, r.columns); e != nil {
+	b.keyParams()
+	k := cache.Key{Scope: s.caching.scope, Text: unsafe.Slice(unsafe.StringData(b.text), len(b.text)), Params: b.params}
+	e, found := s.find(k, b.describe, v)
+	if e != nil {
 		return s.giveBatch(b, e)
 	}
+	return s.missBatch(ctx, sharedRead{key: k, verdict: v, columns: b.describe, found: found})
+}
+
+// missBatch has a node answer the batch, or another session that is asking for the same.
+func (s *Session) missBatch(ctx context.Context, r sharedRead) (handled, ok bool, err error) {
+	b := s.caching.batch
 	if r.where = s.route(s.traits(b.stmt, b.text)); r.where.all || r.where.once {
 		return false, false, nil
 	}
-	r.give = func(e *cache.Entry) (bool, bool, error) { return s.giveBatch(b, e) }
-	ok, err = s.readAndKeep(ctx, &r, func() (bool, error) { return s.runMessages(ctx, end) })
+	r.key.Params = bytes.Clone(r.key.Params)
+	r.give = func(e *cache.Entry) (bool, bool, error) { return s.giveBatch(&b, e) }
+	ok, err = s.readAndKeep(ctx, &r, func() (bool, error) { return s.runMessages(ctx, endSync) })
 	return true, ok, err
 }
 
-// readBatch looks at what was collected.
+// readBatch looks at what was collected. What it returns is good until the next one.
 func (s *Session) readBatch() (*readBatch, bool) {
-	b := &readBatch{}
+	b := &s.caching.batch
+	*b = readBatch{params: b.params[:0]}
 	messages := s.batch.messages
 	if len(messages) > 0 && messages[0].Kind() == wire.KindParse {
 		b.parse, messages = messages[0], messages[1:]
@@ -61,14 +74,13 @@ func (s *Session) readBatch() (*readBatch, bool) {
 		return nil, false
 	}
 	portal, name, err := wire.BindNames(messages[0].Body())
-	if err != nil || string(portal) != b.portal || !s.statementOf(b, string(name)) {
+	if err != nil || string(portal) != b.portal || !s.statementOf(b, name) {
 		return nil, false
 	}
-	if b.bind, err = wire.DecodeBind(messages[0].Body()); err != nil || len(b.bind.Params) < b.stmt.MaxParam {
+	if b.args, err = wire.BindArguments(messages[0].Body()); err != nil || b.args.Len < b.stmt.MaxParam {
 		return nil, false
 	}
-	b.args = b.bind.Arguments(messages[0].Body())
-	return b, !b.namesMoment()
+	return b, !b.args.Any(namesMoment)
 }
 
 // executes reads what follows the Bind.
@@ -92,9 +104,9 @@ func (b *readBatch) executes(messages []wire.Frame) bool {
 
 // statementOf finds the statement that is bound: the one of the batch's Parse, or one that
 // was prepared before.
-func (s *Session) statementOf(b *readBatch, name string) bool {
+func (s *Session) statementOf(b *readBatch, name []byte) bool {
 	if b.parse == nil {
-		p := s.st.prepared[name]
+		p := s.st.prepared[string(name)]
 		if p == nil || p.bySQL || p.plan != nil || p.scopes != s.caching.scopes {
 			return false // constants in it may mean what they meant in another scope
 		}
@@ -102,7 +114,7 @@ func (s *Session) statementOf(b *readBatch, name string) bool {
 		return b.stmt.Kind == parser.Select
 	}
 	m, err := wire.DecodeParse(b.parse.Body())
-	if err != nil || m.Name != name || name != "" && s.st.prepared[name] != nil {
+	if err != nil || m.Name != string(name) || m.Name != "" && s.st.prepared[m.Name] != nil {
 		return false
 	}
 	script := s.memo.Script(s.Scripts, m.Query)
@@ -111,26 +123,19 @@ func (s *Session) statementOf(b *readBatch, name string) bool {
 }
 
 // namesMoment reports whether a parameter may stand for the current time.
-func (b *readBatch) namesMoment() bool {
-	for _, value := range b.bind.Params {
-		if parser.NamesMoment(string(value)) {
-			return true
-		}
-	}
-	return false
-}
+func namesMoment(value []byte) bool { return parser.NamesMoment(string(value)) }
 
-// params is the part of the key that the text does not tell: nothing for a statement
+// keyParams makes the part of the key that the text does not tell: nothing for a statement
 // without parameters and with a result in text, as the simple protocol has them.
-func (b *readBatch) params() []byte {
-	if len(b.types) == 0 && len(b.bind.Params) == 0 && b.bind.TextResults() {
-		return nil
+func (b *readBatch) keyParams() {
+	if len(b.types) == 0 && b.args.Len == 0 && b.args.TextResults() {
+		return
 	}
-	out := binary.BigEndian.AppendUint32(nil, uint32(len(b.types)))
+	b.params = binary.BigEndian.AppendUint32(b.params, uint32(len(b.types)))
 	for _, oid := range b.types {
-		out = binary.BigEndian.AppendUint32(out, oid)
+		b.params = binary.BigEndian.AppendUint32(b.params, oid)
 	}
-	return append(out, b.args...)
+	b.params = append(b.params, b.args.All...)
 }
 
 // giveBatch answers the batch with a kept answer. handled is false if its Parse is one that

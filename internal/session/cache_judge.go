@@ -16,8 +16,11 @@ import (
 // CacheVerdicts remembers, for all sessions, what package cachepolicy has said of
 // statements. Safe for concurrent use.
 type CacheVerdicts struct {
-	mu    sync.RWMutex // guards known
+	mu    sync.RWMutex // guards known and moves
 	known map[cacheShape]*cacheVerdict
+	// moves are how often other proxies have moved a database's counter when its catalogue
+	// was last forgotten for that.
+	moves map[string]uint64
 }
 
 // cacheShape is a statement by what is the same address for all texts of one shape.
@@ -46,7 +49,18 @@ const maxCacheVerdicts = 20000
 
 // NewCacheVerdicts returns an empty memory.
 func NewCacheVerdicts() *CacheVerdicts {
-	return &CacheVerdicts{known: map[cacheShape]*cacheVerdict{}}
+	return &CacheVerdicts{known: map[cacheShape]*cacheVerdict{}, moves: map[string]uint64{}}
+}
+
+// moved reports, once for each state, that others have moved a database's counter.
+func (m *CacheVerdicts) moved(database string, moves uint64) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.moves[database] == moves {
+		return false
+	}
+	m.moves[database] = moves
+	return true
 }
 
 func (m *CacheVerdicts) get(k cacheShape) *cacheVerdict {
@@ -71,19 +85,25 @@ func (s *Session) databaseSlot() cache.Slot { return s.Cache.Database(s.login.Da
 // configuration changed.
 func (s *Session) cacheVerdictOf(stmt *parser.Statement, hint cachepolicy.Hint, write bool) *cacheVerdict {
 	k := cacheShape{shape: shapeOf(stmt), database: s.login.Database, hint: hint, write: write}
-	now := cacheVerdict{cfg: s.config()}
+	v := s.CacheVerdicts.get(k)
+	if v != nil && v.cfg == s.config() && s.verdictHolds(v) {
+		return v
+	}
+	return s.newCacheVerdict(stmt, k)
+}
+
+// newCacheVerdict judges a statement, and remembers the verdict if the catalogue does not
+// change under it.
+func (s *Session) newCacheVerdict(stmt *parser.Statement, k cacheShape) *cacheVerdict {
+	now := &cacheVerdict{cfg: s.config()}
 	var rests, all bool
 	now.database, rests = s.Cache.At(s.databaseSlot())
 	now.everything, all = s.Cache.At(s.Cache.Everything())
-	v := s.CacheVerdicts.get(k)
-	if v != nil && v.cfg == now.cfg && v.database == now.database && v.everything == now.everything {
-		return v
-	}
-	s.judgeForCache(&now, stmt, hint, write)
+	s.judgeForCache(now, stmt, k.hint, k.write)
 	if rests && all && !now.mayBeOutdone && len(s.tx.ddl) == 0 && !keepsSnapshot(s.isolation()) {
-		s.CacheVerdicts.keep(k, &now)
+		s.CacheVerdicts.keep(k, now)
 	}
-	return &now
+	return now
 }
 
 // cacheFacts is the catalogue as cachepolicy asks it.
@@ -110,6 +130,9 @@ const maxCacheQuestions = 3
 // judgeForCache asks the catalogue for what has to be known. What cannot be found out may
 // not be kept, and may change anything.
 func (s *Session) judgeForCache(v *cacheVerdict, stmt *parser.Statement, hint cachepolicy.Hint, write bool) {
+	if s.CacheVerdicts.moved(s.login.Database, s.Cache.Moves(s.databaseSlot())+s.Cache.Moves(s.Cache.Everything())) {
+		s.Catalog.Database(s.login.Database).Forget() // another proxy may have changed it
+	}
 	f := &cacheFacts{facts: facts{known: s.Catalog.Database(s.login.Database)}, s: s, generation: v.database}
 	for range maxCacheQuestions {
 		var missing *cachepolicy.Missing

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"unsafe"
 
 	"github.com/pgchorus/pgchorus/cache"
 	"github.com/pgchorus/pgchorus/internal/cachepolicy"
@@ -78,6 +79,8 @@ type sharedRead struct {
 	// columns: the frontend wants the result described.
 	columns bool
 	where   target
+	// found are the counters that were read with the last search.
+	found cache.Found
 	// give answers with an entry; handled is false if it cannot.
 	give func(*cache.Entry) (handled, ok bool, err error)
 }
@@ -92,15 +95,17 @@ func (s *Session) runShared(ctx context.Context, stmt *parser.Statement, text st
 	if !v.read.Keep || !s.learnScope() {
 		return false, false, nil
 	}
-	r := sharedRead{key: cache.Key{Scope: s.caching.scope, Text: []byte(text)}, verdict: v, columns: true, where: where}
-	r.give = func(e *cache.Entry) (bool, bool, error) {
+	k := cache.Key{Scope: s.caching.scope, Text: unsafe.Slice(unsafe.StringData(text), len(text))}
+	e, found := s.find(k, true, v)
+	if e != nil {
 		s.giveEntry(e, true)
 		return true, true, s.gone
 	}
-	if e := s.Cache.Look(r.key, true); e != nil {
-		return r.give(e)
-	}
-	ok, err = s.readAndKeep(ctx, &r, func() (bool, error) { return s.executeOne(ctx, where) })
+	r := &sharedRead{key: k, verdict: v, columns: true, where: where, found: found, give: func(e *cache.Entry) (bool, bool, error) {
+		s.giveEntry(e, true)
+		return true, true, s.gone
+	}}
+	ok, err = s.readAndKeep(ctx, r, func() (bool, error) { return s.executeOne(ctx, where) })
 	return true, ok, err
 }
 
@@ -115,7 +120,8 @@ func (s *Session) readAndKeep(ctx context.Context, r *sharedRead, run func() (bo
 			waiting, stop := s.running.await(ctx)
 			cache.Await(waiting, other)
 			stop()
-			if e := s.Cache.Look(r.key, r.columns); e != nil {
+			var e *cache.Entry
+			if e, r.found = s.find(r.key, r.columns, r.verdict); e != nil {
 				if handled, ok, err := r.give(e); handled {
 					return ok, err
 				}
@@ -140,14 +146,35 @@ func (s *Session) readAndKeep(ctx context.Context, r *sharedRead, run func() (bo
 // stamps are the counters before the read is sent; false if its answer may not be kept: a
 // commit is under way, nodes come or go, or the standby may be behind the last of them.
 func (s *Session) stamps(r *sharedRead) (cache.Stamps, bool) {
-	stamps, rests := s.Cache.Take(make(cache.Stamps, 0, len(r.verdict.slots)), r.verdict.slots...)
+	stamps, rests := s.Cache.Stamps(r.found, r.verdict.slots)
 	switch {
-	case !rests, s.Cluster.View() != s.view:
+	case !rests, s.Cluster.View() != s.view, !s.verdictHolds(r.verdict):
 		return nil, false
 	case !s.hasPrimary() || r.where.node == s.mainID():
 		return stamps, true
 	}
 	return stamps, s.Standbys.Caught(r.where.node, s.Cache.Since(stamps), 0)
+}
+
+// find looks for the answer. What other processes have kept is looked into first: it is
+// passed on as it is.
+func (s *Session) find(k cache.Key, columns bool, v *cacheVerdict) (*cache.Entry, cache.Found) {
+	e, found := s.Cache.Find(k, columns, v.slots)
+	if e == nil || !e.Foreign {
+		return e, found
+	}
+	if frame, rest, whole := wire.CutFrame(e.Columns); columns && (!whole || len(rest) > 0 || frame.Kind() != wire.KindRowDescription) || !onlyRows(e.Rows) {
+		return nil, found
+	}
+	return e, found
+}
+
+// verdictHolds reports whether the catalogue is, as far as is known by now, what it was
+// when the verdict was made. Other proxies may have changed it.
+func (s *Session) verdictHolds(v *cacheVerdict) bool {
+	database, _ := s.Cache.At(s.databaseSlot())
+	everything, _ := s.Cache.At(s.Cache.Everything())
+	return v.database == database && v.everything == everything
 }
 
 // keepAnswer keeps what was recorded. It is false if such an answer cannot be kept.

@@ -70,7 +70,7 @@ func (s *Session) touch(v *cacheVerdict, alone bool) {
 func (s *Session) writeAtOnce(v *cacheVerdict) {
 	c := &s.caching
 	slots := v.slots
-	if now, _ := s.Cache.At(s.databaseSlot()); now != v.database {
+	if now, _ := s.Cache.Now(s.databaseSlot()); now != v.database {
 		slots = append(slices.Clone(slots), s.databaseSlot())
 	}
 	c.touchedAt = v.database
@@ -96,7 +96,7 @@ func (s *Session) beginWrites() {
 	if len(c.touched) == 0 || c.commit != nil {
 		return
 	}
-	if now, _ := s.Cache.At(s.databaseSlot()); c.moved || now != c.touchedAt {
+	if now, rests := s.Cache.Now(s.databaseSlot()); c.moved || now != c.touchedAt || !rests {
 		c.touched = append(c.touched, s.databaseSlot()) // a trigger may be new
 	}
 	w := s.Cache.Begin(c.touched)

@@ -1,0 +1,163 @@
+package stale
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/pgchorus/pgchorus/internal/memcachedtest"
+	"github.com/pgchorus/pgchorus/internal/pgtest"
+	"github.com/pgchorus/pgchorus/test/proxy"
+)
+
+const database = "app"
+
+// given is a number that `make stale` gives.
+func given(t testing.TB, name string, otherwise int) int {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return n
+}
+
+// length is how long each test plays.
+func length(t testing.TB) time.Duration {
+	return time.Duration(given(t, "SECONDS", 15)) * time.Second / 3
+}
+
+func seed(t testing.TB) uint64 { return uint64(given(t, "SEED", 1)) }
+
+// cached switches the query cache on. Checks of nodes are slow, since a machine that is slow is
+// not to look like a dead node.
+var cached = []string{
+	"memory_cache_enabled = on", "cache_safe_memqcache_table_list = 'v_.*'",
+	"health_check_period = 0", "deadlock_check_interval = 200ms",
+}
+
+// hits is how many reads were answered from memory.
+func hits(t testing.TB, proxies []*proxy.Proxy) int {
+	t.Helper()
+	sum := 0
+	for _, p := range proxies {
+		n, err := strconv.Atoi(p.Query("SHOW POOL_CACHE")[0][0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += n
+	}
+	return sum
+}
+
+// prepare makes the tables.
+func prepare(t testing.TB, p *proxy.Proxy) {
+	t.Helper()
+	p.Exec("CREATE DATABASE " + database)
+	if err := send(p.Connect(database), []string{schema}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestNoReadIsStale plays with the cache in the process.
+func TestNoReadIsStale(t *testing.T) {
+	for _, mode := range []string{"native_replication", "snapshot_isolation"} {
+		t.Run(mode, func(t *testing.T) {
+			nodes := pgtest.Start(t, 3)
+			lines := append([]string{"backend_clustering_mode = " + mode}, cached...)
+			proxies := []*proxy.Proxy{proxy.Start(t, nodes, proxy.WithConfig(lines...))}
+			prepare(t, proxies[0])
+			c := newChecker()
+			c.keepsSnapshots = mode == "snapshot_isolation"
+			c.start(seed(t), proxies, database, 3, 5)
+			for end := time.Now().Add(length(t)); time.Now().Before(end) && c.wrong.Load() == nil; time.Sleep(10 * time.Millisecond) {
+			}
+			c.stop(t)
+			wantHits(t, proxies)
+			pgtest.WantEqual(t, nodes...)
+		})
+	}
+}
+
+func wantHits(t testing.TB, proxies []*proxy.Proxy) {
+	t.Helper()
+	n := hits(t, proxies)
+	if n == 0 {
+		t.Error("nothing was answered from memory")
+	}
+	t.Logf("%d answers from memory", n)
+}
+
+// sharing starts two proxies, each with its own way to one memcached. Their numbers tell
+// their transactions apart.
+func sharing(t testing.TB, nodes []*pgtest.Node, m *memcachedtest.Server) (proxies []*proxy.Proxy, ways []*memcachedtest.Way) {
+	t.Helper()
+	for i, name := range []string{"a", "b"} {
+		way := m.Way(t, name)
+		lines := append([]string{"memqcache_method = memcached", "memqcache_memcached_host = '" + way.Socket + "'", "commit_mode = main_last", "use_watchdog = on"}, cached...)
+		for n := range 2 {
+			lines = append(lines, fmt.Sprintf("hostname%d = 'proxy%d'", n, n), fmt.Sprintf("wd_port%d = 9000", n), fmt.Sprintf("pgpool_port%d = 9999", n))
+		}
+		proxies = append(proxies, proxy.Start(t, nodes, proxy.WithConfig(lines...), proxy.WithFile("pgpool_node_id", strconv.Itoa(i))))
+		ways = append(ways, way)
+	}
+	return proxies, ways
+}
+
+// TestNoSharedReadIsStale plays with two proxies, while memcached and the ways to it fail.
+func TestNoSharedReadIsStale(t *testing.T) {
+	nodes := pgtest.Start(t, 3)
+	m := memcachedtest.Start(t, 64)
+	proxies, ways := sharing(t, nodes, m)
+	prepare(t, proxies[0])
+	c := newChecker()
+	for _, it := range c.cells {
+		it.keepsColumns = true
+	}
+	c.start(seed(t), proxies, database, 2, 3)
+	troubles := []struct {
+		name      string
+		make, end func()
+	}{
+		{"memcached dies", m.Kill, m.Start},
+		{"one proxy loses it", ways[0].Cut, ways[0].Mend},
+		{"memcached hangs", m.Pause, m.Resume},
+		{"memcached forgets", m.Forget, func() {}},
+		{"the other loses it", ways[1].Cut, ways[1].Mend},
+	}
+	if os.Getenv("SECONDS") == "" {
+		troubles = troubles[:2]
+	}
+	for end, n := time.Now().Add(length(t)), 0; n < len(troubles) || time.Now().Before(end) && c.wrong.Load() == nil; n++ {
+		trouble := troubles[n%len(troubles)]
+		c.wantHits(t, proxies)
+		t.Log(trouble.name)
+		trouble.make()
+		c.wantWork(t, 50, 20)
+		trouble.end()
+	}
+	c.wantHits(t, proxies)
+	c.stop(t)
+	wantHits(t, proxies)
+	pgtest.WantEqual(t, nodes...)
+}
+
+// wantHits waits until answers come from memory.
+func (c *checker) wantHits(t testing.TB, proxies []*proxy.Proxy) {
+	t.Helper()
+	before := hits(t, proxies)
+	for end := time.Now().Add(2 * patience); hits(t, proxies) < before+20; time.Sleep(20 * time.Millisecond) {
+		if c.wrong.Load() != nil {
+			return // stop tells
+		}
+		if time.Now().After(end) {
+			t.Fatal("nothing is answered from memory any more")
+		}
+	}
+}
