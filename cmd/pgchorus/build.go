@@ -73,6 +73,10 @@ func build(ctx context.Context, cfg *config.Config, flags serveFlags, log *zap.L
 	p := &program{log: log, flags: flags, saltKey: auth.NewSaltKey(), registry: session.NewRegistry(), counters: &session.Counters{}}
 	p.use(cfg)
 	p.pool = pool.New(cfg.Pool.MaxPool * cfg.Listen.NumInitChildren)
+	var loans *pool.Loans
+	if cfg.Pool.LendsForTransactions() {
+		loans = pool.NewLoans(p.pool, p.lendingLimits)
+	}
 	granted, err := p.newAccess(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -102,6 +106,8 @@ func build(ctx context.Context, cfg *config.Config, flags serveFlags, log *zap.L
 		Address:     p.address,
 		Cluster:     p.cluster,
 		Pool:        p.pool,
+		Loans:       loans,
+		SharedTexts: session.NewSharedTexts(),
 		Scripts:     parser.NewCache(scriptCacheBytes, 0),
 		Gate:        replicator.NewGate(),
 		Order:       replicator.NewOrder(),

@@ -78,7 +78,7 @@ func (r reporter) Sessions() []admin.Session {
 	for _, s := range r.p.registry.Sessions() {
 		if a, ok := s.Activity(); ok {
 			out = append(out, admin.Session{
-				ID: a.ID, User: a.User, Database: a.Database, Frontend: a.Frontend, State: a.State.String(),
+				ID: a.ID, User: a.User, Database: a.Database, Frontend: a.Frontend, State: a.State.String(), Pin: a.Pin,
 				Started: a.Started, Connected: a.Connected, Uses: a.Uses, LoadBalanceNode: a.LoadBalanceNode, Backends: a.Backends,
 			})
 		}

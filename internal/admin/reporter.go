@@ -66,10 +66,13 @@ type Cache struct {
 
 // Session is one frontend that is logged in.
 type Session struct {
-	ID              uint32
-	User, Database  string
-	Frontend        string
-	State           string
+	ID             uint32
+	User, Database string
+	Frontend       string
+	State          string
+	// Pin is why it keeps its connections between transactions, in transaction pooling;
+	// empty if it does not.
+	Pin             string
 	Started         time.Time
 	Connected       time.Time
 	Uses            int

@@ -21,12 +21,20 @@ func (t *Tables) poolProcesses(cfg *config.Config) Table {
 	}}
 	sessions := t.reporter.Sessions()
 	for _, s := range sessions {
-		table.add(sessionID(s), timeText(s.Started), "0", s.Database, s.User, timeText(s.Connected), strconv.Itoa(s.Uses), s.State)
+		table.add(sessionID(s), timeText(s.Started), "0", s.Database, s.User, timeText(s.Connected), strconv.Itoa(s.Uses), stateOf(s))
 	}
 	for range cfg.Listen.NumInitChildren - len(sessions) {
 		table.add("0", timeText(t.started), "0", "", "", "", "", waiting)
 	}
 	return table
+}
+
+// stateOf is the status of a session.
+func stateOf(s Session) string {
+	if s.Pin == "" {
+		return s.State
+	}
+	return s.State + ", keeps its connections: " + s.Pin
 }
 
 // poolPools has a row for each connection to a node: those of the sessions, then the

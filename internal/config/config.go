@@ -169,7 +169,17 @@ type Pool struct {
 	ConnectionCache           bool
 	ResetQueryList            []string
 	ConnectTimeout            time.Duration // the index-free connect_timeout; 0: none
+
+	PoolMode              string        // session, transaction
+	DefaultPoolSize       int           // sets lent and idle for a user and database; 0: no limit
+	MaxUserConnections    int           // for a user; 0: no limit
+	MaxDBConnections      int           // for a database; 0: no limit
+	QueryWaitTimeout      time.Duration // in the queue; 0: no limit
+	MaxPreparedStatements int           // on a connection
 }
+
+// LendsForTransactions reports whether frontends have connections for a transaction only.
+func (p *Pool) LendsForTransactions() bool { return p.PoolMode == "transaction" }
 
 // Log says what is logged and where.
 type Log struct {

@@ -7,6 +7,7 @@ func ourParams() []Param {
 	params := append(authQueryParams(), consistencyParams()...)
 	params = append(params, safetyParams()...)
 	params = append(params, writeParams()...)
+	params = append(params, loanParams()...)
 	for i := range params {
 		params[i].Ours = true
 	}
@@ -91,5 +92,23 @@ func writeParams() []Param {
 			Description: "Limit of waiting for a DDL lock on the other nodes; 0 is none.", at: func(c *Config, _ int) any { return &c.Replication.ReplicaDDLLockTimeout }},
 		{Name: "auto_prepare", Type: Bool, Default: "off", Context: OnReload,
 			Description: "Send reads of one row by its key as prepared statements.", at: func(c *Config, _ int) any { return &c.Replication.AutoPrepare }},
+	}
+}
+
+// loanParams are those of transaction pooling. All but the first have PgBouncer's names.
+func loanParams() []Param {
+	return []Param{
+		{Name: "pool_mode", Type: Enum, Default: "session", Words: []string{"session", "transaction"},
+			Description: "How long a frontend has its connections to the nodes.", at: func(c *Config, _ int) any { return &c.Pool.PoolMode }},
+		{Name: "default_pool_size", Type: Int, Default: "20", Max: math.MaxInt32, Context: OnReload,
+			Description: "Connections to a node for a user and database; 0 is no limit.", at: func(c *Config, _ int) any { return &c.Pool.DefaultPoolSize }},
+		{Name: "max_user_connections", Type: Int, Default: "0", Max: math.MaxInt32, Context: OnReload,
+			Description: "The same for a user in all databases.", at: func(c *Config, _ int) any { return &c.Pool.MaxUserConnections }},
+		{Name: "max_db_connections", Type: Int, Default: "0", Max: math.MaxInt32, Context: OnReload,
+			Description: "The same for a database and all users.", at: func(c *Config, _ int) any { return &c.Pool.MaxDBConnections }},
+		{Name: "query_wait_timeout", Type: Duration, Unit: Second, Default: "120", Max: math.MaxInt32, Context: OnReload,
+			Description: "How long a statement waits for connections; 0 is no limit.", at: func(c *Config, _ int) any { return &c.Pool.QueryWaitTimeout }},
+		{Name: "max_prepared_statements", Type: Int, Default: "200", Min: 1, Max: math.MaxInt32, Context: OnReload,
+			Description: "Prepared statements kept on a connection that is lent.", at: func(c *Config, _ int) any { return &c.Pool.MaxPreparedStatements }},
 	}
 }

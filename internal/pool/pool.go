@@ -19,6 +19,8 @@ type Pool struct {
 	open map[*backend.Conn]struct{}
 	// dialling are the connections under way, by what gives them up.
 	dialling map[*dial]struct{}
+	// loans are the sets of transaction pooling; nil without it.
+	loans *Loans
 }
 
 type dial struct {
@@ -169,6 +171,16 @@ func (p *Pool) Sweep(now time.Time, lifetime time.Duration) {
 	for _, set := range p.expired(now.Add(-lifetime)) {
 		p.CloseSet(set)
 	}
+	if loans := p.lending(); loans != nil {
+		loans.CloseIdle(func(set *Set) bool { return set.Disconnected.Before(now.Add(-lifetime)) })
+	}
+}
+
+// lending are the sets of transaction pooling; nil without it.
+func (p *Pool) lending() *Loans {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.loans
 }
 
 // expired takes out the idle sets that were released before limit.
@@ -194,15 +206,26 @@ func (p *Pool) CloseIdle() {
 	for _, set := range idle {
 		p.CloseSet(set)
 	}
+	if loans := p.lending(); loans != nil {
+		loans.CloseIdle(nil)
+	}
 }
 
 // Idle returns a copy of what is known about the idle sets.
 func (p *Pool) Idle() []Set {
+	out := p.idleSets()
+	if loans := p.lending(); loans != nil {
+		out = loans.idleSets(out)
+	}
+	return out
+}
+
+func (p *Pool) idleSets() []Set {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	out := make([]Set, len(p.idle))
 	for i, set := range p.idle {
-		out[i] = *set
+		out[i] = set.copied()
 	}
 	return out
 }

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"maps"
 	"sort"
 	"strings"
 	"time"
@@ -45,6 +46,20 @@ type Set struct {
 	Uses    int // sessions that had the set
 	// Connected and Disconnected are when the last session took and returned it.
 	Connected, Disconnected time.Time
+
+	// Settings is what was set on all of its connections since log-in, and Kept what their
+	// last borrower knows of them (transaction pooling).
+	Settings string
+	Kept     any
+
+	group *group // of a set that Loans lends
+}
+
+// copied is what others may look at while the set goes on being used.
+func (s *Set) copied() Set {
+	out := *s
+	out.Conns, out.Kept = maps.Clone(s.Conns), nil
+	return out
 }
 
 // newSet returns an empty set in use.

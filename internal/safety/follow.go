@@ -25,6 +25,8 @@ type effects struct {
 	// acts: it does something, the same on all nodes, that is not in the rows of a table:
 	// it changes a setting, empties a table, or notifies.
 	acts bool
+	// sets: it changes a setting or the seed of random(), or cannot be read.
+	sets bool
 	// denied is a call that is refused wherever it stands.
 	denied *Reason
 	// calls: sequences are drawn from.
@@ -76,6 +78,7 @@ func (f *follower) first(kind, name string) bool {
 	}
 	if len(f.met) >= maxFollowed {
 		f.effects.add(&f.effects.opaque, "sets off more code than is looked at")
+		f.effects.sets = true
 		return false
 	}
 	f.met[key] = true
@@ -99,6 +102,7 @@ func (f *follower) text(text string) {
 		}
 	}
 	e.acts = e.acts || body.Sets || body.Truncates
+	e.sets = e.sets || body.Sets || body.Dynamic || body.TooLong
 	if body.Clock {
 		e.add(&e.unlike, "asks for the time")
 	}
@@ -139,6 +143,7 @@ func (f *follower) writer(fn *parser.Function) {
 			f.effects.add(&f.effects.opaque, "calls "+fn.String()+"()")
 		}
 		f.effects.acts = f.effects.acts || !setsColumn(fn.Name)
+		f.effects.sets = f.effects.sets || fn.Name == "set_config" || fn.Name == "setseed"
 	}
 }
 
@@ -162,8 +167,10 @@ func (f *follower) function(n catalog.Name) {
 	case !known:
 		f.ask.Functions = append(f.ask.Functions, n)
 		f.effects.add(&f.effects.opaque, "calls "+n.String()+"(), which is not known")
+		f.effects.sets = true
 		return
 	case code.More:
+		f.effects.sets = true
 		f.effects.add(&f.effects.opaque, "calls "+n.String()+"(), of which there are too many")
 	}
 	for i := range code.Bodies {
@@ -185,6 +192,7 @@ func (f *follower) routine(n catalog.Name, r *catalog.Routine) {
 	}
 	switch {
 	case r.Long:
+		f.effects.sets = true
 		f.effects.add(&f.effects.opaque, "calls "+n.String()+"(), which is too long to be looked at")
 	case r.Language == "sql" || r.Language == "plpgsql":
 		f.text(r.Source)
@@ -195,6 +203,7 @@ func (f *follower) routine(n catalog.Name, r *catalog.Routine) {
 		// No extension vouches for the label, and the body cannot be read.
 		f.effects.add(&f.effects.unlike, "calls "+n.String()+"() in language "+r.Language)
 	default:
+		f.effects.sets = true
 		f.effects.add(&f.effects.opaque, "calls "+n.String()+"() in language "+r.Language)
 	}
 }
@@ -233,6 +242,7 @@ func (f *follower) changed(n catalog.Name, events int) {
 		return
 	}
 	if s.More {
+		f.effects.sets = true
 		f.effects.add(&f.effects.opaque, "sets off more on "+n.String()+" than is looked at")
 	}
 	for _, t := range s.Triggers {

@@ -16,6 +16,8 @@ const (
 	Idle
 	IdleInTransaction
 	Busy
+	// Queued: it waits for connections that are lent to others.
+	Queued
 )
 
 // String gives Pgpool-II's words.
@@ -27,6 +29,8 @@ func (s State) String() string {
 		return "Idle in transaction"
 	case Busy:
 		return "Execute command"
+	case Queued:
+		return "Wait for a loan"
 	}
 	return "Connecting"
 }
@@ -42,6 +46,9 @@ type Activity struct {
 	Uses            int       // sessions that had these connections
 	LoadBalanceNode config.NodeID
 	Backends        map[config.NodeID]uint32 // process numbers at log-in
+	// Pin is why it keeps its connections between transactions although it is pooled by
+	// transaction; empty if it does not.
+	Pin string
 }
 
 // Activity returns what the session is doing, and false before log-in has ended. It
@@ -53,6 +60,9 @@ func (s *Session) Activity() (Activity, bool) {
 	}
 	a := *known
 	a.State = State(s.state.Load())
+	if pin := s.shownPin.Load(); pin != nil {
+		a.Pin = *pin
+	}
 	a.LoadBalanceNode = config.NodeID(s.shownNode.Load())
 	return a, true
 }

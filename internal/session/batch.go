@@ -84,16 +84,10 @@ func (b *batch) forget() {
 func (s *Session) runBatch(ctx context.Context, end batchEnd) error {
 	if len(s.batch.messages) > 0 {
 		s.running.begin()
-		s.refreshView()
-		if err := s.lostLocks(); err != nil {
-			return err
+		ok, err := s.unparkForBatch(ctx, end)
+		if ok && len(s.batch.messages) > 0 {
+			ok, err = s.runCollected(ctx, end)
 		}
-		s.batch.end = end
-		handled, ok, err := s.runSharedBatch(ctx, end)
-		if !handled && err == nil {
-			ok, err = s.runMessages(ctx, end)
-		}
-		s.batch.end = endNone
 		if err != nil {
 			return err
 		}
@@ -119,6 +113,21 @@ func (s *Session) runBatch(ctx context.Context, end batchEnd) error {
 		return s.gone
 	}
 	return nil
+}
+
+// runCollected runs the messages of the batch.
+func (s *Session) runCollected(ctx context.Context, end batchEnd) (ok bool, err error) {
+	s.refreshView()
+	if err := s.lostLocks(); err != nil {
+		return false, err
+	}
+	s.batch.end = end
+	handled, ok, err := s.runSharedBatch(ctx, end)
+	if !handled && err == nil {
+		ok, err = s.runMessages(ctx, end)
+	}
+	s.batch.end = endNone
+	return ok, err
 }
 
 // runMessages cuts the batch into segments and runs them in order.
@@ -155,6 +164,7 @@ func (s *Session) runMessage(ctx context.Context, seg *segment, frame wire.Frame
 		s.logStatement(step.prepared.text)
 		s.notePreparing(step.prepared.stmt)
 		s.noteWrite(step.prepared.stmt, step.where)
+		s.noteLoan(step.prepared.stmt, step.prepared.text, step.where)
 	}
 	if step.local != nil {
 		return step.local(ctx)
@@ -278,9 +288,13 @@ func (s *Session) functionCall(ctx context.Context, frame wire.Frame) error {
 		return err
 	}
 	s.running.begin()
-	s.refreshView()
-	s.noteAnything()
-	ok, err := s.runCall(ctx, call)
+	ok, err := s.unpark(ctx)
+	if ok {
+		s.refreshView()
+		s.noteAnything()
+		s.noteAnyEffect()
+		ok, err = s.runCall(ctx, call)
+	}
 	if err != nil {
 		return err
 	}

@@ -145,8 +145,8 @@ func (r *Registry) Process(number uint32) (pid uint32, ok bool) {
 	r.mu.Lock()
 	s := r.keys[number]
 	r.mu.Unlock()
-	if s == nil {
-		return 0, false
+	if s == nil || s.loan.on {
+		return 0, false // its connections may be another's before they are signalled
 	}
 	s.running.mu.Lock()
 	defer s.running.mu.Unlock()

@@ -22,11 +22,16 @@ func (s *Session) keepsConnections() bool {
 	if cfg.ChildMaxConnections > 0 && s.set.Uses >= cfg.ChildMaxConnections {
 		return false
 	}
-	switch s.login.Database {
+	return !neverKept(s.login.Database)
+}
+
+// neverKept names the databases to which no connection outlives its session.
+func neverKept(database string) bool {
+	switch database {
 	case "postgres", "template0", "template1", "regression":
-		return false
+		return true
 	}
-	return true
+	return false
 }
 
 // reset brings the connections back to how they were after log-in. false means that

@@ -38,6 +38,16 @@ type link struct {
 	autos []*autoStatement
 	// forgotten is what the frontend has closed and the node still has.
 	forgotten []closing
+	// settings, stale, drawnBy, aside and sharing are for connections that are lent
+	// (loan.go): what was set there; whether that is known; the session that has drawn from
+	// sequences there last; what is to be run in front of the next work; prepared statements.
+	settings string
+	stale    bool
+	drawnBy  uint32
+	aside    []string
+	sharing  sharing
+	// heard is hear, for conn.
+	heard func(wire.Frame)
 	// reported: its loss is known to the cluster.
 	reported bool
 	// answers: the frontend is given the answer to the current work.
@@ -67,7 +77,8 @@ type parsing struct {
 
 func newLink(s *Session, conn *backend.Conn) *link {
 	l := &link{s: s, conn: conn, home: s.Numbers.Node(conn.Node()), prepared: map[string]*prepared{}}
-	conn.Heard = l.hear
+	l.heard = l.hear
+	conn.Heard = l.heard
 	s.running.own(conn)
 	return l
 }
@@ -83,6 +94,7 @@ func (l *link) Start(answers bool) error {
 		l.appendEasing()
 		l.appendLockLimit()
 	}
+	l.appendAside()
 	l.s.work.appendTo(l)
 	return l.send()
 }
@@ -101,6 +113,7 @@ func (l *link) begin() {
 	l.answer.Reset()
 	l.exchange.Begin()
 	l.parses = l.parses[:0]
+	l.sharing.parses = l.sharing.parses[:0]
 	l.replays = false
 }
 
@@ -151,6 +164,7 @@ func (l *link) note() {
 	}
 	if l.answer.Failed() {
 		l.s.Counters.failed(l.ID(), "ERROR")
+		l.forgetFailedParses()
 		for _, p := range l.parses {
 			if p.at >= l.exchange.FailedAt() {
 				delete(l.prepared, p.prepared.name)
@@ -245,7 +259,9 @@ func (l *link) appendForgotten() {
 
 // appendNeeded gives the node a statement that it lacks.
 func (l *link) appendNeeded(p *prepared) {
-	if l.prepared[p.name] != p {
+	if name, shared := l.sharedName(p); shared {
+		l.appendNeededShared(p, name)
+	} else if l.prepared[p.name] != p {
 		l.appendParse(p, wire.Expect{What: wire.ExpectParse, Hide: true})
 	}
 }
@@ -270,6 +286,10 @@ func (l *link) appendAllPrepared() {
 // appendParse prepares a statement on the node, in the place of another one with its
 // name that the frontend no longer knows.
 func (l *link) appendParse(p *prepared, e wire.Expect) {
+	if name, shared := l.sharedName(p); shared {
+		l.appendSharedParse(p, name, e)
+		return
+	}
 	if p.name != "" && l.prepared[p.name] != nil {
 		l.append(wire.Expect{What: wire.ExpectClose, Hide: true}, func(b []byte) []byte { return wire.AppendClose(b, 'S', p.name) })
 	}

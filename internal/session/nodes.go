@@ -170,6 +170,9 @@ func (s *Session) giveState(l *link) error {
 	if from := s.knowing(); from != nil {
 		return s.copyState(from, l)
 	}
+	if s.loan.on {
+		return s.giveSettings(l)
+	}
 	if s.settings.kept.lost {
 		return pgerr.Fatal(pgerr.ConnectionFailure, "every node that knew the session's settings was lost").
 			WithHint("Connect again.")

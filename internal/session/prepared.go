@@ -31,6 +31,8 @@ type prepared struct {
 	unlike []parser.Reason
 	// scopes is caching.scopes of when it was prepared.
 	scopes uint64
+	// names are what it is called on connections that are lent.
+	names wireNames
 	// bySQL is set for PREPARE: text is then the whole PREPARE.
 	bySQL bool
 }

@@ -238,6 +238,8 @@ func (g *segment) conclude(ok bool) {
 			if s.st.portals[st.portal.name] == st.portal {
 				delete(s.st.portals, st.portal.name)
 			}
+		case ok && st.kind == wire.KindParse:
+			s.noteAccepted(st.prepared)
 		case ok && st.kind == wire.KindExecute && st.prepared != nil:
 			s.noteStatement(st.prepared.stmt, st.prepared.text)
 			s.batch.executed = true
@@ -251,7 +253,7 @@ func (g *segment) conclude(ok bool) {
 // parsed reports whether a node that failed had prepared the statement before.
 func (g *segment) parsed(p *prepared) bool {
 	for _, l := range g.s.links {
-		if l != nil && l.answer.Failed() && l.prepared[p.name] == p {
+		if l != nil && l.answer.Failed() && (l.prepared[p.name] == p || l.hasShared(p)) {
 			return true
 		}
 	}
@@ -348,7 +350,7 @@ func (g *segment) appendStep(l *link, st *step) {
 			l.appendNeeded(st.prepared)
 		}
 	}
-	l.append(e, func(b []byte) []byte { return append(b, st.frame...) })
+	l.append(e, func(b []byte) []byte { return l.appendNamed(b, st) })
 }
 
 // appendBind leaves a Bind that does not decode as it is: the server says what is
@@ -361,7 +363,7 @@ func (g *segment) appendBind(l *link, b []byte, st *step) []byte {
 	if st.translated {
 		l.translateBind(st.prepared, out[len(b):])
 	}
-	return out
+	return l.renamed(out, len(b), st.prepared)
 }
 
 func expectOf(st *step) wire.ExpectKind {

@@ -131,6 +131,7 @@ func (s *Session) drawOnce(ctx context.Context, ref parser.SequenceRef, n, limit
 	if err := s.enterBarrier(ctx); err != nil {
 		return taken, false, err
 	}
+	s.drawHere()
 	epoch := s.view.Epoch
 	more, generation := s.leases().Size(ref.Name, epoch, limit)
 	row, lost, err := s.askMain(ctx, sequence.Draw(ref.Name, ref.Identity, n, more))

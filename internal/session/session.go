@@ -40,16 +40,19 @@ type Env struct {
 
 	Cluster *cluster.Manager
 	Pool    *pool.Pool
-	Scripts *parser.Cache
-	Gate    *replicator.Gate
-	Order   *replicator.Order
-	Barrier *replicator.Barrier
-	Window  *replicator.Window
-	Large   *capture.Large
-	Catalog *catalog.Cache
-	Numbers *oidmap.Cache
-	Leases  *sequence.Leases
-	Commits *commitlog.Log // nil where one node takes the writes
+	Loans   *pool.Loans // nil: sessions keep their connections
+	// SharedTexts belong to Loans.
+	SharedTexts *SharedTexts
+	Scripts     *parser.Cache
+	Gate        *replicator.Gate
+	Order       *replicator.Order
+	Barrier     *replicator.Barrier
+	Window      *replicator.Window
+	Large       *capture.Large
+	Catalog     *catalog.Cache
+	Numbers     *oidmap.Cache
+	Leases      *sequence.Leases
+	Commits     *commitlog.Log // nil where one node takes the writes
 	// Policy is what the configuration says about routing.
 	Policy func() *lb.Policy
 	// Safety is what it says about what may be repeated. Bodies and Notes are what all
@@ -153,12 +156,14 @@ type Session struct {
 	drew     drew
 	marking  marking
 	caching  caching
+	loan     lending
 
 	// What others may see of the session; see Activity.
 	identity  atomic.Pointer[Activity]
 	state     atomic.Uint32
 	shownNode atomic.Int32
-	mainPID   atomic.Uint32      // of the main node's backend; 0 for none
+	mainPID   atomic.Uint32 // of the main node's backend; 0 for none
+	shownPin  atomic.Pointer[string]
 	stop      context.CancelFunc // ends the session, as the end of the server does
 	// terminates is the session that the statement at hand ends; 0 for none.
 	terminates uint32
@@ -327,6 +332,11 @@ func (s *Session) failMessage(ctx context.Context, kind wire.Kind) error {
 
 // next waits for the frontend's next message.
 func (s *Session) next(ctx context.Context) (wire.Frame, error) {
+	if s.loan.on {
+		if err := s.park(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if s.front.HasFrame() {
 		return s.front.Next(wire.MaxMessage)
 	}
@@ -366,6 +376,11 @@ func stopping(ctx context.Context) error {
 func (s *Session) leave(ctx context.Context, err error) {
 	if !errors.Is(err, errTerminated) {
 		s.tellFatal(err)
+	}
+	if s.loan.on {
+		s.leaveLoan(ctx, errors.Is(err, errTerminated))
+		s.leaveBarrier()
+		return
 	}
 	if errors.Is(err, errTerminated) && s.keepsConnections() && s.reset(ctx) {
 		s.giveBack()

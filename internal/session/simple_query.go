@@ -42,8 +42,13 @@ func (s *Session) simpleQuery(ctx context.Context, frame wire.Frame) error {
 // failed; the rest is not run then.
 func (s *Session) runString(ctx context.Context, sql []byte) (ok bool, err error) {
 	s.running.begin()
-	s.refreshView()
 	text, script := s.memo.Recall(s.Scripts, sql)
+	if s.set == nil && !asksNoNode(script) {
+		if ok, err := s.unpark(ctx); !ok || err != nil {
+			return false, err
+		}
+	}
+	s.refreshView()
 	s.logStatement(text)
 	if err := s.lostLocks(); err != nil {
 		return false, err
@@ -132,6 +137,7 @@ func (s *Session) runStatement(ctx context.Context, stmt *parser.Statement, sql 
 	}
 	where := s.routeStatement(stmt, sql)
 	s.noteWrite(stmt, where)
+	s.noteLoan(stmt, sql, where)
 	if where.all && s.replicates() {
 		ok, err = s.replicate(ctx, stmt, sql, base, several, needs)
 		return s.noteResult(stmt, sql, ok), err
@@ -366,6 +372,7 @@ func (s *Session) forgetPrepared(stmt *parser.Statement) {
 		case stmt.All:
 			clear(l.prepared)
 			clear(l.autos)
+			l.forgetShared()
 		case s.ran(l):
 			delete(l.prepared, stmt.Name)
 		case l.prepared[stmt.Name] != nil:
@@ -374,6 +381,7 @@ func (s *Session) forgetPrepared(stmt *parser.Statement) {
 	}
 	if stmt.All {
 		s.st.forgetAll()
+		s.loan.endsNames()
 	} else {
 		delete(s.st.prepared, stmt.Name)
 	}
@@ -386,6 +394,7 @@ func (s *Session) forgetDiscarded(stmt *parser.Statement) {
 	}
 	if stmt.All {
 		s.forgetPrepared(stmt)
+		s.loan.startsAnew()
 		s.settings = sessionSettings{isolation: s.set.Isolation, timesOut: s.set.TimesOut}
 	}
 }

@@ -137,7 +137,7 @@ func (s *Session) Fail(frame wire.Frame, e *wire.Expect) error {
 			s.replyError(refusal)
 			return nil
 		}
-		s.front.SetOutbox(wire.AppendPlaced(s.front.Outbox(), frame, e))
+		s.front.SetOutbox(wire.AppendPlaced(s.front.Outbox(), s.inOwnNames(frame), e))
 	}
 	return nil
 }

@@ -75,6 +75,7 @@ func (s *Session) letIn(ctx context.Context) error {
 		return err
 	}
 	s.beginNumbering()
+	s.beginLending()
 	s.front.SetDeadline(time.Time{})
 	s.welcome()
 	return s.gone
@@ -209,21 +210,23 @@ func (s *Session) admit(ctx context.Context) error {
 	if err := s.reuse(ctx, authenticator, peer); err != nil {
 		return err
 	}
-	return s.connectAll(ctx)
+	if err := s.connectAll(ctx); err != nil || !s.loan.on {
+		return err
+	}
+	return s.setAgain(ctx)
 }
 
 // reuse takes a set of connections from the pool, as far as the frontend has shown what
 // their backends were shown.
 func (s *Session) reuse(ctx context.Context, authenticator *auth.Authenticator, peer auth.Peer) error {
-	s.set = s.Pool.Take(s.key)
-	if len(s.set.Conns) == 0 {
-		return nil
+	if err := s.take(ctx); err != nil || len(s.set.Conns) == 0 {
+		return err
 	}
 	if s.credential.IsZero() {
 		asked := s.mainOf(s.set).Opened()
 		credential, err := authenticator.AskAgain(ctx, peer, s.login, asked)
 		if err != nil {
-			s.Pool.CloseSet(s.set)
+			s.notServed()
 			return err
 		}
 		if !credential.IsZero() {
@@ -233,7 +236,7 @@ func (s *Session) reuse(ctx context.Context, authenticator *auth.Authenticator, 
 	}
 	for id, conn := range s.set.Conns {
 		if s.view.Up(id) && conn.Opened().Serves(s.credential) {
-			s.setLink(newLink(s, conn))
+			s.setLink(s.linkTo(conn))
 		} else {
 			s.Pool.Close(conn)
 		}
@@ -323,7 +326,7 @@ func (s *Session) learnIsolation() error {
 
 // welcome tells the frontend that it is in.
 func (s *Session) welcome() {
-	s.Registry.add(s, s.mainProcess())
+	s.Registry.add(s, s.toldProcess())
 	defer s.logConnection()
 	s.log = s.log.With(zap.Uint32(logkey.Session, s.id))
 	s.introduce()
@@ -350,7 +353,7 @@ func (s *Session) mainProcess() uint32 {
 func (s *Session) refuse(err error) {
 	s.dropLinks()
 	if s.set != nil {
-		s.Pool.Discard()
+		s.discard()
 	}
 	if errors.Is(err, errServed) {
 		return

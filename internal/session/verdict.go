@@ -75,6 +75,9 @@ func (s *Session) verdictOf(stmt *parser.Statement, text string) *safety.Verdict
 	e.shape, e.policy, e.known, e.generation, e.verdict, e.until = shape, policy, known, generation, v, time.Time{}
 	if !final || known.Ages() {
 		e.until = time.Now().Add(maxVerdictAge)
+		if s.set == nil {
+			e.until = time.Now() // there was nobody to ask
+		}
 	}
 	return v
 }
