@@ -472,9 +472,7 @@ func (s *Session) disown() {
 // keepConn prepares a connection for its next borrower.
 func (s *Session) keepConn(set *pool.Set, id config.NodeID, l *link) {
 	if l == nil {
-		if _, had := set.Conns[id]; had {
-			delete(set.Conns, id)
-		}
+		delete(set.Conns, id)
 		return
 	}
 	l.settings = s.loan.settings

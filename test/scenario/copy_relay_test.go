@@ -22,8 +22,8 @@ CREATE TABLE touched (n int PRIMARY KEY, at timestamptz, counted int);
 CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.at := clock_timestamp(); NEW.counted := COALESCE(NEW.counted, 0) + 1; IF NEW.n < 0 THEN RETURN NULL; END IF; RETURN NEW; END';
 CREATE TRIGGER touch BEFORE INSERT ON touched FOR EACH ROW EXECUTE FUNCTION touch()`
 
-// copyIn runs a COPY by simple query, or by extended query, and returns how many rows it says.
-func copyIn(t testing.TB, conn *pgx.Conn, sql, data string) (int64, error) {
+// copyCounted runs a COPY by simple query, or by extended query, and returns how many rows it says.
+func copyCounted(t testing.TB, conn *pgx.Conn, sql, data string) (int64, error) {
 	t.Helper()
 	tag, err := conn.PgConn().CopyFrom(bounded(t), strings.NewReader(data), sql)
 	return tag.RowsAffected(), err
@@ -36,7 +36,7 @@ func TestCopyIntoWhatNodesWouldFillDifferently(t *testing.T) {
 	s.exec(conn, copyRelaySchema)
 	mustCopy := func(sql, data string, want int64) {
 		t.Helper()
-		if got, err := copyIn(t, conn, sql, data); err != nil || got != want {
+		if got, err := copyCounted(t, conn, sql, data); err != nil || got != want {
 			t.Errorf("%s: %d rows, %v, want %d", sql, got, err, want)
 		}
 	}
@@ -63,7 +63,7 @@ func TestCopyIntoWhatNodesWouldFillDifferently(t *testing.T) {
 		if strings.Contains(bad, "(p)") {
 			data = "77\n"
 		}
-		if _, err := copyIn(t, conn, bad, data); err == nil {
+		if _, err := copyCounted(t, conn, bad, data); err == nil {
 			t.Errorf("%s: %q is taken", bad, data)
 		}
 	}
@@ -87,7 +87,7 @@ func TestCopyOfManyRowsThatNodesWouldFillDifferently(t *testing.T) {
 			for row := range 20_000 {
 				fmt.Fprintf(&data, "client %d row %d\n", i, row)
 			}
-			if got, err := copyIn(t, conn, `COPY filled ("a b") FROM STDIN`, data.String()); err != nil || got != 20_000 {
+			if got, err := copyCounted(t, conn, `COPY filled ("a b") FROM STDIN`, data.String()); err != nil || got != 20_000 {
 				t.Errorf("%d rows, %v", got, err)
 			}
 		})
