@@ -35,6 +35,10 @@ type Body struct {
 	Truncates bool
 	// SkipsLocked: which rows are found hangs on who has locked others at that moment.
 	SkipsLocked bool
+	// Picks: it picks rows, or puts values into an order, by something that need not decide it:
+	// LIMIT and its like, DISTINCT ON, a sample, a window, an array or a list of what a query
+	// finds.
+	Picks bool
 	// TooLong: there was more to read than is read; nothing is known then.
 	TooLong bool
 }
@@ -208,8 +212,30 @@ func (r *bodyReader) keyword(i int, word string) {
 	case "skip":
 		b.SkipsLocked = b.SkipsLocked || r.word(i+1).is("locked")
 	default:
+		b.Picks = b.Picks || r.picks(i, word)
 		r.relationWord(i, word)
 	}
+}
+
+// picks reports whether a word is one by which nodes may pick other rows of the same ones. Sums,
+// which hang on order for floating-point numbers only, are not looked for.
+func (r *bodyReader) picks(i int, word string) bool {
+	next := r.word(i + 1)
+	switch word {
+	case "limit", "tablesample":
+		return true
+	case "fetch": // not from a cursor
+		return next.is("first", "next") && (r.word(i+2).is("row", "rows") || r.word(i+3).is("row", "rows"))
+	case "distinct":
+		return next.is("on")
+	case "over":
+		return next.kind == '(' || next.isName()
+	case "array":
+		return next.kind == '(' && r.word(i+2).is("select")
+	case "array_agg", "string_agg", "json_agg", "jsonb_agg", "json_object_agg", "jsonb_object_agg", "xmlagg", "any_value", "mode":
+		return next.kind == '('
+	}
+	return false
 }
 
 // beginsStatement: nothing of the same statement stands before i.

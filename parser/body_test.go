@@ -17,6 +17,16 @@ func TestReadBody(t *testing.T) {
 		{"an update and what it reads", "UPDATE acc SET v = v + 1 FROM x, s.y AS z WHERE acc.id = x.id", "reads x s.y; writes acc"},
 		{"FOR UPDATE names no relation", "SELECT 1 FROM t FOR UPDATE", "reads t"},
 		{"SKIP LOCKED", "SELECT 1 FROM t FOR UPDATE SKIP LOCKED", "reads t; skips locked"},
+		{"LIMIT", "INSERT INTO t SELECT a FROM s LIMIT 3", "reads s; writes t; picks"},
+		{"FETCH FIRST", "SELECT a FROM s FETCH FIRST 2 ROWS ONLY", "reads s; picks"},
+		{"FETCH of a cursor", "FETCH NEXT FROM c INTO r", "reads c"},
+		{"DISTINCT ON", "SELECT DISTINCT ON (a) a FROM s", "reads s; picks"},
+		{"DISTINCT", "SELECT DISTINCT a FROM s", "reads s"},
+		{"a window", "SELECT rank() OVER w FROM s WINDOW w AS (ORDER BY a)", "calls rank deterministic; reads s; picks"},
+		{"a sample", "SELECT a FROM s TABLESAMPLE system (1)", "calls system random; reads s; picks"},
+		{"an array of rows", "SELECT ARRAY(SELECT a FROM s)", "reads s; picks"},
+		{"an array of values", "SELECT ARRAY[a, b] FROM s", "reads s"},
+		{"a list of what is found", "SELECT string_agg(a, ',') FROM s", "calls string_agg deterministic; reads s; picks"},
 		{"ON CONFLICT DO UPDATE names no relation", "INSERT INTO t VALUES (1) ON CONFLICT (id) DO UPDATE SET a = 1", "writes t"},
 		{"a conditional update", "IF a THEN UPDATE t SET b = 1; END IF", "writes t"},
 		{"DELETE", "DELETE FROM ONLY s.t USING u WHERE true", "reads u; writes s.t"},
@@ -63,6 +73,7 @@ func (b *Body) summary() string {
 	add(b.Commits, "commits")
 	add(b.Defines, "defines")
 	add(b.SkipsLocked, "skips locked")
+	add(b.Picks, "picks")
 	return strings.Join(parts, "; ")
 }
 

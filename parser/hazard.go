@@ -22,7 +22,7 @@ const (
 	// PicksRow: DISTINCT ON, which keeps the first row of those alike.
 	PicksRow
 	// DependsOnOrder: an aggregate whose value hangs on the order of its input, or that
-	// adds up numbers, which may be floating-point.
+	// adds up numbers, which may be floating-point; an array of what a query finds.
 	DependsOnOrder
 	// UsesWindow: a window function, which may number rows that are alike.
 	UsesWindow
@@ -42,7 +42,7 @@ const (
 
 // hazardTexts is in the order of the bits.
 var hazardTexts = [...]string{
-	"LIMIT", "DISTINCT ON", "an aggregate that hangs on order", "a window function", "SKIP LOCKED", "a system column",
+	"LIMIT", "DISTINCT ON", "an aggregate or array that hangs on order", "a window function", "SKIP LOCKED", "a system column",
 	"UPDATE ... FROM", "TABLESAMPLE", "WHERE CURRENT OF", "DEFAULT",
 }
 
@@ -73,6 +73,8 @@ func (w *walker) noteHazards(m protoreflect.Message) {
 	case *pg.FuncCall:
 		w.hazard(n.Over != nil, UsesWindow)
 		w.hazard(len(n.AggOrder) == 0 && ordered(n), DependsOnOrder)
+	case *pg.SubLink:
+		w.hazard(n.SubLinkType == pg.SubLinkType_ARRAY_SUBLINK && len(n.Subselect.GetSelectStmt().GetSortClause()) == 0, DependsOnOrder)
 	case *pg.ColumnRef:
 		w.hazard(isSystemColumn(n), UsesSystemColumn)
 	case *pg.UpdateStmt:

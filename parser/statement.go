@@ -52,6 +52,8 @@ type Statement struct {
 	// Default: SET x TO DEFAULT.
 	Default bool
 
+	// Executes is the prepared statement that EXECUTE, or CREATE TABLE AS EXECUTE, runs.
+	Executes string
 	// Inner is the statement within PREPARE, EXPLAIN, DECLARE, COPY (query).
 	Inner *Statement
 	// Analyze: EXPLAIN with ANALYZE, so that Inner is executed.

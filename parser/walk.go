@@ -145,6 +145,7 @@ func (w *walker) walk(m protoreflect.Message) {
 	case *pg.CallStmt:
 		w.callStmt(n)
 	case *pg.ExecuteStmt:
+		w.st.Executes = n.Name
 		w.evaluated(m, once)
 	case *pg.SQLValueFunction:
 		w.valueFunction(n)

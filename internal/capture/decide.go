@@ -75,9 +75,8 @@ type Plan struct {
 	table  *catalog.Table // nil if not known
 	shape  *shape         // of Rows
 	quiet  bool           // its triggers must not fire in a replay
-	// numbers: its rows draw from a sequence in the order in which they come.
-	numbers bool
-	also    []Lock
+	orders bool           // it numbers rows, or adds them up, in an order that is each node's own
+	also   []Lock
 }
 
 // Decide returns nil for a statement that every node may run for itself. It allocates
@@ -199,7 +198,7 @@ func (d *decider) races() bool {
 
 // chooses: neither locks nor one snapshot make nodes do the same.
 func (d *decider) chooses() bool {
-	return d.st.Hazards.Choices() != 0 || d.sit.Unlike || d.sit.UnlikeRows || d.numbersRows()
+	return d.st.Hazards.Choices() != 0 || d.sit.Unlike || d.sit.UnlikeRows || d.numbersRows() || d.aggregates()
 }
 
 // numbersRows: rows that come from tables draw from a sequence, each node's in the order in
@@ -215,6 +214,16 @@ func (d *decider) numbersRows() bool {
 	}
 	p := Plan{st: d.st, target: &d.st.Targets[0], table: d.table()}
 	return p.table != nil && slices.ContainsFunc(p.table.Columns, func(c catalog.Column) bool { return p.mayDraw(c) })
+}
+
+// aggregates: an aggregate of a user's may hang on the order of what it adds up.
+func (d *decider) aggregates() bool {
+	for _, f := range d.st.UnknownFunctions {
+		if fact, ok := d.facts.FunctionOf(f); ok && fact.Aggregate {
+			return true
+		}
+	}
+	return false
 }
 
 // keysLate: a unique key takes no lock when a row is inserted.
@@ -276,7 +285,7 @@ func containsAll(set, names []string) bool {
 
 // plan is made once it is known that there has to be one.
 func (d *decider) plan() *Plan {
-	p := &Plan{Way: Rows, st: d.st, table: d.table(), Reasons: d.reasons(), also: d.sit.Also, numbers: d.numbersRows()}
+	p := &Plan{Way: Rows, st: d.st, table: d.table(), Reasons: d.reasons(), also: d.sit.Also, orders: d.numbersRows() || d.aggregates()}
 	switch d.st.Kind {
 	case parser.Insert, parser.Update, parser.Delete:
 		p.target = &d.st.Targets[0]
@@ -307,6 +316,7 @@ func (d *decider) reasons() []string {
 		add(!d.isPoint() && len(d.st.Reads) == 0, "changes rows that it does not find by a unique key")
 	}
 	add(d.st.Hazards.Choices() != 0, "uses "+d.st.Hazards.Choices().String())
+	add(d.aggregates(), "calls an aggregate that may hang on order")
 	add(d.sit.Unlike, "computes values on each node")
 	add(d.sit.UnlikeRows, "fires a trigger that computes values on each node")
 	add(d.sit.RacingRows && !d.sit.OneSnapshot, "fires a trigger that reads other rows")
@@ -345,7 +355,7 @@ func (p *Plan) ComparesRows() bool {
 
 // Chooses: which rows come out, or in which order, is decided while the statement runs,
 // whatever is locked.
-func (p *Plan) Chooses() bool { return p.numbers || p.st.Hazards.Choices() != 0 }
+func (p *Plan) Chooses() bool { return p.orders || p.st.Hazards.Choices() != 0 }
 
 // alone is the plan of a statement that changes no rows itself.
 func alone(st *parser.Statement, sit Situation) *Plan {

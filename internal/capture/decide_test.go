@@ -31,7 +31,7 @@ func (catalogue) TableOf(r parser.Relation) (*catalog.Table, bool) {
 }
 
 func (catalogue) FunctionOf(f parser.Function) (catalog.Function, bool) {
-	return catalog.Function{Exists: true, Alike: f.Name == "stable", Volatility: map[string]catalog.Volatility{"stable": catalog.Stable}[f.Name]}, true
+	return catalog.Function{Exists: true, Alike: f.Name == "stable", Aggregate: f.Name == "joined", Volatility: map[string]catalog.Volatility{"stable": catalog.Stable}[f.Name]}, true
 }
 
 // TestPlainWrites are those for which nothing is done, and that is known without a question.
@@ -70,6 +70,12 @@ func TestDecide(t *testing.T) {
 		{"INSERT INTO t SELECT * FROM s", capture.Situation{}, "rows of the main node"},
 		{"INSERT INTO t SELECT * FROM s", one, "each node alone"},
 		{"INSERT INTO t SELECT * FROM s LIMIT 1", one, "rows of the main node"},
+		{"INSERT INTO s (v) SELECT v FROM t", one, "rows of the main node"},
+		{"INSERT INTO s (v) SELECT v FROM t", capture.Situation{Way: capture.Locks}, "rows of the main node"},
+		{"INSERT INTO s (id, v, n) SELECT id, v, id FROM t", one, "each node alone"},
+		{"INSERT INTO t SELECT 1, joined(v) FROM s", one, "rows of the main node"},
+		{"UPDATE t SET v = array(SELECT v FROM s)::text WHERE id = 1", one, "rows of the main node"},
+		{"UPDATE t SET v = array(SELECT v FROM s ORDER BY 1)::text WHERE id = 1", one, "each node alone"},
 		{"INSERT INTO t VALUES (1, (SELECT v FROM s))", capture.Situation{}, "rows of the main node"},
 		{"INSERT INTO t VALUES (1, stable())", capture.Situation{}, "rows of the main node"},
 		{"INSERT INTO t VALUES (1, 'x')", capture.Situation{Unlike: true}, "rows of the main node"},

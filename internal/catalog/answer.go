@@ -79,6 +79,7 @@ type row struct {
 	Volatility string `json:"volatility"`
 	Set        bool   `json:"set"`
 	Alike      bool   `json:"alike"`
+	Aggregate  bool   `json:"aggregate"`
 
 	Relation     *int     `json:"relation"`
 	System       bool     `json:"system"`
@@ -161,7 +162,7 @@ func (d *decoder) addFunction(r row) error {
 	if err != nil {
 		return err
 	}
-	d.a.functions[name] = Function{Exists: true, Volatility: volatility, ReturnsSet: r.Set, Alike: r.Alike}
+	d.a.functions[name] = Function{Exists: true, Volatility: volatility, ReturnsSet: r.Set, Alike: r.Alike, Aggregate: r.Aggregate}
 	return nil
 }
 

@@ -31,6 +31,8 @@ type Function struct {
 	Volatility Volatility
 	// ReturnsSet: one of them does.
 	ReturnsSet bool
+	// Aggregate: one of them is one.
+	Aggregate bool
 	// Alike: all of them return the same on all nodes for the same data and settings.
 	// They are immutable, or stable with a body in SQL or PL/pgSQL that does not look
 	// as if it asked for the time, for chance or for something of the node. What they

@@ -72,7 +72,7 @@ const tellingWords = "(^|[^a-z0-9_])(now|transaction_timestamp|statement_timesta
 var functionsSQL = qualified(`
 SELECT pc.json_build_object('function', q.i, 'volatility',
 	CASE WHEN pc.bool_or(` + volatileFunction + `) THEN 'v' WHEN pc.bool_or(p.provolatile @= 's') THEN 's' ELSE 'i' END,
-	'set', pc.bool_or(p.proretset), 'alike', pc.bool_and(` + alikeFunction("p") + `))
+	'set', pc.bool_or(p.proretset), 'aggregate', pc.bool_or(p.prokind @= 'a'), 'alike', pc.bool_and(` + alikeFunction("p") + `))
 FROM (VALUES $names) AS q (i, s, n)
 JOIN pc.pg_proc p ON p.proname @= q.n
 JOIN pc.pg_namespace n ON n.oid @= p.pronamespace

@@ -25,7 +25,8 @@ func (j *judge) elsewhere(e *effects) {
 	v := &j.v.Elsewhere
 	writes := len(e.writes)+len(e.opaque) > 0
 	v.Writes = v.Writes || writes
-	v.Differs = v.Differs || writes && !e.alike()
+	v.Differs = v.Differs || writes && (!e.alike() || e.picks)
+	j.v.Picks = j.v.Picks || e.picks
 	v.Races = v.Races || len(e.writes) > 0 && len(e.reads) > 0
 	v.Hidden = v.Hidden || e.acts || e.denied != nil
 	for _, text := range e.opaque {

@@ -33,7 +33,7 @@ func (j *judge) fires(t *catalog.Trigger, e *effects) {
 		f.Beside = true
 	default:
 		f.InRow = true
-		f.Unlike = f.Unlike || len(e.unlike) > 0
+		f.Unlike = f.Unlike || len(e.unlike) > 0 || e.picks
 		f.Reads = f.Reads || len(e.reads) > 0
 	}
 }

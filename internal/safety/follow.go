@@ -22,6 +22,8 @@ type effects struct {
 	writes []catalog.Name
 	// reads are the relations that it reads.
 	reads []catalog.Name
+	// picks: nodes may pick other rows of the same ones.
+	picks bool
 	// acts: it does something, the same on all nodes, that is not in the rows of a table:
 	// it changes a setting, empties a table, or notifies.
 	acts bool
@@ -103,6 +105,7 @@ func (f *follower) text(text string) {
 	}
 	e.acts = e.acts || body.Sets || body.Truncates
 	e.sets = e.sets || body.Sets || body.Dynamic || body.TooLong
+	e.picks = e.picks || body.Picks
 	if body.Clock {
 		e.add(&e.unlike, "asks for the time")
 	}

@@ -20,6 +20,8 @@ type Verdict struct {
 	// Unlike: the statement stores a value that each node would compute for itself, and
 	// that is not among the reasons of parser.Plan.
 	Unlike bool
+	// Picks: code that the statement sets off picks rows by something that need not decide it.
+	Picks bool
 	// ReadLocks are the tables that are to be kept as they are while each node runs it, in
 	// order of their names.
 	ReadLocks []catalog.Name

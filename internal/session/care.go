@@ -68,15 +68,20 @@ func (f careFacts) FunctionOf(fn parser.Function) (catalog.Function, bool) {
 // careFor is what is done for a statement, whose text is sql after what nodes would compute
 // for themselves was replaced in it; nil if every node may run it as it is.
 func (s *Session) careFor(stmt *parser.Statement, text, sql string, unlike bool) *care {
-	if stmt.Kind == parser.Execute {
-		return s.careForExecute(stmt)
+	if p := s.executed(stmt); p != nil {
+		return s.careForExecute(stmt, p)
 	}
 	if s.Config().Replication.ReplicationSafety == config.SafetyCompat {
 		return nil
 	}
 	v := s.verdictOf(stmt, text)
+	return s.tellPicked(s.careForVerdict(stmt, sql, unlike, v), stmt, v)
+}
+
+// careForVerdict is careFor by what is known of the code that the statement sets off.
+func (s *Session) careForVerdict(stmt *parser.Statement, sql string, unlike bool, v *safety.Verdict) *care {
 	wants := s.wantsElsewhere(stmt, v.Elsewhere)
-	instead, kept := s.careForRows(stmt, sql, unlike || v.Unlike, v)
+	instead, kept := s.careForRows(stmt, sql, unlike || v.Unlike || v.Picks, v)
 	if !wants && (kept || !s.mayElsewhere(stmt, v.Elsewhere)) {
 		alone := func() *care {
 			if !kept {
@@ -106,7 +111,6 @@ func (s *Session) careForRows(stmt *parser.Statement, sql string, unlike bool, v
 	}
 	sit := capture.Situation{OneSnapshot: s.oneSnapshotEverywhere(), Unlike: unlike, Way: s.wantedWay(), Also: also, Compare: compare}
 	if plan := s.decideCare(stmt, withFiring(sit, firing)); plan != nil && (plan.Way == capture.Rows || !firing.Unlike) {
-		s.warnOfChoice(plan)
 		if c := s.careOf(plan, sql); c.givesRows() || !firing.Unlike {
 			return c, true
 		}
@@ -118,31 +122,6 @@ func (s *Session) careForRows(stmt *parser.Statement, sql string, unlike bool, v
 		return s.careOf(plan.Locked(), sql), false
 	}
 	return nil, false
-}
-
-// warnOfChoice tells the operator of a statement that picks rows, or puts them in an order,
-// for itself on each node, where nothing of the rows can be compared.
-func (s *Session) warnOfChoice(plan *capture.Plan) {
-	if plan.Chooses() && plan.Way != capture.Rows && !plan.HasDigest() && !plan.ComparesRows() {
-		s.warnText("nodes may pick rows differently", strings.Join(append(slices.Clone(plan.Reasons), plan.Obstacle), "; "))
-	}
-}
-
-// careForExecute is for SQL's EXECUTE. What it runs was given its text by PREPARE, so nothing
-// is added to it: its tables are locked.
-func (s *Session) careForExecute(stmt *parser.Statement) *care {
-	p := s.st.prepared[stmt.Name]
-	if p == nil || p.kind() == parser.Execute {
-		return nil
-	}
-	c := s.careFor(p.effective(), p.text, p.sent, len(p.unlike) > 0)
-	if c == nil {
-		return nil
-	}
-	if c.givesRows() {
-		c = s.careOf(c.plan.Locked(), p.sent)
-	}
-	return &care{plan: c.plan, locks: c.locks}
 }
 
 // isPlain reports whether it is known, without asking anybody, that every node may run the

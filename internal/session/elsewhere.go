@@ -47,7 +47,7 @@ func (s *Session) mayElsewhere(stmt *parser.Statement, found safety.Elsewhere) b
 	}
 	switch stmt.Kind {
 	case parser.Insert, parser.Update, parser.Delete, parser.Select, parser.Call, parser.Do:
-		return s.wantedWay() == capture.Rows && s.rowsHaveExactText() && !s.Large.Has(elsewhereKey(stmt))
+		return (s.wantedWay() == capture.Rows || found.Differs) && s.rowsHaveExactText() && !s.Large.Has(elsewhereKey(stmt))
 	}
 	return false
 }
@@ -218,8 +218,9 @@ func (s *Session) gather(c *care) {
 // under locks.
 func (s *Session) runAlone(c *care, obstacle string) {
 	if w, ok := s.work.(careful); ok {
-		if stmt, _ := w.cared(); stmt != nil {
-			s.Large.Note(elsewhereKey(stmt))
+		if stmt, sql := w.cared(); stmt != nil {
+			executed, _ := s.effectiveOf(stmt, sql)
+			s.Large.Note(elsewhereKey(executed))
 		}
 	}
 	if s.Config().Replication.ReplicationSafety == config.SafetyStrict {

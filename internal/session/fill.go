@@ -53,7 +53,7 @@ func fillsByDefault(stmt *parser.Statement) bool {
 
 // withFill is what is done for a statement that fills a table, besides c, which may be nil.
 func (s *Session) withFill(stmt *parser.Statement, c *care, unlike bool) *care {
-	table, fills := fillOf(stmt, unlike)
+	table, fills := fillOf(stmt, unlike || s.executesPicks(stmt))
 	if !fills {
 		return c
 	}
