@@ -50,6 +50,12 @@ var unsureAuto = &autoStatement{}
 // name is by what the nodes know it.
 func (a *autoStatement) name() string { return autoNames[a.slot] }
 
+// same reports whether another session on the same connection, or this one before the catalogue
+// has changed, has made the same statement.
+func (a *autoStatement) same(b *autoStatement) bool {
+	return b != nil && a.slot == b.slot && a.text == b.text && slices.Equal(a.types, b.types)
+}
+
 var autoNames = func() (names [autoSlots]string) {
 	for i := range names {
 		names[i] = "pgchorus_auto_" + strconv.Itoa(i)
@@ -148,8 +154,9 @@ func (l *link) appendAuto(w *queryWork) {
 	if l.autos == nil {
 		l.autos = make([]*autoStatement, autoSlots)
 	}
-	if l.autos[a.slot] != a {
-		l.autos[a.slot] = a
+	had := l.autos[a.slot]
+	l.autos[a.slot] = a
+	if had != a && !a.same(had) {
 		l.append(hidden(wire.ExpectClose), func(b []byte) []byte { return wire.AppendClose(b, 'S', a.name()) }) // that of another shape
 		l.append(hidden(wire.ExpectParse), func(b []byte) []byte { return wire.AppendParse(b, a.name(), a.text, a.types) })
 	}
@@ -182,8 +189,11 @@ func (s *Session) runsAsText(l *link, answer *wire.Answer, mark wire.Mark) bool 
 		return false
 	}
 	l.autos[w.auto.slot] = unsureAuto
-	s.auto.shapes[w.auto.slot].statement = nil
+	shape := &s.auto.shapes[w.auto.slot]
+	shape.statement = nil
 	switch pgerr.Code(answer.Code()) {
+	case pgerr.FeatureNotSupported:
+		shape.judged = false // the table has other columns now (PostgreSQL, RevalidateCachedQuery)
 	case pgerr.QueryCanceled, pgerr.AdminShutdown, pgerr.SerializationFailure, pgerr.DeadlockDetected:
 		return false
 	}

@@ -83,21 +83,28 @@ func (s *Session) careForVerdict(stmt *parser.Statement, sql string, unlike bool
 	wants := s.wantsElsewhere(stmt, v.Elsewhere)
 	instead, kept := s.careForRows(stmt, sql, unlike || v.Unlike || v.Picks, v)
 	if !wants && (kept || !s.mayElsewhere(stmt, v.Elsewhere)) {
-		alone := func() *care {
-			if !kept {
-				instead = s.unkept(instead, stmt, s.whyUnkept())
-			}
-			return s.withFill(stmt, instead, unlike)
-		}
 		if r := s.relayOf(stmt, unlike || v.Unlike, s.firingOf(stmt, v), v); r != nil {
-			r.instead = alone
-			return &care{plan: capture.Repeated(stmt), relay: r}
+			return s.careByRelay(r, stmt, instead, kept, unlike)
 		}
-		return alone()
+		return s.careAlone(stmt, instead, kept, unlike)
 	}
 	c := s.careForTarget(stmt, sql)
 	c.elsewhere = &elsewhere{found: v.Elsewhere, instead: instead}
 	return c
+}
+
+// careAlone is what is done where no other tables matter.
+func (s *Session) careAlone(stmt *parser.Statement, instead *care, kept, unlike bool) *care {
+	if !kept {
+		instead = s.unkept(instead, stmt, s.whyUnkept())
+	}
+	return s.withFill(stmt, instead, unlike)
+}
+
+// careByRelay gives the others what main has stored, unless that turns out not to be possible.
+func (s *Session) careByRelay(r *relay, stmt *parser.Statement, instead *care, kept, unlike bool) *care {
+	r.instead = func() *care { return s.careAlone(stmt, instead, kept, unlike) }
+	return &care{plan: capture.Repeated(stmt), relay: r}
 }
 
 // careForRows is what is done for a statement where each node runs the code that it sets off.

@@ -18,6 +18,7 @@
 //	      noteWrite  cache_write.go     what it does to the query cache
 //	      runShared  cache_read.go      a read whose answer may be kept
 //	      executeOne execute_one.go     a statement on one node
+//	        autoFor  auto_prepare.go    a read by key as a statement of ours
 //	      executeAll execute_all.go     a statement on all nodes, through replicator
 //	      executeSession primary.go     what sets something, where PostgreSQL replicates
 //	      takeSnapshot snapshot.go      one snapshot on all nodes, before the first statement

@@ -25,6 +25,9 @@ type planFacts struct {
 	missing   catalog.Question
 	ambiguous []string
 	asked     catalog.Question // so far: an answer may be told to this statement only
+	// made is the last table that was given, of madeOf: it is asked for again and again.
+	made   *parser.Table
+	madeOf *catalog.Table
 }
 
 var _ parser.Facts = (*planFacts)(nil)
@@ -35,6 +38,13 @@ func (f *planFacts) Table(r parser.Relation) (*parser.Table, bool) {
 	if !known || !t.Exists {
 		return nil, known
 	}
+	if f.madeOf != t {
+		f.made, f.madeOf = tableOf(t), t
+	}
+	return f.made, true
+}
+
+func tableOf(t *catalog.Table) *parser.Table {
 	out := &parser.Table{View: t.View, Children: t.Children, Grants: t.Grants, Keys: t.Keys, Columns: make([]parser.Column, len(t.Columns))}
 	for i, c := range t.Columns {
 		out.Columns[i] = parser.Column{Name: c.Name, Type: c.Type, Volatile: c.Volatile, Default: c.Default, Identity: c.Identity != 0,
@@ -43,7 +53,7 @@ func (f *planFacts) Table(r parser.Relation) (*parser.Table, bool) {
 			out.Columns[i].Unlike = append(out.Columns[i].Unlike, parser.Function{Schema: n.Schema, Name: n.Name, Class: parser.UnknownFunction})
 		}
 	}
-	return out, true
+	return out
 }
 
 // table looks a table up, and notes what is not known of it.
