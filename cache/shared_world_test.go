@@ -46,7 +46,7 @@ type worldProxy struct {
 	cache *Cache
 	link  *fakeLink
 	scope *Scope
-	kill  context.CancelFunc
+	kill  func()
 	dead  atomic.Bool
 }
 
@@ -55,9 +55,16 @@ func (w *world) proxy(seed uint64) *worldProxy {
 	p := &worldProxy{w: w, link: &fakeLink{server: w.server, r: newLockedRand(seed)}}
 	p.cache = NewShared(p.link, &boardNodes{board: w.board}, "", 0, 1<<16, zap.NewNop())
 	p.scope = p.cache.NewScope("s")
-	ctx, kill := context.WithCancel(context.Background())
-	p.kill = kill
-	go p.cache.Run(ctx)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		p.cache.Run(ctx) // it has no errors
+	}()
+	p.kill = func() {
+		cancel()
+		<-ended // no time passes when the test has ended
+	}
 	return p
 }
 

@@ -10,7 +10,7 @@
 // number in it is the same, none is less than what was acknowledged before the read began or than what the same
 // session has read before (but for blocks that keep a snapshot), and none is more than what was sent, which numbers of transactions that are rolled back are.
 //
-// It runs with the cache in the process, in two clustering modes, and with two proxies that share a
-// memcached, which is killed, paused and forgets. SEED and SECONDS choose what is made up and for how long
+// It runs with the cache in the process, in two clustering modes and with connections that are lent for a
+// transaction, and with two proxies that share a memcached, which is killed, paused and forgets. SEED and SECONDS choose what is made up and for how long
 // (make stale).
 package stale

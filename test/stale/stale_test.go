@@ -67,14 +67,21 @@ func prepare(t testing.TB, p *proxy.Proxy) {
 
 // TestNoReadIsStale plays with the cache in the process.
 func TestNoReadIsStale(t *testing.T) {
-	for _, mode := range []string{"native_replication", "snapshot_isolation"} {
-		t.Run(mode, func(t *testing.T) {
+	for _, mode := range []struct {
+		name  string
+		lines []string
+	}{
+		{"native_replication", nil},
+		{"snapshot_isolation", []string{"backend_clustering_mode = snapshot_isolation"}},
+		{"connections are lent for a transaction", []string{"pool_mode = transaction"}},
+	} {
+		t.Run(mode.name, func(t *testing.T) {
 			nodes := pgtest.Start(t, 3)
-			lines := append([]string{"backend_clustering_mode = " + mode}, cached...)
+			lines := append(mode.lines, cached...)
 			proxies := []*proxy.Proxy{proxy.Start(t, nodes, proxy.WithConfig(lines...))}
 			prepare(t, proxies[0])
 			c := newChecker()
-			c.keepsSnapshots = mode == "snapshot_isolation"
+			c.keepsSnapshots = mode.name == "snapshot_isolation"
 			c.start(seed(t), proxies, database, 3, 5)
 			for end := time.Now().Add(length(t)); time.Now().Before(end) && c.wrong.Load() == nil; time.Sleep(10 * time.Millisecond) {
 			}
@@ -131,12 +138,14 @@ func TestNoSharedReadIsStale(t *testing.T) {
 		{"memcached forgets", m.Forget, func() {}},
 		{"the other loses it", ways[1].Cut, ways[1].Mend},
 	}
+	calm := int64(1000) // reads between two troubles
 	if os.Getenv("SECONDS") == "" {
-		troubles = troubles[:2]
+		troubles, calm = troubles[:2], 0
 	}
 	for end, n := time.Now().Add(length(t)), 0; n < len(troubles) || time.Now().Before(end) && c.wrong.Load() == nil; n++ {
 		trouble := troubles[n%len(troubles)]
 		c.wantHits(t, proxies)
+		c.wantWork(t, calm, 0)
 		t.Log(trouble.name)
 		trouble.make()
 		c.wantWork(t, 50, 20)
