@@ -30,8 +30,9 @@ type Conn struct {
 	// cut is set when the node went out of service: the socket was closed under us.
 	cut atomic.Bool
 
-	// params is what ParameterStatus last reported.
-	params map[string]string
+	// params is what ParameterStatus last reported, and changes how often it has.
+	params  map[string]string
+	changes uint64
 	// Status is the transaction status of the last ReadyForQuery.
 	Status wire.TxStatus
 	// Skipping is set when the server ignores everything up to the next Sync.
@@ -61,6 +62,9 @@ func (c *Conn) Created() time.Time { return c.created }
 
 // Params is what the server reported by ParameterStatus. The map is c's own.
 func (c *Conn) Params() map[string]string { return c.params }
+
+// Changes counts what ParameterStatus has reported: while it is the same, Params is.
+func (c *Conn) Changes() uint64 { return c.changes }
 
 // terminateTimeout bounds the good-bye to a server that no longer reads.
 const terminateTimeout = time.Second
@@ -159,5 +163,6 @@ func (c *Conn) tlsState() *tls.ConnectionState {
 func (c *Conn) noteParam(frame wire.Frame) {
 	if name, value, err := wire.DecodeParameterStatus(frame.Body()); err == nil {
 		c.params[name] = value
+		c.changes++
 	}
 }

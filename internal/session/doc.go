@@ -5,7 +5,9 @@
 //
 //	Run              startup.go         one goroutine for each frontend
 //	  startup        startup.go         first packet, TLS, log-in, connections
+//	  park           loan.go            transaction pooling: gives the connections back
 //	  dispatch       session.go         one line a message
+//	    unpark       loan.go            and borrows some in front of what needs a node
 //	    simpleQuery  simple_query.go    a string of statements, one after the other
 //	      answerCached cache_read.go    from memory, if it is there
 //	    runBatch     batch.go           Parse, Bind, Execute ... up to Sync or Flush
@@ -30,7 +32,9 @@
 //
 // A Session belongs to its goroutine. It holds one link to each live node; a link
 // holds the connection and what that node knows of the session: whether its
-// transaction block is open there, and which statements are prepared. Other
+// transaction block is open there, and which statements are prepared. With
+// pool_mode = transaction a link lives as long as its connection and goes from one
+// session to the next; ADR 0033 says what comes along. Other
 // goroutines reach a session in two ways only: Cancel, and by closing its sockets.
 //
 // # Transactions

@@ -94,7 +94,6 @@ func (l *link) Start(answers bool) error {
 		l.appendEasing()
 		l.appendLockLimit()
 	}
-	l.appendAside()
 	l.s.work.appendTo(l)
 	return l.send()
 }
@@ -115,6 +114,9 @@ func (l *link) begin() {
 	l.parses = l.parses[:0]
 	l.sharing.parses = l.sharing.parses[:0]
 	l.replays = false
+	if len(l.aside) > 0 {
+		l.appendAside()
+	}
 }
 
 // send writes what was appended. From here on a cancel reaches the node.

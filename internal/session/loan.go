@@ -49,6 +49,9 @@ type lending struct {
 
 	// told is what the frontend knows by ParameterStatus.
 	told map[string]string
+	// toldBy is the connection that has told it last, and toldAt its count of changes.
+	toldBy *backend.Conn
+	toldAt uint64
 	// What a new set is told about, as of the log-in.
 	isolation string
 	timesOut  bool
@@ -368,7 +371,7 @@ func (s *Session) ownLinks() {
 // server may have changed in between.
 func (s *Session) tellParameters() {
 	l := s.knowing()
-	if l == nil {
+	if l == nil || s.knowsParameters(l.conn) {
 		return
 	}
 	for name, value := range l.conn.Params() {
@@ -377,6 +380,7 @@ func (s *Session) tellParameters() {
 			s.loan.told[name] = value
 		}
 	}
+	s.loan.toldBy, s.loan.toldAt = l.conn, l.conn.Changes()
 }
 
 // park gives the connections back where the session waits for the frontend, unless something
@@ -390,6 +394,7 @@ func (s *Session) park(ctx context.Context) error {
 		if _, err := s.learnHoldings(ctx); err != nil {
 			return err
 		}
+		s.tellHeard() // what has come with the answer would wait for the next
 	}
 	s.showPin(s.pin())
 	if n.pinned == "" {
@@ -451,7 +456,7 @@ func (s *Session) returnLoan() {
 // noteTold keeps what the frontend has been told by now.
 func (s *Session) noteTold() {
 	l := s.knowing()
-	if l == nil {
+	if l == nil || s.knowsParameters(l.conn) {
 		return
 	}
 	for name, value := range l.conn.Params() {
@@ -459,6 +464,12 @@ func (s *Session) noteTold() {
 			s.loan.told[name] = value
 		}
 	}
+	s.loan.toldBy, s.loan.toldAt = l.conn, l.conn.Changes()
+}
+
+// knowsParameters reports whether the frontend knows all that a connection has told.
+func (s *Session) knowsParameters(conn *backend.Conn) bool {
+	return s.loan.toldBy == conn && s.loan.toldAt == conn.Changes()
 }
 
 // disown takes the connections out of what others may see of the session.
@@ -477,8 +488,11 @@ func (s *Session) keepConn(set *pool.Set, id config.NodeID, l *link) {
 	}
 	l.settings = s.loan.settings
 	l.conn.Heard = nil
-	l.listens, l.eased, l.snapshot, l.reported, l.limit = false, false, false, false, lockLimit{}
-	l.forgotten, l.aside = l.forgotten[:0], l.aside[:0]
+	l.begun, l.unsynced, l.snapshot, l.limit = false, false, false, lockLimit{}
+	l.listens, l.eased, l.reported = false, false, false
+	if l.forgotten = l.forgotten[:0]; len(l.aside) > 0 {
+		l.aside, l.drawnBy = l.aside[:0], ^uint32(0) // what was to be discarded is still there
+	}
 	if set.Conns[id] != l.conn {
 		set.Conns[id] = l.conn
 	}

@@ -52,7 +52,10 @@ func (s *Session) noteAccepted(p *prepared) {
 }
 
 // asksNoNode reports whether a query string is answered here even if all connections are lent.
-func asksNoNode(script *parser.Script) bool {
+func (s *Session) asksNoNode(script *parser.Script) bool {
+	if len(script.Statements) == 1 && script.Statements[0].Kind == parser.Begin && s.tx.kind == txNone {
+		return true
+	}
 	for i := range script.Statements {
 		if stmt := &script.Statements[i]; !needsNoNode(stmt) {
 			return false
@@ -61,10 +64,13 @@ func asksNoNode(script *parser.Script) bool {
 	return script.Err == nil
 }
 
-// needsNoNode names statements that a session without connections is answered here.
+// needsNoNode names statements that a session without connections is answered here. A BEGIN
+// with options may stand in a block, whose nodes have to hear of them.
 func needsNoNode(stmt *parser.Statement) bool {
 	switch stmt.Kind {
-	case parser.Empty, parser.Begin, parser.Commit, parser.Rollback:
+	case parser.Begin:
+		return !hasOptions(stmt)
+	case parser.Empty, parser.Commit, parser.Rollback:
 		return true
 	case parser.Show:
 		return showNames[stmt.Name]

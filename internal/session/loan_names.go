@@ -270,9 +270,6 @@ func (s *Session) drawHere() {
 // appendAside appends what has to be run in front of the session's next work there, in
 // messages of an extended query, which end nothing that the frontend has begun.
 func (l *link) appendAside() {
-	if len(l.aside) == 0 {
-		return
-	}
 	const name = "pgchorus_aside"
 	inside := l.unsynced
 	hidden := func(what wire.ExpectKind) wire.Expect { return wire.Expect{What: what, Hide: true} }

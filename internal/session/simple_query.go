@@ -43,7 +43,7 @@ func (s *Session) simpleQuery(ctx context.Context, frame wire.Frame) error {
 func (s *Session) runString(ctx context.Context, sql []byte) (ok bool, err error) {
 	s.running.begin()
 	text, script := s.memo.Recall(s.Scripts, sql)
-	if s.set == nil && !asksNoNode(script) {
+	if s.set == nil && !s.asksNoNode(script) {
 		if ok, err := s.unpark(ctx); !ok || err != nil {
 			return false, err
 		}

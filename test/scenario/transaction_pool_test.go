@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/pgchorus/pgchorus/internal/pgtest"
 	"github.com/pgchorus/pgchorus/test/proxy"
 )
 
@@ -261,5 +262,167 @@ func TestPgbenchOverFewConnections(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestNodeIsKilledWhileSessionsArePooled(t *testing.T) {
+	for _, id := range []int{0, 2} {
+		t.Run(fmt.Sprintf("node %d", id), func(t *testing.T) {
+			t.Parallel()
+			s := newPooledStage(t, 1)
+			parked, busy, waiting := s.connect(), s.connect(), s.connect()
+			s.exec(parked, "CREATE TABLE t (x int PRIMARY KEY)")
+			s.exec(parked, "SET work_mem = '9MB'")
+			if _, err := parked.Prepare(bounded(t), "p", "INSERT INTO t VALUES ($1)"); err != nil {
+				t.Fatal(err)
+			}
+			s.exec(busy, "BEGIN; INSERT INTO t VALUES (1)")
+			queued := startQuery(waiting, "INSERT INTO t VALUES (2)")
+			await(t, "it waits", func() bool { return s.waitForLoan() == 1 })
+			s.nodes[id].Kill()
+			s.exec(busy, "INSERT INTO t VALUES (3)")
+			s.exec(busy, "COMMIT")
+			queued.must(t)
+			if _, err := parked.Exec(bounded(t), "p", 4); err != nil {
+				t.Error(err)
+			}
+			s.want(parked, "SHOW work_mem", "9MB")
+			s.want(waiting, "SELECT string_agg(x::text, ',' ORDER BY x) FROM t", "1,2,3,4")
+			rest := without(s.nodes, id)
+			pgtest.WantEqual(t, rest...)
+		})
+	}
+}
+
+// waitForLoan is how many sessions wait in the queue.
+func (s *stage) waitForLoan() int {
+	n := 0
+	for _, row := range s.proxy.Query("SHOW POOL_PROCESSES") {
+		if row[7] == "Wait for a loan" {
+			n++
+		}
+	}
+	return n
+}
+
+func TestConnectionThatBrokeInThePoolIsNoticedByNobody(t *testing.T) {
+	s, a, b := pair(t)
+	s.exec(a, "CREATE TABLE t (x int)")
+	for n, node := range s.nodes {
+		s.exec(a, "SELECT 1")
+		await(t, "all are parked", func() bool { return s.waitForLoan() == 0 })
+		direct(node, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'app' AND pid <> pg_backend_pid() AND backend_type = 'client backend'")
+		await(t, "it has gone", func() bool { return len(s.backends()[n]) == 0 })
+		s.exec(b, "INSERT INTO t VALUES (1)")
+	}
+	s.want(a, "SELECT count(*) FROM t", "3")
+	s.wantEqual()
+}
+
+func TestCurrvalIsNeverAnothersInThePool(t *testing.T) {
+	s, a, b := pair(t)
+	s.exec(a, "CREATE SEQUENCE q; CREATE TABLE t (id serial, x int); CREATE FUNCTION draw() RETURNS bigint LANGUAGE sql AS $$ SELECT nextval('q') $$")
+	s.want(a, "SELECT draw()", "1")
+	s.wantCode(b, "SELECT currval('q')", "55000")
+	s.wantCode(b, "SELECT lastval()", "55000")
+	s.exec(a, "INSERT INTO t (x) VALUES (1)")
+	s.exec(b, "INSERT INTO t (x) VALUES (2)")
+	s.want(a, "SELECT currval('t_id_seq')", "1")
+	s.want(b, "SELECT currval('t_id_seq')", "2")
+	s.want(a, "BEGIN; SELECT draw(); SELECT currval('q')", "2")
+	s.exec(a, "COMMIT")
+	s.wantEqual()
+}
+
+func TestDDLBetweenTwoPreparedStatementsOfOneText(t *testing.T) {
+	s, a, b := pair(t)
+	s.exec(a, "CREATE TABLE t (x int); INSERT INTO t VALUES (1)")
+	if _, err := a.Prepare(bounded(t), "p", "SELECT * FROM t"); err != nil {
+		t.Fatal(err)
+	}
+	s.exec(b, "ALTER TABLE t ADD COLUMN y int DEFAULT 2")
+	d, err := b.Prepare(bounded(t), "p", "SELECT * FROM t")
+	if err != nil || len(d.Fields) != 2 {
+		t.Fatalf("%v, %v", d, err)
+	}
+	var x, y int
+	if err := b.QueryRow(bounded(t), "p").Scan(&x, &y); err != nil || y != 2 {
+		t.Errorf("%d: %v", y, err)
+	}
+}
+
+func TestStatementParsedUnderOtherSettingsKeepsItsMeaning(t *testing.T) {
+	s, a, b := pair(t)
+	const text = "SELECT extract(month FROM DATE '01/02/2003')::int"
+	s.exec(a, "SET datestyle = 'ISO, DMY'")
+	for _, c := range []struct {
+		conn *pgx.Conn
+		want int
+	}{{a, 2}, {b, 1}, {a, 2}} {
+		if _, err := c.conn.Prepare(bounded(t), "p", text); err != nil {
+			t.Fatal(err)
+		}
+		var got int
+		if err := c.conn.QueryRow(bounded(t), "p").Scan(&got); err != nil || got != c.want {
+			t.Errorf("month %d: %v, want %d", got, err, c.want)
+		}
+	}
+	s.exec(a, "SET datestyle = 'ISO, MDY'")
+	s.wantPinned("parsed under other settings")
+	var got int
+	if err := a.QueryRow(bounded(t), "p").Scan(&got); err != nil || got != 2 {
+		t.Errorf("month %d: %v, want 2 as when it was parsed", got, err)
+	}
+}
+
+func TestFrontendIsToldTheParametersOfItsOwn(t *testing.T) {
+	s, a, b := pair(t)
+	s.exec(a, "SET TIME ZONE 'Asia/Tokyo'")
+	s.exec(b, "SELECT 1")
+	s.exec(a, "SELECT 1")
+	for name, c := range map[string]struct {
+		conn *pgx.Conn
+		is   bool
+	}{"who has set it": {a, true}, "who has not": {b, false}} {
+		if got := c.conn.PgConn().ParameterStatus("TimeZone"); (got == "Asia/Tokyo") != c.is {
+			t.Errorf("%s was told %q", name, got)
+		}
+	}
+}
+
+func TestSessionThatLeavesInABlockLeavesNothing(t *testing.T) {
+	s, a, b := pair(t)
+	s.exec(a, "CREATE TABLE t (x int)")
+	s.exec(a, "BEGIN")
+	s.exec(a, "SET work_mem = '9MB'; CREATE TEMP TABLE mine (x int); INSERT INTO t VALUES (1)")
+	hangUp(a)
+	s.exec(b, "BEGIN")
+	s.exec(b, "INSERT INTO t VALUES (2)")
+	if status := b.PgConn().TxStatus(); status != 'T' {
+		t.Errorf("status %c in a block", status)
+	}
+	s.exec(b, "COMMIT")
+	s.want(b, "SELECT x FROM t", "2")
+	s.want(b, "SHOW work_mem", "4MB")
+	s.wantCode(b, "SELECT * FROM mine", "42P01")
+	s.wantEqual()
+}
+
+func TestNotificationsReachWhoListensInThePool(t *testing.T) {
+	s := newPooledStage(t, 2)
+	a, b := s.connect(), s.connect()
+	for range 2 {
+		s.exec(b, "SELECT 1")
+		if _, err := a.PgConn().ExecParams(bounded(t), "LISTEN news", nil, nil, nil, nil).Close(); err != nil {
+			t.Fatal(err)
+		}
+		s.exec(b, "NOTIFY news, 'hello'") // while main is asked what LISTEN has left
+		n, err := a.WaitForNotification(bounded(t))
+		if err != nil || n.Payload != "hello" {
+			t.Fatalf("%v: %v", n, err)
+		}
+		s.wantPinned("LISTEN")
+		s.exec(a, "UNLISTEN news")
+		s.wantPinned("")
 	}
 }
