@@ -63,6 +63,9 @@ func (b *bench) run(ctx context.Context) (err error) {
 // scenariosOf are the chosen scenarios of a setup, nil where there are none or nobody to
 // do them.
 func (b *bench) scenariosOf(u setup) []scenario {
+	if u.named && b.opts.scenario.String() == "" {
+		return nil
+	}
 	if len(u.chosen(b.opts.targets)) == 0 {
 		return nil
 	}

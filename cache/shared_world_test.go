@@ -194,19 +194,21 @@ func (l *fakeLink) call(do func(s *fakeServer)) error {
 	return errCut
 }
 
-func (l *fakeLink) Get(keys []string) (items map[string]Item, err error) {
-	err = l.call(func(s *fakeServer) {
-		items = map[string]Item{}
+func (l *fakeLink) Get(keys []string) (map[string]Item, error) {
+	var found atomic.Pointer[map[string]Item] // a late answer is nobody's
+	err := l.call(func(s *fakeServer) {
+		items := map[string]Item{}
 		for _, key := range keys {
-			if it, found := s.find(key); found {
+			if it, known := s.find(key); known {
 				items[key] = it.Item
 			}
 		}
+		found.Store(&items)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return items, nil
+	return *found.Load(), nil
 }
 
 func expiry(age time.Duration) time.Time {
