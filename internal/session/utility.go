@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -285,19 +286,42 @@ func (s *Session) mayDrop(stmt *parser.Statement, sql string) error {
 		return nil
 	}
 	s.Pool.CloseIdle()
+	end := time.Now().Add(dropPatience)
 	for _, l := range s.links {
 		if l == nil || l.begun || l.unsynced {
 			continue
 		}
-		rows, err := l.ask("SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity WHERE datname::pg_catalog.text OPERATOR(pg_catalog.=) " + quoteLiteral(stmt.Name) +
-			" AND pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid() AND backend_type OPERATOR(pg_catalog.=) 'client backend'")
-		if err != nil || len(rows) != 1 || rows[0] == "0" {
-			continue
+		if err := s.awaitUnused(l, stmt.Name, end); err != nil {
+			return err
 		}
-		return pgerr.Newf(objectInUse, "database %q is being accessed by other users", stmt.Name).
-			WithDetail("There are %s other sessions using the database on node %d.", rows[0], l.ID())
 	}
 	return nil
+}
+
+// PostgreSQL waits for sessions that are about to end, such as those of CloseIdle, for five
+// seconds, and looks every tenth of one (CountOtherDBBackends in procarray.c).
+const (
+	dropPatience = 5 * time.Second
+	dropPause    = 100 * time.Millisecond
+)
+
+// awaitUnused waits until a node has no other sessions in a database; it is an error if it
+// still has some in the end.
+func (s *Session) awaitUnused(l *link, database string, end time.Time) error {
+	for {
+		rows, err := l.ask("SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity WHERE datname::pg_catalog.text OPERATOR(pg_catalog.=) " + quoteLiteral(database) +
+			" AND pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid() AND backend_type OPERATOR(pg_catalog.=) 'client backend'")
+		switch {
+		case err != nil || len(rows) != 1 || rows[0] == "0":
+			return nil
+		case s.running.wasCancelled():
+			return errCancelled()
+		case time.Now().After(end):
+			return pgerr.Newf(objectInUse, "database %q is being accessed by other users", database).
+				WithDetail("There are %s other sessions using the database on node %d.", rows[0], l.ID())
+		}
+		time.Sleep(dropPause)
+	}
 }
 
 // objectInUse is 55006.

@@ -204,3 +204,18 @@ func TestDroppedDatabaseIsNotHeldByThePool(t *testing.T) {
 	s.leaveAndAwait(conn)
 	s.proxy.Exec("DROP DATABASE app")
 }
+
+// As in PostgreSQL, a session that ends a moment later is waited for.
+func TestDropDatabaseWaitsForSessionsThatEnd(t *testing.T) {
+	s := newStage(t)
+	s.proxy.Exec("CREATE DATABASE other")
+	lingers := s.nodes[1].In(t).ConnectTo("other")
+	conn := s.proxy.Connect("postgres")
+	dropped := startQuery(conn, "DROP DATABASE other")
+	await(t, "node 1 is asked for its sessions", func() bool {
+		return len(direct(s.nodes[1], "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%count(*)%datname%''other''%' AND pid <> pg_backend_pid()")) > 0
+	})
+	hangUp(lingers)
+	dropped.must(t)
+	s.wantAllUp()
+}
