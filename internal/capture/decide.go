@@ -198,8 +198,11 @@ func (d *decider) races() bool {
 
 // chooses: neither locks nor one snapshot make nodes do the same.
 func (d *decider) chooses() bool {
-	return d.st.Hazards.Choices() != 0 || d.sit.Unlike || d.sit.UnlikeRows || d.numbersRows() || d.aggregates()
+	return d.st.Hazards.Choices() != 0 || d.sit.Unlike || d.sit.UnlikeRows || d.orders()
 }
+
+// orders: it numbers rows, or adds them up, in an order that is each node's own.
+func (d *decider) orders() bool { return d.numbersRows() || d.aggregates() }
 
 // numbersRows: rows that come from tables draw from a sequence, each node's in the order in
 // which they lie there.
@@ -212,8 +215,17 @@ func (d *decider) numbersRows() bool {
 	}) {
 		return true
 	}
-	p := Plan{st: d.st, target: &d.st.Targets[0], table: d.table()}
-	return p.table != nil && slices.ContainsFunc(p.table.Columns, func(c catalog.Column) bool { return p.mayDraw(c) })
+	t := d.table()
+	if t == nil {
+		return false
+	}
+	p := Plan{st: d.st, target: &d.st.Targets[0]}
+	for i := range t.Columns {
+		if p.mayDraw(i, &t.Columns[i]) {
+			return true
+		}
+	}
+	return false
 }
 
 // aggregates: an aggregate of a user's may hang on the order of what it adds up.
@@ -285,7 +297,7 @@ func containsAll(set, names []string) bool {
 
 // plan is made once it is known that there has to be one.
 func (d *decider) plan() *Plan {
-	p := &Plan{Way: Rows, st: d.st, table: d.table(), Reasons: d.reasons(), also: d.sit.Also, orders: d.numbersRows() || d.aggregates()}
+	p := &Plan{Way: Rows, st: d.st, table: d.table(), Reasons: d.reasons(), also: d.sit.Also, orders: d.orders()}
 	switch d.st.Kind {
 	case parser.Insert, parser.Update, parser.Delete:
 		p.target = &d.st.Targets[0]

@@ -106,12 +106,11 @@ func (p *Plan) insertShape() (*shape, string) {
 // noteDraw notes a column whose values have come from a sequence, which the others then
 // have to draw from as often.
 func (p *Plan) noteDraw(s *shape, place int, c *catalog.Column) string {
-	draws := c.Identity != 0 || drawsByDefault(c)
 	given, known := p.isGiven(place, c.Name)
 	switch {
-	case !draws && len(c.Unlike) > 0 && !(known && given):
+	case !draws(c) && len(c.Unlike) > 0 && !(known && given):
 		return "a default calls a function that may have side effects"
-	case !draws || known && given && p.st.Hazards&parser.LeavesDefault == 0:
+	case !draws(c) || known && given && p.st.Hazards&parser.LeavesDefault == 0:
 		return ""
 	case !known, known && given:
 		return "it may or may not draw from a sequence"
@@ -121,14 +120,13 @@ func (p *Plan) noteDraw(s *shape, place int, c *catalog.Column) string {
 }
 
 // mayDraw: the statement may have rows of the target draw a value of the column.
-func (p *Plan) mayDraw(c catalog.Column) bool {
-	if c.Identity == 0 && !drawsByDefault(&c) {
+func (p *Plan) mayDraw(place int, c *catalog.Column) bool {
+	switch {
+	case !draws(c):
 		return false
-	}
-	if p.st.Hazards&parser.LeavesDefault != 0 {
+	case p.st.Hazards&parser.LeavesDefault != 0:
 		return true
 	}
-	place := slices.IndexFunc(p.table.Columns, func(other catalog.Column) bool { return other.Name == c.Name })
 	given, known := p.isGiven(place, c.Name)
 	return p.target.Kind == parser.Merge || p.target.Kind == parser.Insert && !(known && given)
 }
@@ -143,6 +141,9 @@ func (p *Plan) isGiven(place int, name string) (given, known bool) {
 	}
 	return place < p.target.Cells, true
 }
+
+// draws: what the column is not given comes from a sequence.
+func draws(c *catalog.Column) bool { return c.Identity != 0 || drawsByDefault(c) }
 
 func drawsByDefault(c *catalog.Column) bool {
 	return c.Volatile && strings.HasPrefix(c.Default, "nextval(")

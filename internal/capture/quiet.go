@@ -67,11 +67,16 @@ func (p *Plan) settable(key []string) *shape {
 	return s
 }
 
+// Hush keeps triggers quiet for the rest of the transaction, or until Unhush.
+const (
+	Hush   = "SET LOCAL session_replication_role = replica"
+	Unhush = "SET LOCAL session_replication_role = origin"
+)
+
 // hushed puts the statements of a replay between those that keep triggers quiet.
 func hushed(statements []Statement) []Statement {
-	const role = "SET LOCAL session_replication_role = "
-	out := append([]Statement{{SQL: role + "replica", Tag: "SET"}}, statements...)
-	return append(out, Statement{SQL: role + "origin", Tag: "SET"})
+	out := append([]Statement{{SQL: Hush, Tag: "SET"}}, statements...)
+	return append(out, Statement{SQL: Unhush, Tag: "SET"})
 }
 
 // parentLocks locks, in a statement for each foreign key, the rows that the captured ones

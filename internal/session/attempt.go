@@ -8,9 +8,9 @@ import (
 	"github.com/pgchorus/pgchorus/replicator"
 )
 
-// attempt is work on all nodes; a session has one at a time. Where only bad luck stood in its way (a connection that
-// broke, a race with another session, a deadlock over nodes), it is taken back and run
-// again, if nobody has heard of it.
+// attempt is work on all nodes; a session has one at a time. Where only bad luck stood in its
+// way (a connection that broke, a race with another session, a deadlock over nodes), it is
+// taken back and run again, if nobody has heard of it.
 type attempt struct {
 	s    *Session
 	opt  allOptions

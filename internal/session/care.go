@@ -83,7 +83,7 @@ func (s *Session) careForVerdict(stmt *parser.Statement, sql string, unlike bool
 	wants := s.wantsElsewhere(stmt, v.Elsewhere)
 	instead, kept := s.careForRows(stmt, sql, unlike || v.Unlike || v.Picks, v)
 	if !wants && (kept || !s.mayElsewhere(stmt, v.Elsewhere)) {
-		if r := s.relayOf(stmt, unlike || v.Unlike, s.firingOf(stmt, v), v); r != nil {
+		if r := s.relayOf(stmt, unlike || v.Unlike, v); r != nil {
 			return s.careByRelay(r, stmt, instead, kept, unlike)
 		}
 		return s.careAlone(stmt, instead, kept, unlike)

@@ -32,11 +32,12 @@ type relay struct {
 
 // relayOf is how a COPY reaches the others; nil if each node runs it for itself. unlike:
 // columns are given what each node computes.
-func (s *Session) relayOf(stmt *parser.Statement, unlike bool, firing safety.Firing, v *safety.Verdict) *relay {
-	if stmt.Kind != parser.CopyFrom || !stmt.FromStdin || len(stmt.Targets) != 1 || !unlike && !firing.Unlike {
+func (s *Session) relayOf(stmt *parser.Statement, unlike bool, v *safety.Verdict) *relay {
+	if stmt.Kind != parser.CopyFrom || !stmt.FromStdin || len(stmt.Targets) != 1 || v.Elsewhere.Writes || s.wantedWay() != capture.Rows || !s.rowsHaveExactText() {
 		return nil
 	}
-	if s.wantedWay() != capture.Rows || !s.rowsHaveExactText() || v.Elsewhere.Writes || firing.Beside {
+	firing := s.firingOf(stmt, v)
+	if firing.Beside || !unlike && !firing.Unlike {
 		return nil
 	}
 	triggers := s.hasTriggers(stmt)
@@ -91,7 +92,7 @@ func (l *link) appendRelay(r *relay) {
 		prefix, hidden = l.beginPrefix(), 1
 	}
 	if r.quiet {
-		prefix += "SET LOCAL session_replication_role = replica;"
+		prefix += capture.Hush + ";"
 		hidden++
 	}
 	l.appendQuery(wire.Expect{What: wire.ExpectQuery, HideTags: hidden}, prefix, r.copied.Into())
@@ -206,7 +207,7 @@ func (s *Session) settleRelay(ctx context.Context, quiet bool) error {
 	s.care = nil
 	defer func() { s.care = c }()
 	if quiet {
-		lost, err := s.askOthers(ctx, func(*link) string { return "SET LOCAL session_replication_role = origin" })
+		lost, err := s.askOthers(ctx, func(*link) string { return capture.Unhush })
 		if lost || err != nil {
 			return settleError(lost, err)
 		}

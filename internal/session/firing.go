@@ -65,12 +65,21 @@ const mayNotBeQuiet = "code computes values on each node, since the role may not
 // unkept is what becomes of a statement whose code makes something else on each node, and why
 // nothing is done about it: the operator is told, or replication_safety = strict refuses it.
 func (s *Session) unkept(c *care, stmt *parser.Statement, why string) *care {
+	if refused := s.refusedByStrict(stmt, why, "Give the value in the statement"); refused != nil {
+		return refused
+	}
+	s.warnText("nodes may compute a value differently", why)
+	return c
+}
+
+// refusedByStrict has a statement be refused if replication_safety = strict; nil if it is not.
+// instead is what the client may do, as the beginning of a hint.
+func (s *Session) refusedByStrict(stmt *parser.Statement, why, instead string) *care {
 	if s.Config().Replication.ReplicationSafety != config.SafetyStrict {
-		s.warnText("nodes may compute a value differently", why)
-		return c
+		return nil
 	}
 	err := pgerr.New(pgerr.FeatureNotSupported, "statement cannot be replicated safely: "+why).
-		WithHint("Give the value in the statement, or set replication_safety = mixed to have a warning logged.")
+		WithHint("%s, or set replication_safety = mixed to have a warning logged.", instead)
 	return &care{plan: capture.Elsewhere(stmt).Alone(), refusal: err}
 }
 

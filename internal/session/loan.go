@@ -76,7 +76,7 @@ func (s *Session) take(ctx context.Context) (err error) {
 		return err
 	}
 	for id, l := range s.lentLinks() {
-		if l != nil && (l.conn.WasCut() || !l.conn.Quiet() && l.conn.Idle(nil) != nil) {
+		if l != nil && l.hasBroken() {
 			s.Pool.Close(l.conn)
 			delete(s.set.Conns, config.NodeID(id))
 		}
@@ -220,12 +220,17 @@ func (s *Session) takeIn(set *pool.Set) {
 		if l == nil {
 			continue
 		}
-		if !s.view.Up(config.NodeID(id)) || l.conn.WasCut() || !l.conn.Quiet() && l.conn.Idle(nil) != nil {
+		if !s.view.Up(config.NodeID(id)) || l.hasBroken() {
 			s.Pool.Close(l.conn)
 			continue
 		}
 		s.place(s.takeOver(l))
 	}
+}
+
+// hasBroken: the connection has not outlasted the time in which nobody had it.
+func (l *link) hasBroken() bool {
+	return l.conn.WasCut() || !l.conn.Quiet() && l.conn.Idle(nil) != nil
 }
 
 // takeOver makes a link the session's.

@@ -199,10 +199,7 @@ func (s *Session) setLink(l *link) {
 	if s.credential.IsZero() {
 		s.credential = l.conn.Opened().Secret
 	}
-	for int(l.ID()) >= len(s.links) {
-		s.links = append(s.links, nil)
-	}
-	s.links[l.ID()] = l
+	s.place(l)
 	s.noteProcess()
 }
 

@@ -7,7 +7,6 @@ import (
 
 	"github.com/pgchorus/pgchorus/internal/capture"
 	"github.com/pgchorus/pgchorus/internal/config"
-	"github.com/pgchorus/pgchorus/internal/pgerr"
 	"github.com/pgchorus/pgchorus/internal/safety"
 	"github.com/pgchorus/pgchorus/parser"
 )
@@ -37,13 +36,12 @@ func (s *Session) tellPicked(c *care, stmt *parser.Statement, v *safety.Verdict)
 
 // pickedAlone is what becomes of a statement whose rows nodes pick for themselves.
 func (s *Session) pickedAlone(c *care, stmt *parser.Statement, why string) *care {
-	if s.Config().Replication.ReplicationSafety != config.SafetyStrict {
-		s.warnText("nodes may pick rows differently", why)
-		return c
+	const warning = "nodes may pick rows differently"
+	if refused := s.refusedByStrict(stmt, warning+", "+why, "Find the rows by a key"); refused != nil {
+		return refused
 	}
-	err := pgerr.New(pgerr.FeatureNotSupported, "statement cannot be replicated safely: nodes may pick rows differently, "+why).
-		WithHint("Find the rows by a key, or set replication_safety = mixed to have a warning logged.")
-	return &care{plan: capture.Elsewhere(stmt).Alone(), refusal: err}
+	s.warnText(warning, why)
+	return c
 }
 
 // executed is the prepared statement that a statement of SQL's runs: EXECUTE, alone or within

@@ -3,7 +3,6 @@ package random
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,20 +26,6 @@ const (
 	// mostFailures is after how many schemas that fail the test gives up.
 	mostFailures = 3
 )
-
-// given is a number that `make random` gives.
-func given(t testing.TB, name string, otherwise int) int {
-	t.Helper()
-	text := os.Getenv(name)
-	if text == "" {
-		return otherwise
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	return n
-}
 
 // stage is pgchorus with its nodes, and a server to compare with.
 type stage struct {
@@ -230,7 +215,7 @@ func tail(lines []string) string { return strings.Join(lines[max(0, len(lines)-s
 
 // TestRandomTransactions plays rounds for SECONDS from SEED.
 func TestRandomTransactions(t *testing.T) {
-	seed, seconds := given(t, "SEED", 1), given(t, "SECONDS", 12)
+	seed, seconds := pgtest.Given(t, "SEED", 1), pgtest.Given(t, "SECONDS", 12)
 	t.Logf("seed %d, %d s", seed, seconds)
 	end := time.Now().Add(time.Duration(seconds) * time.Second)
 	for failed := 0; failed < mostFailures && !time.Now().After(end); seed++ {

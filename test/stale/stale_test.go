@@ -14,26 +14,12 @@ import (
 
 const database = "app"
 
-// given is a number that `make stale` gives.
-func given(t testing.TB, name string, otherwise int) int {
-	t.Helper()
-	text := os.Getenv(name)
-	if text == "" {
-		return otherwise
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	return n
-}
-
 // length is how long each test plays.
 func length(t testing.TB) time.Duration {
-	return time.Duration(given(t, "SECONDS", 15)) * time.Second / 3
+	return time.Duration(pgtest.Given(t, "SECONDS", 15)) * time.Second / 3
 }
 
-func seed(t testing.TB) uint64 { return uint64(given(t, "SEED", 1)) }
+func seed(t testing.TB) uint64 { return uint64(pgtest.Given(t, "SEED", 1)) }
 
 // cached switches the query cache on. Checks of nodes are slow, since a machine that is slow is
 // not to look like a dead node.
