@@ -68,7 +68,7 @@ func countsWritten(tag string) bool {
 // lock that was not to be had, a cancel or statement_timeout.
 func (s seen) ofTheMoment() bool {
 	switch pgerr.Code(s.code) {
-	case pgerr.QueryCanceled, "55P03":
+	case pgerr.QueryCanceled, pgerr.LockNotAvailable:
 		return true
 	}
 	return strings.HasPrefix(s.code, "40")

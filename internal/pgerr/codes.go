@@ -66,6 +66,8 @@ const (
 	ObjectNotInPrerequisiteState Code = "55000"
 	// CantChangeRuntimeParam: needs a restart.
 	CantChangeRuntimeParam Code = "55P02"
+	// LockNotAvailable: a lock that was not waited for, or not any longer (lock_timeout).
+	LockNotAvailable Code = "55P03"
 	// QueryCanceled: cancelled by the frontend or by a timeout.
 	QueryCanceled Code = "57014"
 	// AdminShutdown: ended by the administrator.

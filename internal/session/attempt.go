@@ -122,6 +122,10 @@ func (a *attempt) conclude(ctx context.Context, out *replicator.Outcome) (again,
 	case a.first && !a.copied && s.mayTryAgain(out, a.repeats) && s.takeBack(a.mark):
 		err = s.tryAgain(ctx, a.repeats)
 		return err == nil, false, err
+	case out.Withheld && s.unanswered != nil:
+		s.takeBack(a.mark)
+		ok, err = s.refuseOrEnd(s.disturbed(ctx))
+		return false, ok, err
 	case out.Withheld:
 		return a.refuse(s.errWithheld())
 	}

@@ -83,7 +83,7 @@ func (b *batch) forget() {
 // runBatch runs what was collected. Errors of statements are answered inside.
 func (s *Session) runBatch(ctx context.Context, end batchEnd) error {
 	if len(s.batch.messages) > 0 {
-		s.running.begin()
+		s.beginWork()
 		ok, err := s.unparkForBatch(ctx, end)
 		if ok && len(s.batch.messages) > 0 {
 			ok, err = s.runCollected(ctx, end)
@@ -155,9 +155,13 @@ func (s *Session) runMessage(ctx context.Context, seg *segment, frame wire.Frame
 		if ok, err := seg.run(ctx, endNone); !ok || err != nil {
 			return false, err
 		}
-		if step, err = s.plan(frame); err != nil {
-			return s.refused(err)
-		}
+		step, err = s.plan(frame)
+	}
+	if err := s.disturbed(ctx); err != nil {
+		return s.refuseOrEnd(err)
+	}
+	if err != nil {
+		return s.refused(err)
 	}
 	s.noteStep(step)
 	if step.kind == wire.KindExecute && step.prepared != nil {
@@ -287,7 +291,7 @@ func (s *Session) functionCall(ctx context.Context, frame wire.Frame) error {
 	if err := s.runBatch(ctx, endNone); err != nil || s.batch.skipping {
 		return err
 	}
-	s.running.begin()
+	s.beginWork()
 	ok, err := s.unpark(ctx)
 	if ok {
 		s.refreshView()

@@ -126,6 +126,9 @@ func (s *Session) isOutdated(p *prepared) bool {
 func (s *Session) replan(st *step, lock bool) {
 	next := *st.prepared
 	s.planPrepared(&next, lock)
+	if s.unanswered != nil {
+		return // it is planned when it is known what for
+	}
 	next.sent = s.raised(next.stmt, s.withRolePassword(next.stmt, next.sent))
 	if next.sent == st.prepared.sent {
 		st.prepared.generation, st.prepared.locks = next.generation, next.locks

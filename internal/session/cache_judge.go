@@ -171,7 +171,7 @@ func (s *Session) askForCache(f *cacheFacts, missing *cachepolicy.Missing) bool 
 	if l == nil || !isPlain(catalog.Question{Relations: missing.Impact.Relations}) && l.conn.Params()["client_encoding"] != "UTF8" {
 		return false
 	}
-	rows, err := l.ask(missing.Impact.SQL())
+	rows, err := l.question(missing.Impact.SQL())
 	if err != nil {
 		s.log.Warn("catalogue not read", zap.Error(err))
 		return false

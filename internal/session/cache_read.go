@@ -21,7 +21,7 @@ func (s *Session) answerCached(ctx context.Context, text []byte) (answered bool,
 	if e == nil {
 		return false, nil
 	}
-	s.running.begin()
+	s.beginWork()
 	s.refreshView()
 	if s.config().Log.LogStatement {
 		s.logStatement(string(text))

@@ -68,6 +68,12 @@ func (r *running) begin() {
 	r.mu.Unlock()
 }
 
+// beginWork is the beginning of what a message of the frontend asks for.
+func (s *Session) beginWork() {
+	s.running.begin()
+	s.unanswered = nil
+}
+
 func (r *running) wasCancelled() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -119,7 +119,7 @@ func (s *Session) mayTryAgain(out *replicator.Outcome, repeats int) bool {
 	}
 	for _, d := range out.Differ {
 		switch pgerr.Code(d.Code) {
-		case pgerr.QueryCanceled, pgerr.DeadlockDetected, "55P03":
+		case pgerr.QueryCanceled, pgerr.DeadlockDetected, pgerr.LockNotAvailable:
 			return false
 		}
 	}

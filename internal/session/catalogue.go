@@ -99,7 +99,7 @@ func isASCII(text string) bool {
 
 // askable is a node that can be asked a question of ours in between: not one that waits
 // for Sync, which would end what the frontend has begun, nor one whose transaction has
-// failed or has yet to take its snapshot. The main node is asked first.
+// failed or has yet to take its snapshot. Nothing more is asked for a statement that will not run. The main node is asked first.
 func (s *Session) askable() *link {
 	if l := s.main(); l != nil && s.canAsk(l) {
 		return l
@@ -113,7 +113,7 @@ func (s *Session) askable() *link {
 }
 
 func (s *Session) canAsk(l *link) bool {
-	if l.unsynced || l.conn.Skipping || l.conn.Status == wire.TxFailed {
+	if s.unanswered != nil || l.unsynced || l.conn.Skipping || l.conn.Status == wire.TxFailed {
 		return false
 	}
 	return !l.begun || l.snapshot || !s.isolates() && !keepsSnapshot(s.isolation())

@@ -146,13 +146,6 @@ func (l *link) connectionError(err error) error {
 	return err
 }
 
-// askRunning is ask for what a cancel is to reach.
-func (l *link) askRunning(query string) ([]string, error) {
-	l.s.running.add(l)
-	defer l.s.running.remove(l)
-	return l.ask(query)
-}
-
 // copyOut runs a COPY TO STDOUT and passes its data on.
 func (l *link) copyOut(query string, to []*link) error {
 	l.begin()

@@ -238,7 +238,7 @@ const manyHints = 10
 
 // gathered makes the replay.
 func (s *Session) gathered(l *link, c *care) (replay []capture.Statement, obstacle string, err error) {
-	rows, err := l.ask(capture.AfterSQL())
+	rows, err := l.askRunning(capture.AfterSQL())
 	if err != nil || len(rows) != 1 {
 		return nil, "main has not told what it has changed", err
 	}
@@ -310,7 +310,7 @@ func (s *Session) hasLocked(change *capture.Change) bool {
 func (s *Session) found(l *link, change *capture.Change, newest map[string]int64) (records [][]byte, obstacle string, err error) {
 	since, known := s.trailOn(l).Since(s.care.elsewhere.before, change)
 	for _, from := range change.Searches(known && !s.tx.changesSchema) {
-		rows, err := l.ask(change.FindSQL(from, since))
+		rows, err := l.askRunning(change.FindSQL(from, since))
 		if err != nil {
 			return nil, "", err
 		}

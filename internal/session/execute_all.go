@@ -32,6 +32,9 @@ type allOptions struct {
 // executeAll runs the session's work on all nodes, main first, and compares. ok is
 // false when the frontend was answered with an error; err ends the session.
 func (s *Session) executeAll(ctx context.Context, opt allOptions) (ok bool, err error) {
+	if err := s.disturbed(ctx); err != nil {
+		return s.refuseOrEnd(err)
+	}
 	if err := s.enterBarrier(ctx); err != nil {
 		return false, err
 	}
@@ -112,7 +115,7 @@ func (s *Session) triedToCommit() bool {
 func (s *Session) repeatsFailure(code string) bool {
 	switch pgerr.Code(code) {
 	case pgerr.DeadlockDetected, pgerr.SerializationFailure, pgerr.ActiveSQLTransaction, pgerr.QueryCanceled,
-		pgerr.SyntaxError, pgerr.InFailedSQLTransaction, "55P03":
+		pgerr.SyntaxError, pgerr.InFailedSQLTransaction, pgerr.LockNotAvailable:
 		return false
 	}
 	return s.work.drawsSequence() && !s.running.wasCancelled()
@@ -126,6 +129,7 @@ const maxRepeats = 2
 // before, and gives the session a connection to every live node again.
 func (s *Session) startOver(ctx context.Context) error {
 	s.running.forgive()
+	s.unanswered = nil
 	if s.care != nil && s.care.elsewhere != nil {
 		s.care.elsewhere.before = nil // it was of a transaction that is gone
 	}

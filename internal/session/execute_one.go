@@ -14,6 +14,9 @@ import (
 // because it is one, or lags, is done by the primary. ok is false when the frontend
 // was answered with an error; err ends the session.
 func (s *Session) executeOne(ctx context.Context, where target) (ok bool, err error) {
+	if err := s.disturbed(ctx); err != nil {
+		return s.refuseOrEnd(err)
+	}
 	if reason := s.torn(); reason != nil {
 		return s.refused(reason)
 	}

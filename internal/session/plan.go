@@ -285,8 +285,7 @@ func (s *Session) askRow(ctx context.Context, query string, everywhere bool) (wi
 			return nil, lostTransaction(l.ID(), err)
 		}
 		if l.answer.Failed() {
-			s.replyRaw(l.answer.Err)
-			return nil, errAnswered
+			return nil, s.replyFailure(ctx, l.answer.Err)
 		}
 		if first {
 			row, first = answer, false

@@ -229,8 +229,7 @@ func (s *Session) askMain(ctx context.Context, query string) (row wire.Row, lost
 		return nil, true, s.survive(ctx, l, err)
 	}
 	if l.answer.Failed() {
-		s.replyRaw(wire.WithoutPosition(l.answer.Err))
-		return nil, false, errAnswered
+		return nil, false, s.replyFailure(ctx, l.answer.Err)
 	}
 	return row, false, nil
 }
@@ -310,6 +309,8 @@ func (s *Session) concludeOthers(ctx context.Context, links []*link, broken []er
 				return true, err
 			}
 			lost = true
+		case isDisturbance(l.answer.Code()):
+			return false, s.replyFailure(ctx, l.answer.Err)
 		case l.answer.Failed():
 			return false, pgerr.Newf(pgerr.SerializationFailure, "node %d cannot follow a sequence, the transaction is rolled back", l.ID()).
 				WithDetail("%s", wire.ErrorField(l.answer.Err, wire.FieldMessage)).

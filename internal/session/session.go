@@ -143,6 +143,8 @@ type Session struct {
 	unlike  []parser.Reason
 	rights  *rights
 	scratch []byte  // for a row on its way
+	// unanswered is the error that a question about the statement has met; nil if all were answered.
+	unanswered []byte
 	utility utility // the command at hand, if it is one
 
 	memo     parser.Memo

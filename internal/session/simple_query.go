@@ -41,7 +41,7 @@ func (s *Session) simpleQuery(ctx context.Context, frame wire.Frame) error {
 // runString runs the statements of a query string. ok is false when one of them
 // failed; the rest is not run then.
 func (s *Session) runString(ctx context.Context, sql []byte) (ok bool, err error) {
-	s.running.begin()
+	s.beginWork()
 	text, script := s.memo.Recall(s.Scripts, sql)
 	if s.set == nil && !s.asksNoNode(script) {
 		if ok, err := s.unpark(ctx); !ok || err != nil {
@@ -132,10 +132,14 @@ func (s *Session) runStatement(ctx context.Context, stmt *parser.Statement, sql 
 	if err != nil {
 		return s.refused(err)
 	}
-	if err := s.checkSafety(stmt, sql, base); err != nil {
+	err = s.checkSafety(stmt, sql, base)
+	where := s.routeStatement(stmt, sql)
+	if err := s.disturbed(ctx); err != nil {
+		return s.refuseOrEnd(err)
+	}
+	if err != nil {
 		return s.refused(err)
 	}
-	where := s.routeStatement(stmt, sql)
 	s.noteWrite(stmt, where)
 	s.noteLoan(stmt, sql, where)
 	if where.all && s.replicates() {

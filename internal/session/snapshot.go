@@ -204,8 +204,7 @@ func (s *Session) snapshotOn(ctx context.Context, nodes []replicator.Node) (lost
 	for _, node := range nodes {
 		l := node.(*link)
 		if l.answer.Failed() {
-			s.replyRaw(l.answer.Err)
-			return false, errAnswered
+			return false, s.replyFailure(ctx, l.answer.Err)
 		}
 		l.snapshot = true
 	}

@@ -75,8 +75,8 @@ func (s *Session) verdictOf(stmt *parser.Statement, text string) *safety.Verdict
 	e.shape, e.policy, e.known, e.generation, e.verdict, e.until = shape, policy, known, generation, v, time.Time{}
 	if !final || known.Ages() {
 		e.until = time.Now().Add(maxVerdictAge)
-		if s.set == nil {
-			e.until = time.Now() // there was nobody to ask
+		if s.set == nil || s.unanswered != nil {
+			e.until = time.Now() // nobody has told
 		}
 	}
 	return v

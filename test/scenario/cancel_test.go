@@ -113,6 +113,45 @@ func TestCancelOfCopyFromStdin(t *testing.T) {
 	s.wantCancelled(conn, copying)
 }
 
+// TestCancelOfAQuestion: what pgchorus asks main about a table in front of a statement waits for who has
+// it locked. What ends that ends the statement, which is not run on a guess.
+func TestCancelOfAQuestion(t *testing.T) {
+	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeExec} {
+		t.Run(fmt.Sprint(mode), func(t *testing.T) {
+			s := newStage(t)
+			conn := s.connect()
+			s.exec(conn, itemTable+computedTable)
+			const write = "INSERT INTO made (id) SELECT max(id) FROM item"
+			run := func() ([]string, error) {
+				_, err := conn.Exec(bounded(t), write, mode)
+				return nil, err
+			}
+			g := hold(t, "LOCK TABLE made IN ACCESS EXCLUSIVE MODE", s.nodes[0])
+			cancelled := start(run)
+			awaitWaiter(t, s.nodes[0])
+			cancel(t, conn)
+			_, _ = cancelled.wait(t)
+			s.exec(conn, "SET lock_timeout = 50")
+			for _, block := range []bool{false, true} {
+				if block {
+					s.exec(conn, "BEGIN")
+				}
+				if _, err := run(); codeOf(err) != "55P03" {
+					t.Errorf("in a block: %v: %v, want SQLSTATE 55P03", block, err)
+				}
+			}
+			s.wantCode(conn, "SELECT 1", "25P02")
+			s.exec(conn, "ROLLBACK")
+			g.open()
+			if _, err := run(); err != nil {
+				t.Error(err)
+			}
+			s.want(conn, "SELECT count(*) FROM made", "1")
+			s.wantCancelled(conn, cancelled)
+		})
+	}
+}
+
 func TestLateCancelHitsNothing(t *testing.T) {
 	s := newStage(t)
 	conn := s.connect()

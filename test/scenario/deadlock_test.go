@@ -49,6 +49,34 @@ func TestDeadlockOverNodesIsBroken(t *testing.T) {
 	}
 }
 
+// computedTable has a default that is asked about when a row is written, and its server locks it to tell.
+const computedTable = "CREATE TABLE made (id int PRIMARY KEY, at timestamptz DEFAULT now())"
+
+// TestDeadlockOverNodesInAQuestionIsBroken: the reader's write does not wait for ALTER TABLE itself,
+// but main does with the answer to what pgchorus asks about the table in front of it.
+func TestDeadlockOverNodesInAQuestionIsBroken(t *testing.T) {
+	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeExec} {
+		t.Run(fmt.Sprint(mode), func(t *testing.T) {
+			s := newStageIn(t, config.NativeReplication, "deadlock_check_interval = 300ms")
+			reader, other := s.connect(), s.connect()
+			s.exec(reader, computedTable)
+			s.exec(reader, "BEGIN")
+			s.want(reader, "SELECT count(*) FROM made", "0") // on node 1
+			alter := startQuery(other, "ALTER TABLE made ADD COLUMN more int")
+			awaitWaiter(t, s.nodes[1])
+			_, err := reader.Exec(bounded(t), "INSERT INTO made (id) VALUES (1)", mode)
+			if codeOf(err) != "40P01" || !strings.Contains(detailOf(err), "waits for session") {
+				t.Errorf("the reader's write: %v, %q; want SQLSTATE 40P01", err, detailOf(err))
+			}
+			alter.must(t)
+			s.exec(reader, "ROLLBACK")
+			s.exec(reader, "INSERT INTO made (id) VALUES (1)")
+			s.wantAllUp()
+			s.wantEqual()
+		})
+	}
+}
+
 // TestStatementIsRepeatedAfterADeadlockOverNodes: one that is alone in its transaction is done
 // again behind the other, and nobody is told.
 func TestStatementIsRepeatedAfterADeadlockOverNodes(t *testing.T) {
