@@ -131,7 +131,7 @@ func (s *Session) replan(st *step, lock bool) {
 	}
 	next.sent = s.raised(next.stmt, s.withRolePassword(next.stmt, next.sent))
 	if next.sent == st.prepared.sent {
-		st.prepared.generation, st.prepared.locks = next.generation, next.locks
+		st.prepared.generation, st.prepared.locks, st.prepared.unlike = next.generation, next.locks, next.unlike
 		return
 	}
 	if s.st.prepared[next.name] == st.prepared {

@@ -31,7 +31,12 @@ func (s *Session) careForBind(bound *portal, frame wire.Frame) *care {
 func (s *Session) limitCare(p *portal) error {
 	c := p.care
 	switch {
+	case c != nil && c.elsewhere != nil && p.prepared.kind() == parser.Do:
+		return nil // it has no rows
 	case c != nil && c.elsewhere != nil && c.givesRows() && c.main == nil:
+		if refused := s.refusedByStrict(p.prepared.stmt, "a part of the rows was asked for of a statement that sets off code", "Execute it without a limit"); refused != nil {
+			return refused.refusal
+		}
 		*c = care{plan: c.plan.Alone(), elsewhere: c.elsewhere}
 		s.warnText("nodes may compute a value differently", "a part of the rows was asked for of a statement that sets off code")
 		return nil

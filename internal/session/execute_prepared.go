@@ -25,6 +25,7 @@ func (s *Session) preparing(w *queryWork, stmt *parser.Statement) {
 func (s *Session) plannedSQL(stmt *parser.Statement, sql string, lock bool) *prepared {
 	p := &prepared{name: stmt.Name, text: sql, sent: sql, stmt: stmt, bySQL: true, generation: s.generation()}
 	plan := s.planOf(stmt.Inner, sql, parser.PlanOptions{Extended: true, Lock: lock})
+	p.unlike = s.unlike
 	if plan == nil {
 		return p
 	}
@@ -91,8 +92,11 @@ func (s *Session) upToDate(ctx context.Context, p *prepared) (*prepared, error) 
 	} else {
 		s.planPrepared(&next, false)
 	}
+	if s.unanswered != nil {
+		return p, nil // it is planned when it is known what for
+	}
 	if next.sent == p.sent {
-		p.generation, p.locks = next.generation, next.locks
+		p.generation, p.locks, p.unlike = next.generation, next.locks, next.unlike
 		return p, nil
 	}
 	if p.bySQL {
