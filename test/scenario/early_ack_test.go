@@ -1,7 +1,16 @@
 package scenario
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
+	"math/big"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -27,8 +36,9 @@ func (b *boundaryStage) owing(write func() ([]string, error)) (commit func()) {
 // TestLastAgentAcknowledgesWhatMainHasCommitted, in each form that a COMMIT has: the client does
 // not wait for the others, and whoever reads there then does.
 func TestLastAgentAcknowledgesWhatMainHasCommitted(t *testing.T) {
-	b := newBoundaryStage(t, "last_agent", "backend_weight0 = 0", "backend_weight2 = 0", "deadlock_check_interval = 0")
-	conn, reader := b.connect(), b.connect()
+	b := newBoundaryStage(t, "last_agent", append(certified(t), "backend_weight0 = 0", "backend_weight2 = 0", "deadlock_check_interval = 0")...)
+	plain, reader := b.connect(), b.connect()
+	encrypted := b.connectWith(func(c *pgx.ConnConfig) { c.TLSConfig = &tls.Config{InsecureSkipVerify: true} })
 	b.want(reader, "SELECT text FROM item WHERE id = 1", "old")
 	run := func(conn *pgx.Conn, sql string, mode pgx.QueryExecMode) func() ([]string, error) {
 		return func() ([]string, error) {
@@ -42,6 +52,7 @@ func TestLastAgentAcknowledgesWhatMainHasCommitted(t *testing.T) {
 		sql   string
 		mode  pgx.QueryExecMode
 	}{
+		{"over TLS", "", "UPDATE item SET text = 'over TLS' WHERE id = 1", pgx.QueryExecModeSimpleProtocol},
 		{"simple", "", "UPDATE item SET text = 'simple' WHERE id = 1", pgx.QueryExecModeSimpleProtocol},
 		{"extended", "", "UPDATE item SET text = 'extended' WHERE id = 1", pgx.QueryExecModeExec},
 		{"prepared", "", "UPDATE item SET text = 'prepared' WHERE id = 1", pgx.QueryExecModeCacheStatement},
@@ -50,7 +61,10 @@ func TestLastAgentAcknowledgesWhatMainHasCommitted(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			b := b.inside(t)
+			b, conn := b.inside(t), plain
+			if tt.name == "over TLS" {
+				conn = encrypted
+			}
 			if tt.begin != "" {
 				b.exec(conn, tt.begin)
 			}
@@ -74,6 +88,33 @@ func TestLastAgentAcknowledgesWhatMainHasCommitted(t *testing.T) {
 			b.wantEqual()
 		})
 	}
+}
+
+// certified has the server speak TLS, with a certificate that nobody vouches for.
+func certified(t testing.TB) []string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := []string{"ssl = on"}
+	for name, block := range map[string]*pem.Block{"ssl_cert": {Type: "CERTIFICATE", Bytes: cert}, "ssl_key": {Type: "PRIVATE KEY", Bytes: secret}} {
+		file := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, fmt.Sprintf("%s = '%s'", name, file))
+	}
+	return lines
 }
 
 // TestDDLIsNotAcknowledgedBeforeAllNodesHaveIt: other sessions have to forget what they know of

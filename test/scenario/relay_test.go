@@ -128,6 +128,9 @@ type answers struct {
 func (a *answers) holdAt(p *point) { a.mu.Lock(); a.point = p; a.mu.Unlock() }
 func (a *answers) at() *point      { a.mu.Lock(); defer a.mu.Unlock(); return a.point }
 
+// sslRequest asks whether the node would encrypt (protocol 55.7), to which the relay says no.
+const sslRequest = "\x00\x00\x00\x08\x04\xd2\x16\x2f"
+
 // forth passes on what pgchorus says. Its first packet has no kind.
 func (r *relay) forth(front, back net.Conn, held *answers) {
 	defer front.Close()
@@ -135,6 +138,11 @@ func (r *relay) forth(front, back net.Conn, held *answers) {
 	from := bufio.NewReader(front)
 	for first := true; ; first = false {
 		kind, message, err := readMessage(from, !first)
+		if first && string(message) == sslRequest {
+			if _, err = front.Write([]byte("N")); err == nil {
+				kind, message, err = readMessage(from, false)
+			}
+		}
 		if err != nil {
 			return
 		}
