@@ -10,7 +10,9 @@ import (
 
 // Slot numbers the transactions of one session at a time. It belongs to whom it was lent.
 type Slot struct {
+	proxy  int
 	number int
+	epoch  int64
 	call   string // of mark, up to its last argument
 	key    string // in the names of prepared transactions
 	seq    int64
@@ -23,6 +25,9 @@ func (s *Slot) Next() { s.seq++ }
 func (s *Slot) AppendMark(dst []byte) []byte {
 	return append(strconv.AppendInt(append(dst, s.call...), s.seq, 10), ')')
 }
+
+// Mark are the arguments of the call that notes the transaction.
+func (s *Slot) Mark() [4]int64 { return [4]int64{int64(s.proxy), int64(s.number), s.epoch, s.seq} }
 
 // Name is what the transaction is called while it is prepared. main is the node whose
 // COMMIT decides.
@@ -52,7 +57,7 @@ func (s *slots) lend() *Slot {
 		return slot
 	}
 	slot := &Slot{
-		number: s.count, seq: s.epoch,
+		proxy: s.proxy, number: s.count, epoch: s.epoch, seq: s.epoch,
 		call: fmt.Sprintf("SELECT pgchorus.mark(%d,%d,%d,", s.proxy, s.count, s.epoch),
 		key:  fmt.Sprintf("%s%d:%d:", namePrefix, s.proxy, s.count),
 	}

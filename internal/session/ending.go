@@ -175,6 +175,9 @@ func (s *Session) noteEnding(stmt *parser.Statement) {
 	}
 	s.marking.whole = s.marking.whole || createsTemporary(stmt)
 	s.noteDeferred(stmt)
+	if stmt.Kind == parser.Do || stmt.Kind == parser.Call || len(stmt.UnknownFunctions) > 0 {
+		s.doubtMarks()
+	}
 }
 
 // lookAgain makes a server that is in a transaction above READ COMMITTED look into its
@@ -184,6 +187,11 @@ const lookAgain = " FROM pg_catalog.pg_am LIMIT 1"
 // appendEnding appends what ends the node's part of the transaction.
 func (l *link) appendEnding(e replicator.Ending) {
 	m := &l.s.marking
+	calm := l.s.settings.timesOut
+	if m.endsPrepared(e, calm) {
+		l.appendMarkedCommit()
+		return
+	}
 	var end string
 	switch e {
 	case replicator.SendCommit:
@@ -200,7 +208,6 @@ func (l *link) appendEnding(e replicator.Ending) {
 	expect := wire.Expect{What: wire.ExpectQuery, Silent: true}
 	if m.on && (e == replicator.SendCommit || e == replicator.SendPrepare) {
 		expect.HideTags = 1
-		calm := l.s.settings.timesOut
 		if calm {
 			expect.HideTags++
 		}
@@ -233,6 +240,7 @@ func (s *Session) explainRefusal(answer *wire.Answer) error {
 	switch code := pgerr.Code(answer.Code()); {
 	case code == pgerr.UndefinedFunction, code == pgerr.UndefinedTable, code == pgerr.InvalidSchemaName:
 		s.Commits.Doubt() // somebody has dropped our objects; they are made again
+	case code == pgerr.InvalidSQLStatementName: // the transaction's own code has had prepared statements forgotten
 	case code == pgerr.FeatureNotSupported && m.standing.TwoPhase:
 		m.whole = true // PREPARE TRANSACTION has its limits
 	default:

@@ -36,6 +36,8 @@ type link struct {
 	prepared map[string]*prepared
 	// autos are the statements of ours that the node has, by slot; nil for none.
 	autos []*autoStatement
+	// marks: it has the statements that end a marked transaction.
+	marks bool
 	// forgotten is what the frontend has closed and the node still has.
 	forgotten []closing
 	// settings, stale, drawnBy, aside and sharing are for connections that are lent
@@ -166,6 +168,7 @@ func (l *link) note() {
 	}
 	if l.answer.Failed() {
 		l.s.Counters.failed(l.ID(), "ERROR")
+		l.marks = l.marks && !l.s.ending
 		l.forgetFailedParses()
 		for _, p := range l.parses {
 			if p.at >= l.exchange.FailedAt() {
@@ -277,6 +280,7 @@ func listsPrepared(stmt *parser.Statement) bool {
 // appendAllPrepared gives the node all statements that it lacks.
 func (l *link) appendAllPrepared() {
 	l.appendNoAutos()
+	l.appendNoMarks()
 	for _, p := range l.s.st.prepared {
 		if p.name != "" && !p.bySQL && !l.s.answersHere(p) && l.prepared[p.name] != p {
 			l.appendNeeded(p)

@@ -351,7 +351,7 @@ func (l *link) finishSetting() error {
 		l.stale, l.drawnBy = false, 0
 		l.forgetShared()
 		clear(l.prepared)
-		clear(l.autos)
+		l.forgetOwn()
 	}
 	l.settings = l.s.loan.settings
 	return nil

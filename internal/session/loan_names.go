@@ -243,7 +243,7 @@ func (s *Session) useOwnNames() {
 			l.aside = append(l.aside, "DEALLOCATE ALL")
 			l.forgetShared()
 			clear(l.prepared)
-			clear(l.autos)
+			l.forgetOwn()
 			l.stale = true
 		}
 	}

@@ -142,10 +142,10 @@ type Session struct {
 	care    *care
 	unlike  []parser.Reason
 	rights  *rights
-	scratch []byte  // for a row on its way
+	scratch []byte // for a row on its way
 	// unanswered is the error that a question about the statement has met; nil if all were answered.
 	unanswered []byte
-	utility utility // the command at hand, if it is one
+	utility    utility // the command at hand, if it is one
 
 	memo     parser.Memo
 	verdicts *verdictMemo // nil until there is something to remember

@@ -375,7 +375,7 @@ func (s *Session) forgetPrepared(stmt *parser.Statement) {
 		case l == nil:
 		case stmt.All:
 			clear(l.prepared)
-			clear(l.autos)
+			l.forgetOwn()
 			l.forgetShared()
 		case s.ran(l):
 			delete(l.prepared, stmt.Name)

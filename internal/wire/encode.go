@@ -57,6 +57,19 @@ func AppendBindTexts(dst []byte, statement string, count int, parameter func(i i
 	return finish(append(dst, 0, 0), at)
 }
 
+// AppendBindIntegers encodes a Bind of int8 parameters, in binary, to the unnamed portal, whose
+// result is text.
+func AppendBindIntegers(dst []byte, statement string, values []int64) []byte {
+	dst, at := begin(dst, KindBind)
+	dst = appendString(append(dst, 0), statement)
+	dst = append(dst, 0, 1, 0, 1) // one format for all: binary
+	dst = binary.BigEndian.AppendUint16(dst, uint16(len(values)))
+	for _, value := range values {
+		dst = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(dst, 8), uint64(value))
+	}
+	return finish(append(dst, 0, 0), at)
+}
+
 // AppendParse encodes a Parse.
 func AppendParse(dst []byte, name, query string, types []uint32) []byte {
 	dst, at := begin(dst, KindParse)

@@ -23,6 +23,26 @@ func newWeakStage(t *testing.T, marker string) *stage {
 	return s
 }
 
+// TestMarkIsMadeWhateverWasForgotten: the mark is a prepared statement of ours, which a client's DISCARD and
+// a function's DEALLOCATE take away.
+func TestMarkIsMadeWhateverWasForgotten(t *testing.T) {
+	s := newStage(t)
+	conn := s.connect()
+	s.exec(conn, itemTable)
+	const write = "UPDATE item SET text = text WHERE id = 1"
+	for _, sql := range []string{
+		"DISCARD ALL", "DEALLOCATE ALL", "DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$",
+		"BEGIN; " + write + "; DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$; COMMIT", "BEGIN; " + write + "; DEALLOCATE ALL; COMMIT",
+	} {
+		s.exec(conn, write)
+		s.exec(conn, sql)
+		s.want(conn, "SELECT count(*) FROM pg_prepared_statements", "0")
+		s.exec(conn, write)
+	}
+	s.wantSameSlots(s.nodes...)
+	s.wantEqual()
+}
+
 func TestMarkerWithoutRights(t *testing.T) {
 	t.Run("auto", func(t *testing.T) {
 		t.Parallel()
