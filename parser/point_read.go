@@ -2,38 +2,19 @@ package parser
 
 import (
 	"strconv"
+	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v5"
 )
 
-// PointRead is a SELECT of columns of one relation whose WHERE demands of some columns that
-// each equals one constant, and nothing else; the constants are all that it has. With a unique
-// key among the columns it is one row at most, however the server looks for it. So it means
-// the same with parameters in the place of its constants.
-type PointRead struct {
-	Relation Relation
-	Only     bool     // it leaves out tables that inherit from Relation
-	Equal    []string // as Target.Equal
-}
-
-// pointRead is nil for what is not as simple as that.
-func pointRead(sql string, n *pg.SelectStmt) *PointRead {
+// pointRead is the Point of a SELECT; nil for what is not as simple as that.
+func pointRead(n *pg.SelectStmt) (*Point, []*pg.A_Const) {
 	table := onlyTable(n)
 	if table == nil || !onlyColumns(n.TargetList) {
-		return nil
+		return nil, nil
 	}
-	var places []int32
-	for _, condition := range conjunction(n.WhereClause) {
-		constant := comparedConstant(condition)
-		if constant == nil {
-			return nil
-		}
-		places = append(places, constant.Location)
-	}
-	if !areLiterals(sql, places) {
-		return nil
-	}
-	return &PointRead{Relation: relationOf(table), Only: !table.Inh, Equal: equalColumns(n.WhereClause)}
+	p := &Point{Kind: Select, Relation: relationOf(table), Only: !table.Inh}
+	return p, p.find(nil, n.WhereClause)
 }
 
 // onlyTable is the relation of a SELECT with a list, FROM and WHERE, and no other part.
@@ -55,34 +36,6 @@ func onlyColumns(list []*pg.Node) bool {
 		}
 	}
 	return len(list) > 0
-}
-
-// comparedConstant is the number or string in column = constant; nil for another condition.
-func comparedConstant(n *pg.Node) *pg.A_Const {
-	e := n.GetAExpr()
-	if e == nil || e.Kind != pg.A_Expr_Kind_AEXPR_OP || len(e.Name) != 1 || e.Name[0].GetString_().GetSval() != "=" || referredColumn(e.Lexpr) == "" {
-		return nil
-	}
-	switch c := e.Rexpr.GetAConst(); c.GetVal().(type) {
-	case *pg.A_Const_Ival, *pg.A_Const_Fval, *pg.A_Const_Sval:
-		return c
-	}
-	return nil
-}
-
-// areLiterals reports whether these places, and no others, are those of the literals that Strip
-// takes out. That of a negative number is its sign's.
-func areLiterals(sql string, places []int32) bool {
-	literals, ok := new(LiteralScanner).Scan(sql)
-	if !ok || len(literals) != len(places) {
-		return false
-	}
-	for i, l := range literals {
-		if int(places[i]) != l.Start {
-			return false
-		}
-	}
-	return true
 }
 
 // Literal is a plain string or a number within a text.
@@ -115,33 +68,40 @@ func (s *LiteralScanner) Scan(sql string) (_ []Literal, ok bool) {
 const (
 	Int4        uint32 = 23
 	Int8        uint32 = 20
+	Numeric     uint32 = 1700
 	Unspecified uint32 = 0 // a string: what stands around it decides
 )
 
 // maxInt8Digits is how many digits certainly fit int8.
 const maxInt8Digits = 18
 
+// smallestInt4 is, without its sign, the one integer that is of another type with its sign: the
+// grammar makes one constant of both, which fits int4 (PostgreSQL, make_const).
+const smallestInt4 = "2147483648"
+
 // Type is the type of a parameter in the place of the literal; false for one that none is to
-// stand for: a number with a point or of many digits, a string with a quote in it.
+// stand for: a number with an exponent or of many digits, a string with a quote in it.
 func (l Literal) Type(sql string) (oid uint32, ok bool) {
 	text := sql[l.Start:l.End]
 	if text[0] == '\'' {
-		for i := 1; i < len(text)-1; i++ {
-			if text[i] == '\'' {
-				return 0, false
-			}
-		}
-		return Unspecified, true
+		return Unspecified, strings.IndexByte(text[1:len(text)-1], '\'') < 0
 	}
+	points := 0
 	for i := range len(text) {
-		if classes[text[i]] != digit {
+		switch {
+		case text[i] == '.':
+			points++
+		case classes[text[i]] != digit:
 			return 0, false
 		}
 	}
-	if integerMark(text) == markInteger {
+	switch {
+	case points > 0:
+		return Numeric, true
+	case integerMark(text) == markInteger:
 		return Int4, true
 	}
-	return Int8, len(text) <= maxInt8Digits
+	return Int8, len(text) <= maxInt8Digits && strings.TrimLeft(text, "0") != smallestInt4
 }
 
 // Value is the literal as a parameter in text.

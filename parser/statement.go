@@ -109,8 +109,8 @@ type Statement struct {
 
 	// Locked is what a SELECT that locks rows locks; nil where it is not as simple as that.
 	Locked *LockedRead
-	// Point is what a SELECT of one row reads; nil where it is not as simple as that.
-	Point *PointRead
+	// Point is the one row that a statement is about; nil where it is not as simple as that.
+	Point *Point
 	// Hazards are what in it nodes may decide differently by themselves.
 	Hazards Hazards
 

@@ -117,6 +117,9 @@ func (a *attempt) sent() {
 // once more; else ok and err are executeAll's.
 func (a *attempt) conclude(ctx context.Context, out *replicator.Outcome) (again, ok bool, err error) {
 	s := a.s
+	if a.wantsText(out) {
+		return a.asText(ctx, out)
+	}
 	switch {
 	case !disagrees(out):
 	case a.first && !a.copied && s.mayTryAgain(out, a.repeats) && s.takeBack(a.mark):

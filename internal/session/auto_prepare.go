@@ -10,12 +10,13 @@ import (
 	"github.com/pgchorus/pgchorus/parser"
 )
 
-// Reading one row by its key costs a server less than to parse and plan the text that asks for
-// it. So with auto_prepare such a text goes to the node as Bind and Execute of a statement that
-// we have prepared there, its constants as parameters. The frontend must not notice: only
-// SELECTs whose parameters mean what their constants do (parser.PointRead) and that find one
-// row at most, however they are planned; only outside of blocks, so that after any error
-// the text itself can be sent instead, whose error the frontend is given.
+// Reading or writing one row by its key costs a server less than to parse and plan the text that
+// asks for it. So with auto_prepare such a text goes to the node as Bind and Execute of a statement
+// that we have prepared there, its constants as parameters. The frontend must not notice: only
+// statements whose parameters mean what their constants do (parser.Point) and that are about
+// one row at most, however they are planned; only outside of blocks, so that after any error
+// the text itself can be sent instead, whose error the frontend is given. What is different for
+// writes is in auto_write.go.
 
 // autoSlots is how many statements of ours a node has of a session, at most; a power of 2.
 const autoSlots = 64
@@ -42,6 +43,9 @@ type autoStatement struct {
 	slot  int
 	text  string
 	types []uint32
+	// unsure: a constant may make the text fail where no row is found, and the parameter in its
+	// place not. So the text itself has to say that there is none.
+	unsure bool
 }
 
 // unsureAuto stands for one that the node has or has not.
@@ -56,7 +60,7 @@ func (a *autoStatement) same(b *autoStatement) bool {
 	return b != nil && a.slot == b.slot && a.text == b.text && slices.Equal(a.types, b.types)
 }
 
-var autoNames = func() (names [autoSlots]string) {
+var autoNames = func() (names [autoSlots + 1]string) {
 	for i := range names {
 		names[i] = "pgchorus_auto_" + strconv.Itoa(i)
 	}
@@ -101,33 +105,60 @@ func (p *autoPrepare) slot(stmt *parser.Statement) int {
 	return int(uintptr(shapeOf(stmt)) >> 6 % autoSlots)
 }
 
-// newAuto is nil for what may find several rows.
+// newAuto is nil for what may be about several rows.
 func (s *Session) newAuto(stmt *parser.Statement, sql string) *autoStatement {
 	literals, ok := s.auto.scanner.Scan(sql)
-	if !ok || !s.findsOneRow(stmt.Point) {
+	if !ok || len(literals) != len(stmt.Point.Uses) {
+		return nil
+	}
+	t := s.pointTable(stmt.Point)
+	if t == nil || !isOneRow(stmt, t) {
 		return nil
 	}
 	a := &autoStatement{slot: s.auto.slot(stmt), text: parser.WithParameters(sql, literals)}
-	for _, l := range literals {
+	for i, l := range literals {
 		oid, ok := l.Type(sql)
-		if !ok {
+		how := meaningOf(stmt.Point.Uses[i], oid, t)
+		if !ok || how == meansElse {
 			return nil
 		}
 		a.types = append(a.types, oid)
+		a.unsure = a.unsure || how == mayFailUnasked
 	}
 	return a
 }
 
-// findsOneRow reports whether a unique key is among the columns that a read gives values for.
-func (s *Session) findsOneRow(read *parser.PointRead) bool {
+// pointTable is the table of a statement of one row; nil if it is not known, or not a table for
+// which it makes no difference how it is asked.
+func (s *Session) pointTable(p *parser.Point) *catalog.Table {
 	f := s.planFacts()
-	t, known := f.table(read.Relation)
+	t, known := f.table(p.Relation)
 	for i := 0; !known && i < maxPlans && s.learn(f); i++ {
 		f.missing, f.ambiguous = catalog.Question{}, nil
-		t, known = f.table(read.Relation)
+		t, known = f.table(p.Relation)
 	}
-	return known && t.Exists && !t.View && (!t.Children || read.Only) && slices.ContainsFunc(t.Keys, func(key []string) bool {
-		return len(key) > 0 && !slices.ContainsFunc(key, func(column string) bool { return !slices.Contains(read.Equal, column) })
+	if !known || !t.Exists || t.View || p.Kind != parser.Select && len(f.schemas) > 0 {
+		return nil
+	}
+	return t
+}
+
+// isOneRow reports whether a statement is about one row at most.
+func isOneRow(stmt *parser.Statement, t *catalog.Table) bool {
+	switch p := stmt.Point; p.Kind {
+	case parser.Select:
+		return findsOneRow(p, t)
+	case parser.Insert:
+		return isPlainTable(p, t) && givesAll(&stmt.Targets[0], t)
+	default:
+		return isPlainTable(p, t) && findsOneRow(p, t)
+	}
+}
+
+// findsOneRow reports whether a unique key is among the columns that a statement gives values for.
+func findsOneRow(p *parser.Point, t *catalog.Table) bool {
+	return (!t.Children || p.Only) && slices.ContainsFunc(t.Keys, func(key []string) bool {
+		return len(key) > 0 && !slices.ContainsFunc(key, func(column string) bool { return !slices.Contains(p.Equal, column) })
 	})
 }
 
@@ -150,23 +181,35 @@ func (p *autoPrepare) fits(a *autoStatement, sql string) bool {
 // it.
 func (l *link) appendAuto(w *queryWork) {
 	a, literals := w.auto, l.s.auto.literals
-	hidden := func(what wire.ExpectKind) wire.Expect { return wire.Expect{What: what, Hide: true} }
 	if l.autos == nil {
-		l.autos = make([]*autoStatement, autoSlots)
+		l.autos = make([]*autoStatement, len(autoNames))
 	}
-	had := l.autos[a.slot]
-	l.autos[a.slot] = a
-	if had != a && !a.same(had) {
-		l.append(hidden(wire.ExpectClose), func(b []byte) []byte { return wire.AppendClose(b, 'S', a.name()) }) // that of another shape
-		l.append(hidden(wire.ExpectParse), func(b []byte) []byte { return wire.AppendParse(b, a.name(), a.text, a.types) })
+	if l.answers {
+		w.main = l
 	}
-	l.append(hidden(wire.ExpectBind), func(b []byte) []byte {
+	if l.needsBegin() {
+		l.appendAutoBegin()
+	}
+	l.appendAutoParse(a)
+	l.append(wire.Expect{What: wire.ExpectBind, Hide: true}, func(b []byte) []byte {
 		return wire.AppendBindTexts(b, a.name(), len(literals), func(i int) string { return literals[i].Value(w.sql) })
 	})
-	l.append(wire.Expect{What: wire.ExpectDescribePortal}, func(b []byte) []byte { return wire.AppendDescribe(b, 'P', "") })
+	if w.kind == parser.Select {
+		l.append(wire.Expect{What: wire.ExpectDescribePortal}, func(b []byte) []byte { return wire.AppendDescribe(b, 'P', "") })
+	}
 	l.append(wire.Expect{What: wire.ExpectExecute}, func(b []byte) []byte { return wire.AppendExecute(b, "") })
 	l.unsynced = true
 	l.appendSync()
+}
+
+// appendAutoParse gives the node a statement of ours, in the place of that of another shape.
+func (l *link) appendAutoParse(a *autoStatement) {
+	had := l.autos[a.slot]
+	l.autos[a.slot] = a
+	if had != a && !a.same(had) {
+		l.append(wire.Expect{What: wire.ExpectClose, Hide: true}, func(b []byte) []byte { return wire.AppendClose(b, 'S', a.name()) })
+		l.append(wire.Expect{What: wire.ExpectParse, Hide: true}, func(b []byte) []byte { return wire.AppendParse(b, a.name(), a.text, a.types) })
+	}
 }
 
 // appendNoAutos closes the statements of ours on a node, before somebody looks at its list.
@@ -180,23 +223,47 @@ func (l *link) appendNoAutos() {
 	}
 }
 
-// runsAsText reports whether the text is to be run instead of a statement of ours, which has
-// failed: the frontend is to be told of the text's error, if that has one. What has ended the
-// statement from outside has nothing to do with how it was sent.
-func (s *Session) runsAsText(l *link, answer *wire.Answer, mark wire.Mark) bool {
-	w, is := s.work.(*queryWork)
-	if !is || w.auto == nil || !answer.Failed() {
+// autoWork is the work at hand if it is sent as a statement of ours; nil if it is not.
+func (s *Session) autoWork() *queryWork {
+	if w, is := s.work.(*queryWork); is && w.auto != nil {
+		return w
+	}
+	return nil
+}
+
+// noteAutoFailed is for an answer with an error: it is not known which of the statements of ours
+// the node has.
+func (l *link) noteAutoFailed() {
+	if w := l.s.autoWork(); w != nil && l.autos != nil {
+		l.autos[w.auto.slot], l.autos[autoSlots] = unsureAuto, unsureAuto
+	}
+}
+
+// runsAsText reports whether the text is to be run instead of a statement of ours, and takes back
+// what the frontend was to be told of that.
+func (s *Session) runsAsText(answer *wire.Answer, mark wire.Mark) bool {
+	w := s.autoWork()
+	if w == nil || !s.wantsText(w, answer) {
 		return false
 	}
-	l.autos[w.auto.slot] = unsureAuto
-	shape := &s.auto.shapes[w.auto.slot]
-	shape.statement = nil
-	switch pgerr.Code(answer.Code()) {
-	case pgerr.FeatureNotSupported:
-		shape.judged = false // the table has other columns now (PostgreSQL, RevalidateCachedQuery)
-	case pgerr.QueryCanceled, pgerr.AdminShutdown, pgerr.SerializationFailure, pgerr.DeadlockDetected:
-		return false
+	if answer.Failed() {
+		shape := &s.auto.shapes[w.auto.slot]
+		shape.statement = nil
+		shape.judged = answer.Code() != string(pgerr.FeatureNotSupported) // else the table has other columns now (PostgreSQL, RevalidateCachedQuery)
 	}
 	w.auto = nil
 	return s.takeBack(mark)
+}
+
+// wantsText reports whether the frontend is to be told what the text has to say, instead of the
+// answer to a statement of ours: an error, if the text has one, or that there is no row. What has
+// ended the statement from outside has nothing to do with how it was sent.
+func (s *Session) wantsText(w *queryWork, answer *wire.Answer) bool {
+	switch pgerr.Code(answer.Code()) {
+	case "":
+		return w.auto.unsure && answer.Nothing()
+	case pgerr.QueryCanceled, pgerr.AdminShutdown, pgerr.SerializationFailure, pgerr.DeadlockDetected, pgerr.LockNotAvailable:
+		return false
+	}
+	return true
 }

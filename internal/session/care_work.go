@@ -89,6 +89,9 @@ func joined(statements []capture.Statement) []string {
 
 // withholds is asked before the others are sent a statement that main has done.
 func (s *Session) withholds() bool {
+	if w := s.autoWork(); w != nil {
+		return s.wantsText(w, &w.main.answer)
+	}
 	if s.care != nil && s.care.elsewhere != nil && s.care.givesRows() {
 		s.gather(s.care)
 	}
@@ -130,6 +133,9 @@ func (s *Session) mayTryAgain(out *replicator.Outcome, repeats int) bool {
 // locks, or the next one if there are more rows than can be kept.
 func (s *Session) tryAgain(ctx context.Context, repeats int) error {
 	s.log.Info("nodes disagree about a statement, it is run again", zap.Int(logkey.Attempt, repeats+2))
+	if w := s.autoWork(); w != nil {
+		w.auto = nil
+	}
 	if err := s.startOver(ctx); err != nil {
 		return err
 	}

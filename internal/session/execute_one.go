@@ -51,7 +51,7 @@ func (s *Session) executeOne(ctx context.Context, where target) (ok bool, err er
 		s.numbers.missed = nil // of a node that was lost under the work
 		answer, err := s.runOn(ctx, l)
 		switch {
-		case err == nil && s.runsAsText(l, answer, mark):
+		case err == nil && s.runsAsText(answer, mark):
 		case err == nil && s.belongsToPrimary(l, where, answer) && s.takeBack(mark):
 			s.endPart(ctx, l)
 			where = target{node: s.mainID(), primary: true, once: true}

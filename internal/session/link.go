@@ -170,6 +170,7 @@ func (l *link) note() {
 		l.s.Counters.failed(l.ID(), "ERROR")
 		l.marks = l.marks && !l.s.ending
 		l.forgetFailedParses()
+		l.noteAutoFailed()
 		for _, p := range l.parses {
 			if p.at >= l.exchange.FailedAt() {
 				delete(l.prepared, p.prepared.name)

@@ -147,7 +147,7 @@ func (s *Session) runStatement(ctx context.Context, stmt *parser.Statement, sql 
 		return s.noteResult(stmt, sql, ok), err
 	}
 	s.setQuery(queryWork{sql: s.withProcess(stmt, sql), kind: stmt.Kind, base: base, needs: needs, lists: listsPrepared(stmt)})
-	if !where.all && !where.once {
+	if !where.all {
 		s.query.auto = s.autoFor(stmt, sql)
 	}
 	if where.all {
@@ -157,6 +157,7 @@ func (s *Session) runStatement(ctx context.Context, stmt *parser.Statement, sql 
 	} else if handled, ok, err = s.runShared(ctx, stmt, sql, where); !handled {
 		ok, err = s.executeOne(ctx, where)
 	}
+	s.query.auto = nil
 	return s.noteResult(stmt, sql, ok), err
 }
 
@@ -185,6 +186,7 @@ func (s *Session) replicate(ctx context.Context, stmt *parser.Statement, sql str
 		return s.refuseOrEnd(err)
 	}
 	w.others = othersText(stmt, w.sql)
+	w.auto = s.autoWrite(stmt, sql, w)
 	s.work, s.utility = w, utility{stmt, w.sql}
 	outside := s.tx.kind == txNone
 	switch {
@@ -199,7 +201,9 @@ func (s *Session) replicate(ctx context.Context, stmt *parser.Statement, sql str
 	case outside && stmt.Block == parser.BlockMayCommit:
 		return s.executeMayCommit(ctx, &w.bare)
 	}
-	return s.executeWithValues(ctx)
+	ok, err = s.executeWithValues(ctx)
+	w.auto = nil
+	return ok, err
 }
 
 // prepareBare gets obstacles of our own making out of the way.

@@ -103,7 +103,7 @@ func (s *Session) takeChanged(c *backend.Conn, kind wire.Kind, total int, e *wir
 func (s *Session) takeNotice(c *backend.Conn, notice wire.Frame, e *wire.Expect) {
 	s.front.SetOutbox(wire.AppendPlaced(s.front.Outbox(), notice, e))
 	s.caching.record.spoiled = true
-	if s.tentative || c.Buffered() > 0 || !wire.OnlyNotices(s.front.Outbox()) {
+	if s.tentative || s.autoWork() != nil || c.Buffered() > 0 || !wire.OnlyNotices(s.front.Outbox()) {
 		return
 	}
 	if err := s.front.FlushAside(s.front.Mark() - wire.Mark(s.front.Pending())); err != nil {

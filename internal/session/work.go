@@ -60,8 +60,10 @@ type queryWork struct {
 	lists bool
 	// watch looks through its copy data; nil for none.
 	watch *copyWatch
-	// auto is the statement of ours by which sql is run; nil for sql itself.
+	// auto is the statement of ours by which sql is run; nil for sql itself. main is the node
+	// that answers then.
 	auto *autoStatement
+	main *link
 	// hide: it is ours; the frontend sees of it nothing but an error.
 	hide bool
 }
@@ -72,7 +74,7 @@ func (s *Session) setQuery(w queryWork) {
 	s.work = &s.query
 }
 
-func (w *queryWork) drawsSequence() bool { return w.draws }
+func (w *queryWork) drawsSequence() bool { return w.draws && w.auto == nil }
 
 func (w *queryWork) takesSnapshot() bool { return takesSnapshot(w.kind) }
 

@@ -1,6 +1,9 @@
 package wire
 
-import "hash/maphash"
+import (
+	"bytes"
+	"hash/maphash"
+)
 
 // Expect is one answer that a request calls for.
 type Expect struct {
@@ -80,6 +83,9 @@ func (a *Answer) Failed() bool { return len(a.Err) > 0 }
 
 // Code is the SQLSTATE of the error; "" for success.
 func (a *Answer) Code() string { return ErrorField(a.Err, FieldCode) }
+
+// Nothing reports whether the last command tag tells of no row.
+func (a *Answer) Nothing() bool { return bytes.HasSuffix(a.Tags, []byte(" 0\x00")) }
 
 // AddRow adds a row to the digest. All nodes' rows are hashed with the same seed.
 func (a *Answer) AddRow(row []byte) { a.Rows += maphash.Bytes(rowSeed, row) }

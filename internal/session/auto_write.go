@@ -1,0 +1,154 @@
+package session
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/pgchorus/pgchorus/internal/catalog"
+	"github.com/pgchorus/pgchorus/internal/wire"
+	"github.com/pgchorus/pgchorus/parser"
+	"github.com/pgchorus/pgchorus/replicator"
+)
+
+// A write that is sent as a statement of ours is run by all nodes alike, main first. If the
+// text has to be run instead, the others have heard of nothing, and main's part, in which
+// there is nothing else, is rolled back.
+
+// autoBegin is the BEGIN in front of a statement of ours, at the place behind those of the shapes.
+// As a part of the same extended query it costs no answer of its own.
+var autoBegin = &autoStatement{slot: autoSlots, text: plainBegin}
+
+// autoWrite is the statement of ours by which w can be run on all nodes; nil for none. Nothing
+// was put into its text, and nothing else is done for it.
+func (s *Session) autoWrite(stmt *parser.Statement, sql string, w *queryWork) *autoStatement {
+	if stmt.Point == nil || s.care != nil || len(s.unlike) > 0 || w.place != nil || w.needs != nil || w.others != "" || w.sql != sql {
+		return nil
+	}
+	return s.autoFor(stmt, sql)
+}
+
+// appendAutoBegin opens the block. Behind a failure the node is in no block, or in one that has
+// failed.
+func (l *link) appendAutoBegin() {
+	if begin := l.beginText(); begin != autoBegin.text {
+		l.appendQuery(wire.Expect{What: wire.ExpectQuery, Hide: true}, begin)
+		return
+	}
+	l.appendAutoParse(autoBegin)
+	l.append(wire.Expect{What: wire.ExpectBind, Hide: true}, func(b []byte) []byte { return wire.AppendBindPlain(b, "", autoBegin.name()) })
+	l.append(wire.Expect{What: wire.ExpectExecute, Hide: true}, func(b []byte) []byte { return wire.AppendExecute(b, "") })
+}
+
+// wantsText is Session.wantsText for work on all nodes.
+func (a *attempt) wantsText(out *replicator.Outcome) bool {
+	w := a.s.autoWork()
+	return w != nil && out.Answer != nil && a.s.terminated == nil && len(out.Differ) == 0 && a.s.wantsText(w, out.Answer)
+}
+
+// asText has the text run instead of a statement of ours.
+func (a *attempt) asText(ctx context.Context, out *replicator.Outcome) (again, ok bool, err error) {
+	s := a.s
+	switch {
+	case s.running.wasCancelled():
+		return a.refuse(errCancelled())
+	case !s.runsAsText(out.Answer, a.mark):
+		return false, false, s.gone
+	}
+	s.noteLosses(ctx, out, false)
+	a.repeats-- // it has not been tried yet
+	err = s.startOver(ctx)
+	return err == nil, false, err
+}
+
+// isPlainTable reports whether nobody but the statement itself changes rows when it changes the
+// table's: what triggers and rules are shown as the session's statement would have parameters.
+func isPlainTable(p *parser.Point, t *catalog.Table) bool {
+	e := &t.Effects
+	return t.Schema != "pg_catalog" && !e.Triggers && !e.Rules && !e.RowSecurity && !e.Foreign && (!e.Cascades || p.Kind == parser.Insert)
+}
+
+// givesAll reports whether an INSERT leaves out no column that is given another value each
+// time: a second attempt would draw from a sequence again.
+func givesAll(target *parser.Target, t *catalog.Table) bool {
+	for i := range t.Columns {
+		c := &t.Columns[i]
+		given := i < target.Cells
+		if target.Columns != nil {
+			given = slices.Contains(target.Columns, c.Name)
+		}
+		if !given && c.Volatile {
+			return false
+		}
+	}
+	return true
+}
+
+// meaning is what becomes of a statement with a parameter in the place of a constant.
+type meaning uint8
+
+const (
+	meansSame meaning = iota
+	// mayFailUnasked: the constant is converted when the statement is planned, which may fail, the
+	// parameter only when there is a row.
+	mayFailUnasked
+	meansElse
+)
+
+// meaningOf is that of a parameter of this type. A string is converted when it is bound; what
+// limits its length is not the type's own.
+func meaningOf(u parser.Use, oid uint32, t *catalog.Table) meaning {
+	typ := typeOf(u, t)
+	known := false
+	switch {
+	case u.How == parser.Operand:
+		known = oid != parser.Int8 // which may be made an oid
+	case u.How == parser.Compared:
+		known = oid == parser.Unspecified || isNumber(typ)
+	case typ == "", oid == parser.Unspecified && strings.HasPrefix(typ, "interval"):
+		// A constant is read as an interval of the fields that the column has (PostgreSQL,
+		// coerce_type).
+		return meansElse
+	default:
+		known = takesAll(typ, oid)
+	}
+	if known {
+		return meansSame
+	}
+	return mayFailUnasked
+}
+
+// typeOf is the type of the column that a literal is used for; "" if it is for none.
+func typeOf(u parser.Use, t *catalog.Table) string {
+	if u.Column == "" {
+		if u.How == parser.Assigned && u.Place < len(t.Columns) {
+			return t.Columns[u.Place].Type
+		}
+		return ""
+	}
+	i := slices.IndexFunc(t.Columns, func(c catalog.Column) bool { return c.Name == u.Column })
+	if i < 0 {
+		return ""
+	}
+	return t.Columns[i].Type
+}
+
+func isNumber(typ string) bool {
+	return typ == "numeric" || typ == "smallint" || takesAll(typ, parser.Int4)
+}
+
+// takesAll reports whether a column of a type can be given every value of a parameter, once that
+// is bound.
+func takesAll(typ string, oid uint32) bool {
+	switch typ {
+	case "double precision":
+		return true
+	case "real", "bigint":
+		return oid != parser.Numeric
+	case "integer":
+		return oid == parser.Int4 || oid == parser.Unspecified
+	case "text", "smallint", "boolean", "uuid", "date", "json", "jsonb", "bytea", "inet", "oid":
+		return oid == parser.Unspecified
+	}
+	return false
+}

@@ -1,0 +1,105 @@
+package parser
+
+import (
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v5"
+)
+
+// pointUpdate is the Point of an UPDATE that sets columns to constants, to columns, or to what
+// operators make of these.
+func pointUpdate(n *pg.UpdateStmt) (*Point, []*pg.A_Const) {
+	if len(n.FromClause)+len(n.ReturningList) > 0 || n.WithClause != nil || n.WhereClause == nil {
+		return nil, nil
+	}
+	p := &Point{Kind: Update, Relation: relationOf(n.Relation), Only: !n.Relation.Inh}
+	var constants []*pg.A_Const
+	for _, set := range n.TargetList {
+		target := set.GetResTarget()
+		if target == nil || len(target.Indirection) > 0 {
+			return nil, nil
+		}
+		var ok bool
+		if constants, ok = p.assign(constants, target.Val, Use{How: Assigned, Column: target.Name}); !ok {
+			return nil, nil
+		}
+	}
+	return p, p.find(constants, n.WhereClause)
+}
+
+// pointDelete is the Point of a DELETE.
+func pointDelete(n *pg.DeleteStmt) (*Point, []*pg.A_Const) {
+	if len(n.UsingClause)+len(n.ReturningList) > 0 || n.WithClause != nil || n.WhereClause == nil {
+		return nil, nil
+	}
+	p := &Point{Kind: Delete, Relation: relationOf(n.Relation), Only: !n.Relation.Inh}
+	return p, p.find(nil, n.WhereClause)
+}
+
+// pointInsert is the Point of an INSERT of one row.
+func pointInsert(n *pg.InsertStmt) (*Point, []*pg.A_Const) {
+	query := n.SelectStmt.GetSelectStmt()
+	if !plainValues(query) || len(query.ValuesLists) != 1 || len(n.ReturningList) > 0 || n.WithClause != nil || n.OnConflictClause != nil ||
+		n.Override != pg.OverridingKind_OVERRIDING_NOT_SET || hasIndirection(n.Cols) {
+		return nil, nil
+	}
+	cells := query.ValuesLists[0].GetList().GetItems()
+	if len(n.Cols) > 0 && len(n.Cols) != len(cells) {
+		return nil, nil
+	}
+	p := &Point{Kind: Insert, Relation: relationOf(n.Relation)}
+	var constants []*pg.A_Const
+	for i, cell := range cells {
+		use := Use{How: Assigned, Place: i}
+		if len(n.Cols) > 0 {
+			use.Column = columnName(n.Cols[i])
+		}
+		if !isConstant(cell) {
+			return nil, nil
+		}
+		constants, _ = p.assign(constants, cell, use)
+	}
+	return p, constants
+}
+
+// assign adds the literals of what a column is given; ok is false if it is something else.
+func (p *Point) assign(constants []*pg.A_Const, n *pg.Node, use Use) (_ []*pg.A_Const, ok bool) {
+	if c := literalConstant(n); c != nil {
+		p.Uses = append(p.Uses, use)
+		return append(constants, c), true
+	}
+	if isConstant(n) || referredColumn(n) != "" {
+		return constants, true
+	}
+	return p.operate(constants, n)
+}
+
+// operate adds the literals of an expression. An operator of constants alone is computed when
+// the statement is planned, and may fail there although no row is found.
+func (p *Point) operate(constants []*pg.A_Const, n *pg.Node) (_ []*pg.A_Const, ok bool) {
+	e := n.GetAExpr()
+	if e == nil || e.Lexpr == nil || !isPlainOperator(operatorOf(e)) || literalConstant(e.Lexpr) != nil && literalConstant(e.Rexpr) != nil {
+		return constants, false
+	}
+	for _, side := range []*pg.Node{e.Lexpr, e.Rexpr} {
+		c := literalConstant(side)
+		switch {
+		case c != nil:
+			constants = append(constants, c)
+			p.Uses = append(p.Uses, Use{How: Operand})
+		case referredColumn(side) != "":
+		default:
+			if constants, ok = p.operate(constants, side); !ok {
+				return constants, false
+			}
+		}
+	}
+	return constants, true
+}
+
+func isPlainOperator(name string) bool {
+	return len(name) == 1 && strings.Contains("+-*/%", name) || name == "||"
+}
+
+// isConstant: n is a constant of any kind. NULL and true are no literals: they stay in the text.
+func isConstant(n *pg.Node) bool { return n.GetAConst() != nil }
