@@ -90,8 +90,8 @@ func writeParams() []Param {
 			Description: "Time between searches for deadlocks over several nodes; 0 is never.", Scope: Replicating, at: func(c *Config, _ int) any { return &c.Replication.DeadlockCheckInterval }},
 		{Name: "replica_ddl_lock_timeout", Type: Duration, Unit: Millisecond, Default: "5000", Max: math.MaxInt32, Context: OnReload, Scope: Replicating,
 			Description: "Limit of waiting for a DDL lock on the other nodes; 0 is none.", at: func(c *Config, _ int) any { return &c.Replication.ReplicaDDLLockTimeout }},
-		{Name: "auto_prepare", Type: Bool, Default: "off", Context: OnReload,
-			Description: "Send reads of one row by its key as prepared statements.", at: func(c *Config, _ int) any { return &c.Replication.AutoPrepare }},
+		{Name: "auto_prepare", Type: Bool, Default: "on", Context: OnReload,
+			Description: "Send reads and writes of one row by its key as prepared statements.", at: func(c *Config, _ int) any { return &c.Replication.AutoPrepare }},
 	}
 }
 

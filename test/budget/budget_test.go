@@ -40,8 +40,9 @@ var roads = []struct {
 	{name: "transaction", turns: [][]byte{query("BEGIN"), query("UPDATE t SET v = v + 1 WHERE id = 7"), query("SELECT v FROM t WHERE id = 7"), query("COMMIT")}, objects: 0, calls: 8},
 	{name: "prepared transaction", prepare: [][]byte{parseRead, parseWrite},
 		turns: [][]byte{query("BEGIN"), execute("write", "7"), execute("read", "7"), query("COMMIT")}, objects: 0, calls: 8},
+	{name: "simple insert of a row", turns: keyed("INSERT INTO entry VALUES (%d, 'an entry')"), objects: 1, calls: 21},
 	// The first server alone writes: the marks of two would be in each other's way.
-	{name: "read prepared by us", config: autoPrepare, turns: keyed("SELECT v FROM t WHERE id = %d"), objects: 1, calls: 6},
+	{name: "simple read that is not prepared by us", config: plain, turns: keyed("SELECT v FROM t WHERE id = %d"), objects: 1, calls: 6},
 	{name: "prepared cache hit", config: cached, prepare: once(parseRead), turns: once(execute("read", "7")), objects: 0, calls: 3},
 	{name: "cache hit", config: cached, turns: once(query("SELECT v FROM t WHERE id = 7")), objects: 0, calls: 3},
 }
@@ -62,7 +63,7 @@ func keyed(format string) [][]byte {
 	return turns
 }
 
-var autoPrepare = []string{"auto_prepare = on"}
+var plain = []string{"auto_prepare = off"}
 
 var cached = []string{"memory_cache_enabled = on", "memqcache_expire = 0"}
 
@@ -99,7 +100,7 @@ func start(t *testing.T, nodes []*pgtest.Node, config ...string) *proxy.Proxy {
 	if rows := p.Query("SELECT 1 FROM pg_database WHERE datname = '" + database + "'"); len(rows) == 0 {
 		p.Exec("CREATE DATABASE " + database)
 		conn := connect(t, p, database)
-		conn.ask(query("CREATE TABLE t (id int PRIMARY KEY, v int); CREATE TABLE log (id serial PRIMARY KEY, v int); INSERT INTO t SELECT g, 0 FROM generate_series(1, 100) g"))
+		conn.ask(query("CREATE TABLE t (id int PRIMARY KEY, v int); CREATE TABLE log (id serial PRIMARY KEY, v int); CREATE TABLE entry (id int, v text); INSERT INTO t SELECT g, 0 FROM generate_series(1, 100) g"))
 	}
 	return p
 }
