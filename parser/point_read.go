@@ -75,16 +75,21 @@ const (
 // maxInt8Digits is how many digits certainly fit int8.
 const maxInt8Digits = 18
 
+// maxNumericDigits is a length of numbers that double precision has room for.
+const maxNumericDigits = 100
+
 // smallestInt4 is, without its sign, the one integer that is of another type with its sign: the
 // grammar makes one constant of both, which fits int4 (PostgreSQL, make_const).
 const smallestInt4 = "2147483648"
 
 // Type is the type of a parameter in the place of the literal; false for one that none is to
-// stand for: a number with an exponent or of many digits, a string with a quote in it.
+// stand for: a number with an exponent or of many digits, a string with a quote in it or a blank
+// at its end, which some types of text drop and others do not.
 func (l Literal) Type(sql string) (oid uint32, ok bool) {
 	text := sql[l.Start:l.End]
 	if text[0] == '\'' {
-		return Unspecified, strings.IndexByte(text[1:len(text)-1], '\'') < 0
+		value := text[1 : len(text)-1]
+		return Unspecified, strings.IndexByte(value, '\'') < 0 && !strings.HasSuffix(value, " ")
 	}
 	points := 0
 	for i := range len(text) {
@@ -97,7 +102,7 @@ func (l Literal) Type(sql string) (oid uint32, ok bool) {
 	}
 	switch {
 	case points > 0:
-		return Numeric, true
+		return Numeric, len(text) <= maxNumericDigits
 	case integerMark(text) == markInteger:
 		return Int4, true
 	}

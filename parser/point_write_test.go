@@ -21,6 +21,8 @@ func TestPointWrite(t *testing.T) {
 		{"UPDATE t SET v = -2147483648 WHERE id = 7", "none for a literal"},
 		{"UPDATE t SET v = -02147483648 WHERE id = 7", "none for a literal"},
 		{"UPDATE t SET v = 'it''s' WHERE id = 7", "none for a literal"},
+		{"UPDATE t SET v = 'ab ' WHERE id = 7", "none for a literal"},
+		{"UPDATE t SET v = '' WHERE id = 7", "t[id]: UPDATE t SET v = $1  WHERE id = $2 ; 0=; 23=7"},
 
 		{"UPDATE t SET v = 1 / 0 WHERE id = 7", ""},
 		{"UPDATE t SET v = v + (1 / 0) WHERE id = 7", ""},

@@ -36,6 +36,24 @@ type autoShape struct {
 	generation uint64 // of the catalogue
 	judged     bool
 	statement  *autoStatement // nil: it is not to be
+	// runs is how often it was run so, and vain, how often the text had to be run after all.
+	runs, vain uint32
+}
+
+// maxVain is how often a text may be run behind a statement of ours before it counts whether that
+// is worth while.
+const maxVain = 16
+
+// giveUp notes that the text had to be run because of this error, or without one because there
+// was no row.
+func (sh *autoShape) giveUp(code string) {
+	sh.vain++
+	switch {
+	case code == string(pgerr.FeatureNotSupported): // the table has other columns now (PostgreSQL, RevalidateCachedQuery)
+		sh.judged, sh.statement = false, nil
+	case code != "" && !isDatas(code), sh.vain > maxVain && sh.vain > sh.runs/4:
+		sh.statement = nil
+	}
 }
 
 // autoStatement is a statement of ours. It does not change.
@@ -43,9 +61,10 @@ type autoStatement struct {
 	slot  int
 	text  string
 	types []uint32
-	// unsure: a constant may make the text fail where no row is found, and the parameter in its
-	// place not. So the text itself has to say that there is none.
-	unsure bool
+	// generation is that of the catalogue for which it was made. The server keeps the types that
+	// parameters had then.
+	generation uint64
+	doubts     doubts
 }
 
 // unsureAuto stands for one that the node has or has not.
@@ -57,7 +76,7 @@ func (a *autoStatement) name() string { return autoNames[a.slot] }
 // same reports whether another session on the same connection, or this one before the catalogue
 // has changed, has made the same statement.
 func (a *autoStatement) same(b *autoStatement) bool {
-	return b != nil && a.slot == b.slot && a.text == b.text && slices.Equal(a.types, b.types)
+	return b != nil && a.slot == b.slot && a.generation == b.generation && a.text == b.text && slices.Equal(a.types, b.types)
 }
 
 var autoNames = func() (names [autoSlots + 1]string) {
@@ -83,11 +102,12 @@ func (s *Session) autoFor(stmt *parser.Statement, sql string) *autoStatement {
 		return nil
 	case !shape.judged:
 		shape.judged = true
-		shape.statement = s.newAuto(stmt, sql)
+		shape.statement = s.newAuto(stmt, sql, generation)
 	}
 	if shape.statement == nil || !s.auto.fits(shape.statement, sql) {
 		return nil
 	}
+	shape.runs++
 	return shape.statement
 }
 
@@ -106,7 +126,7 @@ func (p *autoPrepare) slot(stmt *parser.Statement) int {
 }
 
 // newAuto is nil for what may be about several rows.
-func (s *Session) newAuto(stmt *parser.Statement, sql string) *autoStatement {
+func (s *Session) newAuto(stmt *parser.Statement, sql string, generation uint64) *autoStatement {
 	literals, ok := s.auto.scanner.Scan(sql)
 	if !ok || len(literals) != len(stmt.Point.Uses) {
 		return nil
@@ -115,18 +135,23 @@ func (s *Session) newAuto(stmt *parser.Statement, sql string) *autoStatement {
 	if t == nil || !isOneRow(stmt, t) {
 		return nil
 	}
-	a := &autoStatement{slot: s.auto.slot(stmt), text: parser.WithParameters(sql, literals)}
+	a := &autoStatement{slot: s.auto.slot(stmt), text: parser.WithParameters(sql, literals), generation: generation}
 	for i, l := range literals {
 		oid, ok := l.Type(sql)
-		how := meaningOf(stmt.Point.Uses[i], oid, t)
-		if !ok || how == meansElse {
+		if !ok {
 			return nil
 		}
 		a.types = append(a.types, oid)
-		a.unsure = a.unsure || how == mayFailUnasked
+		a.doubts |= doubtsOf(stmt.Point.Uses[i], oid, t)
+	}
+	if a.doubts&meansElse != 0 || a.doubts&hangsOnType != 0 && !s.seesAllDDL() {
+		return nil
 	}
 	return a
 }
+
+// seesAllDDL reports whether what changes tables goes through this very server.
+func (s *Session) seesAllDDL() bool { return s.replicates() && !s.Config().Watchdog.UseWatchdog }
 
 // pointTable is the table of a statement of one row; nil if it is not known, or not a table for
 // which it makes no difference how it is asked.
@@ -246,22 +271,21 @@ func (s *Session) runsAsText(answer *wire.Answer, mark wire.Mark) bool {
 	if w == nil || !s.wantsText(w, answer) {
 		return false
 	}
-	if answer.Failed() {
-		shape := &s.auto.shapes[w.auto.slot]
-		shape.statement = nil
-		shape.judged = answer.Code() != string(pgerr.FeatureNotSupported) // else the table has other columns now (PostgreSQL, RevalidateCachedQuery)
-	}
+	s.auto.shapes[w.auto.slot].giveUp(answer.Code())
 	w.auto = nil
 	return s.takeBack(mark)
 }
 
 // wantsText reports whether the frontend is to be told what the text has to say, instead of the
-// answer to a statement of ours: an error, if the text has one, or that there is no row. What has
-// ended the statement from outside has nothing to do with how it was sent.
+// answer to a statement of ours: an error, if the text has one; that there is no row; what it means
+// to a table that has changed meanwhile: one whose ALTER TABLE it had to wait for, of which all
+// sessions know before it is committed. What has ended the statement from outside has nothing to do
+// with how it was sent.
 func (s *Session) wantsText(w *queryWork, answer *wire.Answer) bool {
 	switch pgerr.Code(answer.Code()) {
 	case "":
-		return w.auto.unsure && answer.Nothing()
+		return w.auto.doubts&failsUnasked != 0 && answer.Nothing() ||
+			w.auto.doubts&hangsOnType != 0 && w.auto.generation != s.Catalog.Database(s.login.Database).Generation()
 	case pgerr.QueryCanceled, pgerr.AdminShutdown, pgerr.SerializationFailure, pgerr.DeadlockDetected, pgerr.LockNotAvailable:
 		return false
 	}

@@ -84,38 +84,71 @@ func givesAll(target *parser.Target, t *catalog.Table) bool {
 	return true
 }
 
-// meaning is what becomes of a statement with a parameter in the place of a constant.
-type meaning uint8
+// doubts are why a parameter may not be the same as the constant in its place.
+type doubts uint8
 
 const (
-	meansSame meaning = iota
-	// mayFailUnasked: the constant is converted when the statement is planned, which may fail, the
+	// failsUnasked: the constant is converted when the statement is planned, which may fail, the
 	// parameter only when there is a row.
-	mayFailUnasked
+	failsUnasked doubts = 1 << iota
+	// hangsOnType: the parameter has been given the type of a column, and what it stands for could
+	// silently become something else if the column has another type by now.
+	hangsOnType
 	meansElse
 )
 
-// meaningOf is that of a parameter of this type. A string is converted when it is bound; what
+// doubtsOf are those about a parameter of this type. A string is converted when it is bound; what
 // limits its length is not the type's own.
-func meaningOf(u parser.Use, oid uint32, t *catalog.Table) meaning {
+func doubtsOf(u parser.Use, oid uint32, t *catalog.Table) doubts {
 	typ := typeOf(u, t)
+	if oid == parser.Unspecified {
+		return doubtsOfString(u, typ)
+	}
 	known := false
-	switch {
-	case u.How == parser.Operand:
+	switch u.How {
+	case parser.Operand:
 		known = oid != parser.Int8 // which may be made an oid
-	case u.How == parser.Compared:
-		known = oid == parser.Unspecified || isNumber(typ)
-	case typ == "", oid == parser.Unspecified && strings.HasPrefix(typ, "interval"):
-		// A constant is read as an interval of the fields that the column has (PostgreSQL,
-		// coerce_type).
-		return meansElse
-	default:
+	case parser.Compared:
+		known = isNumber(typ)
+	case parser.Assigned:
 		known = takesAll(typ, oid)
 	}
 	if known {
-		return meansSame
+		return 0
 	}
-	return mayFailUnasked
+	return failsUnasked
+}
+
+func doubtsOfString(u parser.Use, typ string) doubts {
+	switch {
+	case u.How == parser.Operand:
+		return hangsOnType
+	case u.How == parser.Assigned && (typ == "" || strings.HasPrefix(typ, "interval")):
+		// A constant is read as an interval of the fields that the column has (PostgreSQL,
+		// coerce_type).
+		return meansElse
+	case typ == "text":
+		return 0
+	case u.How == parser.Compared && meetsItselfOnly(typ):
+		return 0
+	case u.How == parser.Compared:
+		return hangsOnType
+	case typ == "character varying":
+		return failsUnasked
+	case takesAll(typ, parser.Unspecified):
+		return hangsOnType
+	}
+	return hangsOnType | failsUnasked
+}
+
+// meetsItselfOnly reports whether a value of a type can be compared with another type's only if
+// its text means the same to both.
+func meetsItselfOnly(typ string) bool {
+	switch typ {
+	case "character varying", "uuid", "boolean", "bytea", "jsonb", "smallint", "integer", "bigint":
+		return true
+	}
+	return false
 }
 
 // typeOf is the type of the column that a literal is used for; "" if it is for none.

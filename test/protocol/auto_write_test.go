@@ -210,6 +210,11 @@ var writeDisturbances = [][]step{
 	// The table changes under the statements.
 	asks("ALTER TABLE w1 ADD extra int DEFAULT 5", "UPDATE w1 SET v = 1 WHERE id = 1", "INSERT INTO w1 VALUES (55, 1, 1)", "DELETE FROM w1 WHERE id = 55", "ALTER TABLE w1 DROP extra"),
 	asks("ALTER TABLE w2 ALTER v TYPE text", "UPDATE w2 SET v = 'x' WHERE id = 1", "UPDATE w2 SET v = 'y' WHERE id = 1", "UPDATE w2 SET v = NULL WHERE id = 1", "ALTER TABLE w2 ALTER v TYPE int8 USING NULL"),
+	asks("UPDATE w18 SET v = '2026-01-02' WHERE id = 1", "UPDATE w18 SET v = '2026-01-03' WHERE id = 1", "ALTER TABLE w18 ALTER v TYPE timestamp", "UPDATE w18 SET v = '2026-01-02 10:00' WHERE id = 1",
+		"UPDATE w18 SET v = '2026-01-03 11:00' WHERE id = 1", "SELECT v FROM w18 WHERE id = 1 AND v = '2026-01-03 11:00'", "SELECT v FROM w18 WHERE id = 1 AND v = '2026-01-03 11:00'", "ALTER TABLE w18 ALTER v TYPE date",
+		"SELECT v FROM w18 WHERE id = 1 AND v = '2026-01-03 11:00'", "SELECT v FROM w18 WHERE id = 1"),
+	asks("UPDATE w1 SET v = '1' WHERE id = 1", "UPDATE w1 SET v = '2' WHERE id = 1", "ALTER TABLE w1 ALTER v TYPE text", "UPDATE w1 SET v = '007' WHERE id = 1", "UPDATE w1 SET v = '008' WHERE id = 1",
+		"SELECT v FROM w1 WHERE id = 1", "ALTER TABLE w1 ALTER v TYPE int USING v::int"),
 	asks("ALTER TABLE w3 RENAME TO w3x", "UPDATE w3 SET v = 1 WHERE id = 1", "UPDATE w3 SET v = 1 WHERE id = 2", "ALTER TABLE w3x RENAME TO w3"),
 	asks("CREATE RULE twice AS ON UPDATE TO w5 DO ALSO UPDATE w6 SET v = new.v WHERE id = new.id", "UPDATE w5 SET v = 1 WHERE id = 1", "UPDATE w5 SET v = 2 WHERE id = 1", "DROP RULE twice ON w5"),
 	asks("CREATE FUNCTION told() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE NOTICE ''%', current_query(); RETURN new; END'",
@@ -255,7 +260,7 @@ func TestWritesByKeyArePrepared(t *testing.T) {
 
 // preparedWrites are texts about a row of table t.
 var preparedWrites = []string{
-	"INSERT INTO t VALUES (10%d, 'x')", "INSERT INTO t (v, id) VALUES (NULL, 20%d)", "UPDATE t SET v = 'y' WHERE id = 10%d", "UPDATE t SET v = v || 'z' WHERE id = 10%d",
+	"INSERT INTO t VALUES (10%d, 'x')", "INSERT INTO t (v, id) VALUES (NULL, 20%d)", "UPDATE t SET v = 'y' WHERE id = 10%d", "UPDATE t SET v = v || id WHERE id = 10%d",
 	"UPDATE t SET id = id + -50 WHERE id = 20%d", "DELETE FROM t WHERE id = 10%d", "UPDATE ONLY public.t AS x SET v = NULL WHERE x.id = %d",
 }
 
@@ -274,3 +279,26 @@ func executedWrites(t *testing.T, node *pgtest.Node) []string {
 }
 
 var executed = regexp.MustCompile(`execute pgchorus_auto_\d+: ((?:INSERT|UPDATE|DELETE) .*\$1 .*)`)
+
+// TestPreparedWriteMeetsAlterTable has a statement wait for a change of its column's type: the
+// server then knows its parameter by the type of before, as which it would lose the hour.
+func TestPreparedWriteMeetsAlterTable(t *testing.T) {
+	f := newFixture(t)
+	c, other := logIn(t, f.proxyAddr(), database), logIn(t, f.proxyAddr(), database)
+	c.must(t, "CREATE TABLE d (id int PRIMARY KEY, v date); INSERT INTO d VALUES (1, NULL)")
+	for range 3 {
+		c.must(t, "UPDATE d SET v = '2026-01-02' WHERE id = 1")
+	}
+	other.must(t, "BEGIN")
+	other.must(t, "ALTER TABLE d ALTER v TYPE timestamp")
+	c.send(t, query("UPDATE d SET v = '2026-01-02 10:00' WHERE id = 1").bytes)
+	f.nodes[0].WaitRows("SELECT count(*) FROM pg_locks WHERE NOT granted", "1")
+	other.must(t, "COMMIT")
+	if _, err := c.readUntil('Z', 1); err != nil {
+		t.Fatal(err)
+	}
+	if rows := c.must(t, "SELECT v FROM d"); fmt.Sprint(rows) != `[["2026-01-02 10:00:00"]]` {
+		t.Errorf("the row is %v", rows)
+	}
+	f.wantEqual(t)
+}
