@@ -289,10 +289,20 @@ func TestPreparedWriteMeetsAlterTable(t *testing.T) {
 	for range 3 {
 		c.must(t, "UPDATE d SET v = '2026-01-02' WHERE id = 1")
 	}
+	// Main has changed the table, and another node has not: nobody knows of it yet.
+	reader := logIn(t, nodeAddr(f.nodes[2]), database)
+	reader.must(t, "BEGIN")
+	reader.must(t, "TABLE d")
 	other.must(t, "BEGIN")
-	other.must(t, "ALTER TABLE d ALTER v TYPE timestamp")
+	other.send(t, query("ALTER TABLE d ALTER v TYPE timestamp").bytes)
+	const waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+	f.nodes[2].WaitRows(waiting, "1")
 	c.send(t, query("UPDATE d SET v = '2026-01-02 10:00' WHERE id = 1").bytes)
-	f.nodes[0].WaitRows("SELECT count(*) FROM pg_locks WHERE NOT granted", "1")
+	f.nodes[0].WaitRows(waiting, "1")
+	reader.must(t, "COMMIT")
+	if _, err := other.readUntil('Z', 1); err != nil {
+		t.Fatal(err)
+	}
 	other.must(t, "COMMIT")
 	if _, err := c.readUntil('Z', 1); err != nil {
 		t.Fatal(err)
