@@ -131,8 +131,8 @@ func (s *Session) newAuto(stmt *parser.Statement, sql string, generation uint64)
 	if !ok || len(literals) != len(stmt.Point.Uses) {
 		return nil
 	}
-	t := s.pointTable(stmt.Point)
-	if t == nil || !isOneRow(stmt, t) {
+	t, ambiguous := s.pointTable(stmt.Point)
+	if t == nil || !isOneRow(stmt, t) || ambiguous && stmt.Kind != parser.Select {
 		return nil
 	}
 	a := &autoStatement{slot: s.auto.slot(stmt), text: parser.WithParameters(sql, literals), generation: generation}
@@ -144,7 +144,7 @@ func (s *Session) newAuto(stmt *parser.Statement, sql string, generation uint64)
 		a.types = append(a.types, oid)
 		a.doubts |= doubtsOf(stmt.Point.Uses[i], oid, t)
 	}
-	if a.doubts&meansElse != 0 || a.doubts&hangsOnType != 0 && !s.seesAllDDL() {
+	if a.doubts&meansElse != 0 || a.doubts&hangsOnType != 0 && (ambiguous || !s.seesAllDDL()) {
 		return nil
 	}
 	return a
@@ -153,19 +153,19 @@ func (s *Session) newAuto(stmt *parser.Statement, sql string, generation uint64)
 // seesAllDDL reports whether what changes tables goes through this very server.
 func (s *Session) seesAllDDL() bool { return s.replicates() && !s.Config().Watchdog.UseWatchdog }
 
-// pointTable is the table of a statement of one row; nil if it is not known, or not a table for
-// which it makes no difference how it is asked.
-func (s *Session) pointTable(p *parser.Point) *catalog.Table {
+// pointTable is the table of a statement of one row; nil if it is not known, or not a table.
+// ambiguous: the statement means another one when search_path is another one.
+func (s *Session) pointTable(p *parser.Point) (t *catalog.Table, ambiguous bool) {
 	f := s.planFacts()
 	t, known := f.table(p.Relation)
 	for i := 0; !known && i < maxPlans && s.learn(f); i++ {
 		f.missing, f.ambiguous = catalog.Question{}, nil
 		t, known = f.table(p.Relation)
 	}
-	if !known || !t.Exists || t.View || p.Kind != parser.Select && len(f.schemas) > 0 {
-		return nil
+	if !known || !t.Exists || t.View {
+		return nil, false
 	}
-	return t
+	return t, len(f.schemas) > 0
 }
 
 // isOneRow reports whether a statement is about one row at most.

@@ -22,6 +22,7 @@
 //	      executeOne execute_one.go     a statement on one node
 //	        autoFor  auto_prepare.go    a read by key as a statement of ours
 //	      executeAll execute_all.go     a statement on all nodes, through replicator
+//	        autoWrite auto_write.go     a write by key as a statement of ours
 //	      executeSession primary.go     what sets something, where PostgreSQL replicates
 //	      takeSnapshot snapshot.go      one snapshot on all nodes, before the first statement
 //	      ask        execute_here.go    SHOW POOL_NODES and relatives; show_route.go

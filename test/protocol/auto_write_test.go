@@ -312,3 +312,19 @@ func TestPreparedWriteMeetsAlterTable(t *testing.T) {
 	}
 	f.wantEqual(t)
 }
+
+// TestPreparedStatementsFollowSearchPath has a name mean tables of other types.
+func TestPreparedStatementsFollowSearchPath(t *testing.T) {
+	f := newFixture(t)
+	steps := asks("CREATE SCHEMA a", "CREATE SCHEMA b", "CREATE TABLE a.d (id int PRIMARY KEY, v date)", "CREATE TABLE b.d (id int PRIMARY KEY, v timestamp)",
+		"INSERT INTO a.d VALUES (1, '2026-01-01')", "INSERT INTO b.d VALUES (1, '2026-01-01 09:00')")
+	for i := range 6 {
+		steps = append(steps, asks("SET search_path = "+[]string{"a", "b"}[i%2])...)
+		for range 3 {
+			steps = append(steps, asks(fmt.Sprintf("UPDATE d SET v = '2026-01-0%d 10:00' WHERE id = 1", i+1), "SELECT v FROM d WHERE id = 1",
+				fmt.Sprintf("SELECT id FROM d WHERE id = 1 AND v = '2026-01-0%d 10:00'", i+1))...)
+		}
+	}
+	f.check(t, steps)
+	f.wantEqualToBare(t)
+}
