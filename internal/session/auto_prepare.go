@@ -260,6 +260,7 @@ func (s *Session) autoWork() *queryWork {
 // the node has.
 func (l *link) noteAutoFailed() {
 	if w := l.s.autoWork(); w != nil && l.autos != nil {
+		l.marks = l.marks && l.answer.Code() != string(pgerr.InvalidSQLStatementName) // it may lack these, too
 		l.autos[w.auto.slot], l.autos[autoSlots] = unsureAuto, unsureAuto
 	}
 }
