@@ -28,13 +28,8 @@ func (s *Session) autoWrite(stmt *parser.Statement, sql string, w *queryWork) *a
 	return s.autoFor(stmt, sql)
 }
 
-// appendAutoBegin opens the block. Behind a failure the node is in no block, or in one that has
-// failed.
+// appendAutoBegin opens the implicit transaction; there is no other one around a statement of ours.
 func (l *link) appendAutoBegin() {
-	if begin := l.beginText(); begin != autoBegin.text {
-		l.appendQuery(wire.Expect{What: wire.ExpectQuery, Hide: true}, begin)
-		return
-	}
 	l.appendAutoParse(autoBegin)
 	l.append(wire.Expect{What: wire.ExpectBind, Hide: true}, func(b []byte) []byte { return wire.AppendBindPlain(b, "", autoBegin.name()) })
 	l.append(wire.Expect{What: wire.ExpectExecute, Hide: true}, func(b []byte) []byte { return wire.AppendExecute(b, "") })
