@@ -217,8 +217,7 @@ var writeDisturbances = [][]step{
 		"SELECT v FROM w1 WHERE id = 1", "ALTER TABLE w1 ALTER v TYPE int USING v::int"),
 	asks("ALTER TABLE w3 RENAME TO w3x", "UPDATE w3 SET v = 1 WHERE id = 1", "UPDATE w3 SET v = 1 WHERE id = 2", "ALTER TABLE w3x RENAME TO w3"),
 	asks("CREATE RULE twice AS ON UPDATE TO w5 DO ALSO UPDATE w6 SET v = new.v WHERE id = new.id", "UPDATE w5 SET v = 1 WHERE id = 1", "UPDATE w5 SET v = 2 WHERE id = 1", "DROP RULE twice ON w5"),
-	asks("CREATE FUNCTION told() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE NOTICE ''%', current_query(); RETURN new; END'",
-		"CREATE FUNCTION told() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE NOTICE ''%'', current_query(); RETURN new; END'",
+	asks("CREATE FUNCTION told() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE NOTICE ''%'', TG_OP; RETURN new; END'",
 		"CREATE TRIGGER told BEFORE UPDATE ON w6 FOR EACH ROW EXECUTE FUNCTION told()", "UPDATE w6 SET v = 1 WHERE id = 1", "UPDATE w6 SET v = 2 WHERE id = 1", "UPDATE w6 SET v = 3 WHERE id = 1",
 		"DROP FUNCTION told CASCADE"),
 }
