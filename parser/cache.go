@@ -309,7 +309,7 @@ func statementSize(st *Statement) int64 {
 	size += int64(len(st.TimeCalls)) * int64(unsafe.Sizeof(TimeCall{}))
 	size += int64(len(st.Targets)) * int64(unsafe.Sizeof(Target{}))
 	for i := range st.Targets {
-		size += int64(len(st.Targets[i].Columns)+len(st.Targets[i].Equal)+len(st.Targets[i].ConflictSets)) * 32
+		size += int64(len(st.Targets[i].Columns)+len(st.Targets[i].Equal)+len(st.Targets[i].ConflictSets)+len(st.Targets[i].Pins)) * 32
 	}
 	if st.Locked != nil {
 		size += int64(unsafe.Sizeof(*st.Locked)) + int64(len(st.Locked.Equal))*32

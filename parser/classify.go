@@ -94,6 +94,7 @@ func build(sql string, tree *pg.ParseResult) *Script {
 	s.LiteralSensitive = b.literalSensitive(s)
 	if len(tree.Stmts) == 1 && !s.LiteralSensitive {
 		s.Statements[0].Point = point(sql, tree.Stmts[0].Stmt)
+		pin(sql, &s.Statements[0], tree.Stmts[0].Stmt)
 	}
 	return s
 }

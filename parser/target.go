@@ -35,6 +35,9 @@ type Target struct {
 	// Equal are the columns that the WHERE of UPDATE and DELETE demands to equal one
 	// constant or parameter each: with a unique key among them, it is one row at most.
 	Equal []string
+	// Pins are those of Equal whose value can be found in the text or among the parameters.
+	// Only a lone statement has some.
+	Pins []Pin
 }
 
 // The reasons in Target.Unfillable.

@@ -126,6 +126,9 @@ func build(ctx context.Context, cfg *config.Config, flags serveFlags, log *zap.L
 	}
 	if cfg.ClusteringMode.Replicates() {
 		p.commits = p.newCommitLog(cfg, log)
+		if cfg.Replication.ParallelDispatch {
+			p.env.Tickets = replicator.NewTicketOffice()
+		}
 		p.env.Commits = p.commits
 		p.cluster.UseAdmission(p.commits.Admit)
 	}

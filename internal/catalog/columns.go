@@ -24,6 +24,8 @@ type Table struct {
 	// Children: a table that others inherit from, so that its unique keys do not
 	// cover all of its rows. Not set for partitioned tables, whose keys do.
 	Children bool
+	// Partitioned: its rows are those of its partitions.
+	Partitioned bool
 	// Grants: rights to insert are granted on single columns. Whoever has only those may
 	// not name other columns, even if the values are what they are given anyway.
 	Grants bool
@@ -118,7 +120,7 @@ func decodeTable(r row) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Table{Exists: true, Schema: schema, View: r.Kind == "v", Children: r.Children, Grants: r.Grants, Columns: make([]Column, len(r.Columns))}
+	t := &Table{Exists: true, Schema: schema, View: r.Kind == "v", Partitioned: r.Kind == "p", Children: r.Children, Grants: r.Grants, Columns: make([]Column, len(r.Columns))}
 	for i, column := range r.Columns {
 		if t.Columns[i], err = column.decode(); err != nil {
 			return nil, err

@@ -17,6 +17,10 @@ type Effects struct {
 	// LateKeys: a unique key is checked at the end of the transaction at the earliest,
 	// so that inserting into it takes no lock against others with the same key.
 	LateKeys bool
+	// OtherKeys: a unique index or an exclusion constraint is not among Keys.
+	OtherKeys bool
+	// Referenced: a foreign key points to it, its own or another table's.
+	Referenced bool
 	// Always: one of the triggers fires whatever session_replication_role says, or only
 	// where that is replica.
 	Always bool
@@ -43,6 +47,8 @@ type effectsRow struct {
 	RowSecurity bool `json:"s"`
 	Foreign     bool `json:"f"`
 	LateKeys    bool `json:"l"`
+	OtherKeys   bool `json:"u"`
+	Referenced  bool `json:"d"`
 	Always      bool `json:"a"`
 	Cascades    bool `json:"c"`
 	Parents     []struct {
@@ -54,7 +60,8 @@ type effectsRow struct {
 }
 
 func (r effectsRow) decode() (Effects, error) {
-	e := Effects{Triggers: r.Triggers, Rules: r.Rules, RowSecurity: r.RowSecurity, Foreign: r.Foreign, LateKeys: r.LateKeys, Always: r.Always, Cascades: r.Cascades}
+	e := Effects{Triggers: r.Triggers, Rules: r.Rules, RowSecurity: r.RowSecurity, Foreign: r.Foreign, LateKeys: r.LateKeys,
+		OtherKeys: r.OtherKeys, Referenced: r.Referenced, Always: r.Always, Cascades: r.Cascades}
 	for _, p := range r.Parents {
 		relation, err := decodeName(p.Relation)
 		if err != nil {
@@ -95,6 +102,9 @@ var effectsFacts = `pc.json_build_object(
 	's', t.relrowsecurity,
 	'f', EXISTS (SELECT FROM pc.pg_class f WHERE ` + familyOf("f.oid") + ` AND f.relkind @= 'f'),
 	'l', EXISTS (SELECT FROM pc.pg_index x WHERE x.indrelid @= t.oid AND x.indisunique AND NOT x.indimmediate),
+	'u', EXISTS (SELECT FROM pc.pg_index x WHERE x.indrelid @= t.oid AND (x.indisunique OR x.indisexclusion)
+		AND NOT (x.indisunique AND x.indisvalid AND x.indimmediate AND x.indpred IS NULL AND x.indexprs IS NULL)),
+	'd', EXISTS (SELECT FROM pc.pg_constraint k WHERE k.contype @= 'f' AND ` + familyOf("k.confrelid") + `),
 	'a', EXISTS (SELECT FROM pc.pg_trigger g WHERE ` + familyOf("g.tgrelid") + ` AND NOT g.tgisinternal AND g.tgenabled @= ANY ('{A,R}'::pc."char"[])),
 	'c', EXISTS (SELECT FROM pc.pg_constraint k WHERE k.contype @= 'f' AND ` + familyOf("k.confrelid") + `
 		AND (k.confupdtype @<> ALL ('{a,r}'::pc."char"[]) OR k.confdeltype @<> ALL ('{a,r}'::pc."char"[]))),

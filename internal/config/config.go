@@ -233,7 +233,7 @@ type Replication struct {
 	CaptureMaxBytes       int64
 	CommitMarker          CommitMarker
 	EarlyReply            bool
-	ParallelDispatch      string // auto, on, off
+	ParallelDispatch      bool
 	AutocommitFast        bool
 	VerifyDigest          string // auto, on, off
 	SequenceStrategy      string // auto, lease, capture, lock

@@ -21,8 +21,10 @@ type attempt struct {
 	// first: it has not written before, so the nodes' parts can be rolled back.
 	first bool
 	// alone: it has done nothing before, on any node.
-	alone   bool
-	copied  bool // the frontend's copy data has been passed on
+	alone  bool
+	copied bool // the frontend's copy data has been passed on
+	// atOnce: it goes to all nodes at once, and holds the ticket for that.
+	atOnce  bool
 	repeats int
 
 	// nodes is memory for the nodes of the work, and then for those of the COMMIT.
@@ -61,6 +63,9 @@ func (a *attempt) run(ctx context.Context) replicator.Outcome {
 	opt.Holds, opt.Regardless = a.holds, a.opt.regardless
 	if s.care.relayed() {
 		opt.Relay = s.relayCopy
+	}
+	if a.atOnce {
+		return replicator.ExecuteAtOnce(a.nodes, opt)
 	}
 	return replicator.Execute(ctx, a.nodes, opt)
 }
@@ -117,8 +122,13 @@ func (a *attempt) sent() {
 // once more; else ok and err are executeAll's.
 func (a *attempt) conclude(ctx context.Context, out *replicator.Outcome) (again, ok bool, err error) {
 	s := a.s
-	if a.wantsText(out) {
+	atOnce := a.atOnce
+	a.atOnce = false
+	switch {
+	case a.wantsText(out):
 		return a.asText(ctx, out)
+	case atOnce && a.orderMatters(out):
+		return a.goByMain(ctx, out)
 	}
 	switch {
 	case !disagrees(out):

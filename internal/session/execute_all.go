@@ -42,7 +42,11 @@ func (s *Session) executeAll(ctx context.Context, opt allOptions) (ok bool, err 
 		s.openBlock(txImplicit, plainBegin, nil)
 		s.tx.inside = true
 	}
-	for a := s.newAttempt(opt); ; a.repeats++ {
+	a := s.newAttempt(opt)
+	if err := a.takeTickets(ctx); err != nil {
+		return s.refuseOrEnd(err)
+	}
+	for ; ; a.repeats++ {
 		if err := s.writeSnapshot(ctx); err != nil {
 			return s.refuseOrEnd(err)
 		}
@@ -60,6 +64,7 @@ func (s *Session) executeAll(ctx context.Context, opt allOptions) (ok bool, err 
 		if !again {
 			return ok, err
 		}
+		s.tickets.holding.Yield()
 	}
 }
 
@@ -509,4 +514,5 @@ func (s *Session) endTransaction() {
 		s.st.forgetPortals()
 	}
 	clear(s.st.portals)
+	s.tickets.holding.Release() // what others do from here on sees that all of it is over
 }

@@ -46,6 +46,9 @@ func (s *Session) lockForInsert(ctx context.Context, stmt *parser.Statement, sql
 		return err
 	}
 	s.openForValues(stmt)
+	if err := s.claimUnseen(ctx); err != nil {
+		return err
+	}
 	target := stmt.Targets[0].Relation
 	name := quoteName(target.Name)
 	if target.Schema != "" {

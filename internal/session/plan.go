@@ -267,6 +267,11 @@ func (s *Session) askRow(ctx context.Context, query string, everywhere bool) (wi
 	if err := s.enterBarrier(ctx); err != nil {
 		return nil, err
 	}
+	if everywhere {
+		if err := s.claimUnseen(ctx); err != nil {
+			return nil, err
+		}
+	}
 	work := s.work
 	defer func() { s.work = work }()
 	s.work = &queryWork{sql: query, kind: parser.Select}

@@ -47,6 +47,8 @@ type Env struct {
 	Gate        *replicator.Gate
 	Order       *replicator.Order
 	Barrier     *replicator.Barrier
+	// Tickets is nil where no statement goes to all nodes at once.
+	Tickets *replicator.TicketOffice
 	Window      *replicator.Window
 	Large       *capture.Large
 	Catalog     *catalog.Cache
@@ -159,6 +161,7 @@ type Session struct {
 	marking  marking
 	caching  caching
 	loan     lending
+	tickets  ticketing
 
 	// What others may see of the session; see Activity.
 	identity  atomic.Pointer[Activity]
@@ -376,6 +379,7 @@ func stopping(ctx context.Context) error {
 // leave ends the session towards the frontend and gives the connections back. They
 // are kept only after a clean good-bye (Pgpool-II, 9.3 of its behaviour).
 func (s *Session) leave(ctx context.Context, err error) {
+	defer s.tickets.holding.Release() // behind the end of the connections
 	if !errors.Is(err, errTerminated) {
 		s.tellFatal(err)
 	}

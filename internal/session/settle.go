@@ -63,6 +63,7 @@ func (s *Session) settleTransaction(ctx context.Context, ok bool, tag tagRule) e
 		return s.endImplicit(ctx, ok, tag)
 	}
 	s.leaveBarrier()
+	s.tickets.holding.Release()
 	return nil
 }
 

@@ -167,6 +167,7 @@ func (s *Session) replicate(ctx context.Context, stmt *parser.Statement, sql str
 	w := &s.query
 	*w = queryWork{stmt: stmt, sql: sql, kind: stmt.Kind, draws: drawsSequence(stmt), digest: wantsDigest(stmt), base: base, needs: needs, lists: listsPrepared(stmt)}
 	w.sql = s.withAddedTimes(stmt, s.raised(stmt, w.sql))
+	s.tickets.text = sql
 	s.notePreparing(stmt)
 	if err := s.prepareSequences(ctx, stmt, sql); err != nil {
 		return s.refuseOrEnd(err)
