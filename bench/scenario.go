@@ -77,6 +77,16 @@ func ways() []family {
 	}
 }
 
+// pointWrites are writes of one row by its key, and what they meet.
+func pointWrites() []family {
+	return []family{
+		{"update-simple", []int{1, 8, 32}, transactions, true, script("update.sql", "simple"), nil},
+		{"update-prepared", []int{1, 8}, transactions, true, script("update.sql", "prepared"), nil},
+		{"hot-row-simple", []int{8}, transactions, true, script("hot-row.sql", "simple"), nil},
+		{"simple-update-simple", []int{8}, transactions, true, []string{"-N", "-M", "simple"}, nil},
+	}
+}
+
 // few says how a clustering mode does beside the others.
 func few() []family {
 	return []family{

@@ -14,6 +14,7 @@ const (
 	verifying = "verifying"
 	locking   = "locking"
 	digesting = "digesting"
+	atOnce    = "atonce"
 )
 
 func variants() []variant {
@@ -22,6 +23,7 @@ func variants() []variant {
 		{verifying, "comparing", "with set_write_strategy = verify", "set_write_strategy = 'verify'\n"},
 		{locking, "locking", "with set_write_strategy = lock", "set_write_strategy = 'lock'\n"},
 		{digesting, "verify_digest", "with verify_digest = on", "verify_digest = 'on'\n"},
+		{atOnce, "at once", "with parallel_dispatch = on", "parallel_dispatch = on\n"},
 	}
 }
 

@@ -3,16 +3,27 @@ package session
 import (
 	"context"
 
+	"github.com/pgchorus/pgchorus/internal/pgerr"
 	"github.com/pgchorus/pgchorus/replicator"
 )
 
 // orderMatters reports whether work that all nodes were sent at once is to be run by main's order
-// after all: main was lost with it, or the nodes disagree. Who has cancelled it wants it no more.
+// after all: main was lost with it, or the nodes disagree. Who has cancelled it wants it no more;
+// if main has ended it for that, what the others have done does not matter.
 func (a *attempt) orderMatters(out *replicator.Outcome) bool {
-	if out.Answer == nil {
-		return true
+	if !a.atOnce {
+		return false
 	}
-	return len(out.Differ) > 0 && (!a.s.running.wasCancelled() || a.s.deadlocked(true) != nil)
+	a.atOnce = false
+	switch {
+	case out.Answer == nil:
+		return true
+	case !a.s.running.wasCancelled(), a.s.deadlocked(true) != nil:
+		return len(out.Differ) > 0
+	case out.Answer.Code() == string(pgerr.QueryCanceled):
+		out.Differ = nil
+	}
+	return false
 }
 
 // goByMain takes the work back on all nodes and has it run again, main first. Nobody has heard

@@ -122,13 +122,11 @@ func (a *attempt) sent() {
 // once more; else ok and err are executeAll's.
 func (a *attempt) conclude(ctx context.Context, out *replicator.Outcome) (again, ok bool, err error) {
 	s := a.s
-	atOnce := a.atOnce
-	a.atOnce = false
 	switch {
+	case a.orderMatters(out):
+		return a.goByMain(ctx, out)
 	case a.wantsText(out):
 		return a.asText(ctx, out)
-	case atOnce && a.orderMatters(out):
-		return a.goByMain(ctx, out)
 	}
 	switch {
 	case !disagrees(out):

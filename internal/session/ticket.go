@@ -206,7 +206,7 @@ func (s *Session) learnTicketShape(shape *ticketShape, stmt *parser.Statement, t
 	for _, name := range tables {
 		shape.tables = append(shape.tables, replicator.TicketTable{Schema: name.Schema, Name: name.Name})
 	}
-	if !shape.bounded || len(tables) != 1 {
+	if !shape.bounded || len(tables) != 1 || len(stmt.Targets) != 1 {
 		return
 	}
 	if t, ok := f.TableOf(stmt.Targets[0].Relation); ok && len(f.schemas) == 0 {
