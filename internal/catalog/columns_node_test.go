@@ -70,7 +70,7 @@ func describe(t *catalog.Table) string {
 	for _, flag := range []struct {
 		on   bool
 		name string
-	}{{t.View, "view"}, {t.Children, "children"}, {t.Grants, "grants"}, {t.Volatile, "volatile"}} {
+	}{{t.View, "view"}, {t.Children, "children"}, {t.Partitioned, "partitioned"}, {t.Grants, "grants"}, {t.Volatile, "volatile"}} {
 		if flag.on {
 			parts = append(parts, flag.name)
 		}
@@ -94,7 +94,7 @@ func TestTables(t *testing.T) {
 			"o bpchar = (('now'::text)::timestamp without time zone)::text; p integer = identity d app.t_p_seq; volatile"},
 		{name("keyed"), "app: A b; b; c; d; key A b; key b+c; children"},
 		{name("child"), "app: A b; b; c; d"},
-		{name("parts"), "app: a; b timestamp with time zone = clock_timestamp(); volatile"},
+		{name("parts"), "app: a; b timestamp with time zone = clock_timestamp(); partitioned; volatile"},
 		{name("part1"), "app: a; b timestamp with time zone = clock_timestamp(); volatile"},
 		{name("twice"), "ambiguous"},
 		{name("other.twice"), "other: b uuid = gen_random_uuid(); volatile"},

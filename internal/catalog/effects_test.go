@@ -24,6 +24,9 @@ CREATE TRIGGER t AFTER INSERT ON part1 FOR EACH ROW EXECUTE FUNCTION nothing();
 CREATE TABLE cascading (id int PRIMARY KEY); CREATE TABLE child (a int REFERENCES cascading ON DELETE CASCADE);
 CREATE TABLE always (id int); CREATE TRIGGER t BEFORE INSERT ON always FOR EACH ROW EXECUTE FUNCTION nothing();
 ALTER TABLE always ENABLE ALWAYS TRIGGER t;
+CREATE TABLE partial (id int PRIMARY KEY, a int); CREATE UNIQUE INDEX ON partial (a) WHERE a > 0;
+CREATE TABLE computed (id int PRIMARY KEY, a int); CREATE UNIQUE INDEX ON computed ((a + 1));
+CREATE TABLE excluding (id int PRIMARY KEY, a int, EXCLUDE (a WITH =));
 CREATE VIEW looked AS SELECT * FROM plain;
 `
 
@@ -32,17 +35,20 @@ func TestEffects(t *testing.T) {
 	node.Exec(effectful)
 	conn := node.Connect()
 	tests := []struct{ table, want string }{
-		{"plain", "{false false false false false false false [] [[id] [b c]]}"},
-		{"cascading", "{false false false false false false true [] [[id]]}"},
-		{"always", "{true false false false false true false [] []}"},
-		{"referring", "{false false false false false false false [{public.plain [id] [id]}] []}"},
-		{"triggered", "{true false false false false false false [] []}"},
-		{"disabled", "{false false false false false false false [] []}"},
-		{"ruled", "{false true false false false false false [] []}"},
-		{"secured", "{false false true false false false false [] []}"},
-		{"late", "{false false false false true false false [] []}"},
-		{"parts", "{true false false false false false false [] [[id]]}"},
-		{"looked", "{false false false false false false false [] []}"},
+		{"plain", "{false false false false false false true false false [] [[id] [b c]]}"},
+		{"cascading", "{false false false false false false true false true [] [[id]]}"},
+		{"always", "{true false false false false false false true false [] []}"},
+		{"referring", "{false false false false false false false false false [{public.plain [id] [id]}] []}"},
+		{"triggered", "{true false false false false false false false false [] []}"},
+		{"disabled", "{false false false false false false false false false [] []}"},
+		{"ruled", "{false true false false false false false false false [] []}"},
+		{"secured", "{false false true false false false false false false [] []}"},
+		{"late", "{false false false false true true false false false [] []}"},
+		{"parts", "{true false false false false false false false false [] [[id]]}"},
+		{"partial", "{false false false false false true false false false [] [[id]]}"},
+		{"computed", "{false false false false false true false false false [] [[id]]}"},
+		{"excluding", "{false false false false false true false false false [] [[id]]}"},
+		{"looked", "{false false false false false false false false false [] []}"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.table, func(t *testing.T) {
