@@ -13,6 +13,9 @@
 // gets a lock first on main is first on every node (replication-correctness 1.3,
 // lemma 1). The answers are compared before anything is committed.
 //
+// ExecuteAtOnce runs a statement on all nodes at the same time, where Tickets keep everybody
+// away from its row who would have to be ordered with it.
+//
 // Commit sends COMMIT to all nodes at once, or to the main node first where it
 // may refuse. A node that does not confirm what another one has confirmed is to be
 // fenced: it may lack the transaction.

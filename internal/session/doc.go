@@ -23,6 +23,7 @@
 //	        autoFor  auto_prepare.go    a read by key as a statement of ours
 //	      executeAll execute_all.go     a statement on all nodes, through replicator
 //	        autoWrite auto_write.go     a write by key as a statement of ours
+//	        takeTickets ticket.go     may it go to all of them at once? at_once.go
 //	      executeSession primary.go     what sets something, where PostgreSQL replicates
 //	      takeSnapshot snapshot.go      one snapshot on all nodes, before the first statement
 //	      ask        execute_here.go    SHOW POOL_NODES and relatives; show_route.go

@@ -246,6 +246,7 @@ func (s *Session) Run(ctx context.Context) error {
 		return err
 	}
 	defer s.Registry.remove(s)
+	defer s.tickets.holding.Release() // however the session ends
 	defer s.releaseLeases()
 	defer s.leaveCache(ctx)
 	s.lendSlot()
@@ -379,7 +380,6 @@ func stopping(ctx context.Context) error {
 // leave ends the session towards the frontend and gives the connections back. They
 // are kept only after a clean good-bye (Pgpool-II, 9.3 of its behaviour).
 func (s *Session) leave(ctx context.Context, err error) {
-	defer s.tickets.holding.Release() // behind the end of the connections
 	if !errors.Is(err, errTerminated) {
 		s.tellFatal(err)
 	}

@@ -149,9 +149,10 @@ func (a *attempt) mayGoAtOnce() bool {
 		!s.settings.timesOut && !s.settings.temporary && !s.isolates() && !keepsSnapshot(s.isolation()) && s.commitsAtOnce()
 }
 
+// commitsAtOnce: and no other server of pgchorus, which has tickets of its own, writes to the nodes.
 func (s *Session) commitsAtOnce() bool {
 	cfg := s.Config()
-	return chooseCommitMode(commitInput{configured: cfg.Replication.CommitMode, several: cfg.Watchdog.UseWatchdog}) == replicator.Parallel
+	return !cfg.Watchdog.UseWatchdog && chooseCommitMode(commitInput{configured: cfg.Replication.CommitMode}) == replicator.Parallel
 }
 
 // claimEverything is for what may lock anything.
