@@ -207,10 +207,13 @@ func (s *Session) learnTicketShape(shape *ticketShape, stmt *parser.Statement, t
 	for _, name := range tables {
 		shape.tables = append(shape.tables, replicator.TicketTable{Schema: name.Schema, Name: name.Name})
 	}
+	if len(f.schemas) > 0 {
+		shape.bounded = false // which table it is hangs on search_path, which is not followed
+	}
 	if !shape.bounded || len(tables) != 1 || len(stmt.Targets) != 1 {
 		return
 	}
-	if t, ok := f.TableOf(stmt.Targets[0].Relation); ok && len(f.schemas) == 0 {
+	if t, ok := f.TableOf(stmt.Targets[0].Relation); ok {
 		shape.pins = capture.ByKey(stmt, t)
 	}
 }
