@@ -49,12 +49,12 @@ type Env struct {
 	Barrier     *replicator.Barrier
 	// Tickets is nil where no statement goes to all nodes at once.
 	Tickets *replicator.TicketOffice
-	Window      *replicator.Window
-	Large       *capture.Large
-	Catalog     *catalog.Cache
-	Numbers     *oidmap.Cache
-	Leases      *sequence.Leases
-	Commits     *commitlog.Log // nil where one node takes the writes
+	Window  *replicator.Window
+	Large   *capture.Large
+	Catalog *catalog.Cache
+	Numbers *oidmap.Cache
+	Leases  *sequence.Leases
+	Commits *commitlog.Log // nil where one node takes the writes
 	// Policy is what the configuration says about routing.
 	Policy func() *lb.Policy
 	// Safety is what it says about what may be repeated. Bodies and Notes are what all
