@@ -135,6 +135,7 @@ func build(ctx context.Context, cfg *config.Config, flags serveFlags, log *zap.L
 	if err := p.buildCache(cfg); err != nil {
 		return nil, err
 	}
+	p.env.Follower = p.newFollower(cfg)
 	p.server = server.New(cfg.Listen, p.serveFrontend, log)
 	p.env.Admit = p.server.Admit
 	if err := p.server.Listen(ctx); err != nil {
@@ -193,6 +194,9 @@ func (p *program) run(accepting, sessions context.Context) error {
 	}
 	if p.env.Cache != nil {
 		group.Add(task.Part{Name: "query cache", Run: p.env.Cache.Run})
+	}
+	if p.env.Follower != nil {
+		group.Add(task.Part{Name: "query cache follower", Run: p.env.Follower.Run})
 	}
 	group.Add(task.Part{Name: "pool", Run: p.sweep})
 	group.Add(task.Part{Name: "control", Run: p.control.run})

@@ -75,6 +75,9 @@ func New(opts Options) *Log {
 	}
 }
 
+// Epoch is what this process's transactions have in their marks, and no others.
+func (l *Log) Epoch() int64 { return l.slots.epoch }
+
 // Lend gives a session its slot, until it gives it back. What the session before it
 // has committed is by then on every node in service.
 func (l *Log) Lend() *Slot { return l.slots.lend() }

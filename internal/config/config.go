@@ -334,6 +334,8 @@ type Cache struct {
 	MemqcacheOiddir                string
 	CacheSafeMemqcacheTableList    Patterns
 	CacheUnsafeMemqcacheTableList  Patterns
+	CacheFollowWAL                 bool
+	CacheFollowWALDelay            time.Duration
 }
 
 // RelationCache is what is remembered of the catalogue.

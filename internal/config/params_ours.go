@@ -8,6 +8,7 @@ func ourParams() []Param {
 	params = append(params, safetyParams()...)
 	params = append(params, writeParams()...)
 	params = append(params, loanParams()...)
+	params = append(params, followParams()...)
 	for i := range params {
 		params[i].Ours = true
 	}
@@ -20,6 +21,15 @@ func consistencyParams() []Param {
 			Description: "What a standby must have replayed for a read: nothing, own writes, all.", at: func(c *Config, _ int) any { return &c.LoadBalance.ReadConsistency }},
 		{Name: "read_consistency_timeout", Type: Duration, Unit: Millisecond, Default: "10", Max: 60000, Context: OnReload, Scope: WithPrimary,
 			Description: "How long a read waits for that before it goes to the primary.", at: func(c *Config, _ int) any { return &c.LoadBalance.ReadConsistencyTimeout }},
+	}
+}
+
+func followParams() []Param {
+	return []Param{
+		{Name: "cache_follow_wal", Type: Bool, Default: "off",
+			Description: "End cached answers that others write around us, by logical decoding.", at: func(c *Config, _ int) any { return &c.Cache.CacheFollowWAL }},
+		{Name: "cache_follow_wal_delay", Type: Duration, Unit: Millisecond, Default: "1000", Min: 100, Max: 60000,
+			Description: "Age of the news of others' writes beyond which nothing is answered from the cache.", at: func(c *Config, _ int) any { return &c.Cache.CacheFollowWALDelay }},
 	}
 }
 

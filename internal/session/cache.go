@@ -18,6 +18,8 @@ type caching struct {
 	// scope is shared with the sessions whose answers look the same; nil if it is not
 	// known.
 	scope *cache.Scope
+	// lease is that of the database, where others' writes are followed.
+	lease *cache.Lease
 	// unsure: something has run since that may have changed it. barred: the session has
 	// temporary tables, which hide others from it.
 	unsure, barred bool
@@ -63,6 +65,12 @@ const noTemporary = `["0",`
 // transaction has to end it first.
 func (s *Session) learnScope() bool {
 	c := &s.caching
+	if c.lease == nil {
+		c.lease = s.Follower.Lease(s.login.Database)
+	}
+	if !c.lease.Holds() {
+		return false
+	}
 	if c.scope != nil && !c.unsure || c.barred && !c.unsure {
 		return c.scope != nil
 	}
@@ -93,7 +101,7 @@ func (s *Session) learnScope() bool {
 }
 
 // scoped reports whether the session's scope is known now.
-func (c *caching) scoped() bool { return c.scope != nil && !c.unsure && !c.local }
+func (c *caching) scoped() bool { return c.scope != nil && !c.unsure && !c.local && c.lease.Holds() }
 
 // mayShare reports whether an answer from memory, or for it, is the right one at this
 // point of the session: outside of a transaction, or in one that sees what has been

@@ -19,6 +19,7 @@ import (
 	"github.com/pgchorus/pgchorus/internal/cluster"
 	"github.com/pgchorus/pgchorus/internal/commitlog"
 	"github.com/pgchorus/pgchorus/internal/config"
+	"github.com/pgchorus/pgchorus/internal/follow"
 	"github.com/pgchorus/pgchorus/internal/oidmap"
 	"github.com/pgchorus/pgchorus/internal/pgerr"
 	"github.com/pgchorus/pgchorus/internal/pool"
@@ -73,6 +74,8 @@ type Env struct {
 	Cache         *cache.Cache
 	Impacts       *catalog.Impacts
 	CacheVerdicts *CacheVerdicts
+	// Follower tells the cache of others' writes; nil if nobody does.
+	Follower *follow.Follower
 	// Admit waits for a place among the sessions that may run, or refuses.
 	Admit func(ctx context.Context) (leave func(), err error)
 	Log   *zap.Logger
