@@ -5,6 +5,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/pgchorus/pgchorus/internal/admin"
 	"github.com/pgchorus/pgchorus/internal/config"
 	"github.com/pgchorus/pgchorus/internal/follow"
 )
@@ -61,4 +62,13 @@ func (p *program) connectFollower(ctx context.Context, id config.NodeID, databas
 		settings.RuntimeParams["replication"] = "database"
 	}
 	return pgconn.ConnectConfig(ctx, &settings.Config)
+}
+
+// Followed are the nodes that the query cache is told of, by database.
+func (r reporter) Followed() []admin.Followed {
+	var all []admin.Followed
+	for _, s := range r.p.env.Follower.States() {
+		all = append(all, admin.Followed(s))
+	}
+	return all
 }

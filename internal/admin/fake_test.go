@@ -13,6 +13,7 @@ import (
 // so that they only end if they are made at the same time.
 type fake struct {
 	cache    *Cache
+	followed []Followed
 	nodes    []Node
 	sessions []Session
 	sets     []Set
@@ -23,6 +24,8 @@ type fake struct {
 var _ Reporter = (*fake)(nil)
 
 func (f *fake) Cache() *Cache { return f.cache }
+
+func (f *fake) Followed() []Followed { return f.followed }
 
 func (f *fake) Nodes() []Node       { return f.nodes }
 func (f *fake) Sessions() []Session { return f.sessions }

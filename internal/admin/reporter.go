@@ -15,6 +15,8 @@ type Reporter interface {
 	Sets() []Set
 	// Cache is nil while the query cache is off.
 	Cache() *Cache
+	// Followed is empty while others' writes are not followed.
+	Followed() []Followed
 	// Ping finds out whether a node's server is up, for pg_status.
 	Ping(ctx context.Context, id config.NodeID) bool
 }

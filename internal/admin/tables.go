@@ -47,6 +47,8 @@ func (t *Tables) Show(ctx context.Context, name string, loadBalanceNode config.N
 		return Table{Columns: []string{"pool_version"}, Rows: [][]string{{t.version}}}, true
 	case "pool_cache":
 		return poolCache(t.reporter.Cache()), true
+	case "pool_cache_nodes":
+		return t.poolCacheNodes(), true
 	case "pool_health_check_stats":
 		return t.poolHealthCheckStats(), true
 	case "pool_backend_stats":

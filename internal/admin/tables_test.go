@@ -30,6 +30,7 @@ func TestColumns(t *testing.T) {
 			"skip_count retry_count average_retry_count max_retry_count max_duration min_duration average_duration " +
 			"last_health_check last_successful_health_check last_skip_health_check last_failed_health_check"},
 		{"pool_node_reasons", "node_id hostname port status last_status_change reason"},
+		{"pool_cache_nodes", "database node_id status delay last_status_change reason"},
 		{"pool_backend_stats", "node_id hostname port status role select_cnt insert_cnt update_cnt delete_cnt ddl_cnt other_cnt " +
 			"panic_cnt fatal_cnt error_cnt"},
 	}
@@ -68,7 +69,11 @@ func TestRows(t *testing.T) {
 		Backends: map[config.NodeID]uint32{0: 702}}
 	kept := Set{User: "ann", Database: "shop", Created: at(6, 0), Connected: at(6, 1), Disconnected: at(6, 2), Uses: 9,
 		Backends: map[config.NodeID]uint32{0: 703}}
-	all := &fake{nodes: []Node{up, down, unchecked}, up: map[config.NodeID]bool{0: true, 2: true}, sessions: []Session{busy, local}, sets: []Set{kept}}
+	all := &fake{nodes: []Node{up, down, unchecked}, up: map[config.NodeID]bool{0: true, 2: true}, sessions: []Session{busy, local}, sets: []Set{kept}, followed: []Followed{
+		{Database: "shop", Node: 0, Following: true, Delay: 1500 * time.Microsecond, Since: at(9, 0)},
+		{Database: "shop", Node: 1, Since: at(9, 1)},
+		{Database: "shop", Node: 2, Since: at(9, 2), Reason: "wal_level is not logical"},
+	}}
 
 	lagging := NewTables(&fake{nodes: []Node{standby}}, "")
 	if table, _ := lagging.Show(t.Context(), "pool_nodes", 0, parse(t, twoNodes)); strings.Join(table.Rows[0], "|") !=
@@ -110,6 +115,8 @@ func TestRows(t *testing.T) {
 		{"version", "pool_version", "", []string{"4.8 (pgchorus test)"}},
 		{"why nodes are in their state", "pool_node_reasons", "", []string{"0|a.example|5432|up|2026-03-05 09:00:07|",
 			"1|b.example|5433|down|2026-03-05 09:05:07|fenced", "2|/tmp|5434|quarantine||"}},
+		{"nodes that are followed", "pool_cache_nodes", "", []string{"shop|0|following|1.5|2026-03-05 09:00:07|",
+			"shop|1|starting||2026-03-05 09:01:07|", "shop|2|not following||2026-03-05 09:02:07|wal_level is not logical"}},
 		{"cache that is off", "pool_cache", "", []string{"0|0|0.00|0|0|0|0|0|0"}},
 	}
 	for _, tt := range tests {

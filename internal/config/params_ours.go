@@ -29,7 +29,7 @@ func followParams() []Param {
 		{Name: "cache_follow_wal", Type: Bool, Default: "off",
 			Description: "End cached answers that others write around us, by logical decoding.", at: func(c *Config, _ int) any { return &c.Cache.CacheFollowWAL }},
 		{Name: "cache_follow_wal_delay", Type: Duration, Unit: Millisecond, Default: "1000", Min: 100, Max: 60000,
-			Description: "Age of the news of others' writes beyond which nothing is answered from the cache.", at: func(c *Config, _ int) any { return &c.Cache.CacheFollowWALDelay }},
+			Description: "How old the news of others' writes may be for cached answers.", at: func(c *Config, _ int) any { return &c.Cache.CacheFollowWALDelay }},
 	}
 }
 

@@ -74,7 +74,7 @@ func isHere(stmt *parser.Statement, sql string) hereKind {
 var showNames = map[string]bool{
 	"pool_status": true, "pool_nodes": true, "pool_processes": true, "pool_pools": true,
 	"pool_version": true, "pool_cache": true, "pool_health_check_stats": true, "pool_backend_stats": true,
-	"pool_node_reasons": true,
+	"pool_node_reasons": true, "pool_cache_nodes": true,
 }
 
 func isPgpool(sql string) bool {
