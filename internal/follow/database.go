@@ -23,24 +23,41 @@ type database struct {
 
 	mu    sync.Mutex // guards the fields below
 	links map[config.NodeID]*link
-	// left: nobody follows it before then.
-	left time.Time
+	// leaving counts who needs it left alone. gone: it does not exist, as far as is known.
+	leaving int
+	gone    bool
 }
 
-// adapt has the database followed on these nodes and no others. left is how long it has to
-// be left alone.
-func (d *database) adapt(ctx context.Context, nodes []config.NodeID) (left time.Duration) {
+// comes says that somebody is in the database. It is true if that is news.
+func (d *database) comes() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	news := d.gone
+	d.gone = false
+	return news
+}
+
+// goes says that a link has found it gone.
+func (d *database) goes(l *link) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.gone = true
+	if d.links[l.id] == l {
+		delete(d.links, l.id)
+	}
+}
+
+// adapt has the database followed on these nodes and no others.
+func (d *database) adapt(ctx context.Context, nodes []config.NodeID) {
 	d.drop(errStopped, func(id config.NodeID) bool { return !slices.Contains(nodes, id) })
 	d.mu.Lock()
-	left = time.Until(d.left)
 	for _, id := range nodes {
-		if d.links[id] == nil && left <= 0 {
+		if d.links[id] == nil && d.leaving == 0 && !d.gone {
 			d.links[id] = d.follow(ctx, id)
 		}
 	}
 	d.mu.Unlock()
 	d.renew()
-	return left
 }
 
 func (d *database) follow(ctx context.Context, id config.NodeID) *link {
@@ -75,9 +92,15 @@ func (d *database) drop(cause error, which func(config.NodeID) bool) {
 
 func (d *database) leave() {
 	d.mu.Lock()
-	d.left = time.Now().Add(leaveTime)
+	d.leaving++
 	d.mu.Unlock()
 	d.drop(errLeaving, func(config.NodeID) bool { return true })
+}
+
+func (d *database) comeBack() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.leaving--
 }
 
 // renew sets the lease: it holds for as long after the oldest news as is allowed.

@@ -14,10 +14,6 @@ import (
 	"github.com/pgchorus/pgchorus/internal/config"
 )
 
-// leaveTime is how long a database is left alone for a DROP DATABASE, unless it is gone
-// by then.
-const leaveTime = 10 * time.Second
-
 // Options are what a Follower works with.
 type Options struct {
 	Cache *cache.Cache
@@ -66,8 +62,10 @@ func (f *Follower) Lease(name string) *cache.Lease {
 	defer f.mu.Unlock()
 	d := f.databases[name]
 	if d == nil {
-		d = &database{f: f, name: name, lease: cache.NewLease(), links: map[config.NodeID]*link{}}
+		d = &database{f: f, name: name, lease: cache.NewLease(), links: map[config.NodeID]*link{}, gone: true}
 		f.databases[name] = d
+	}
+	if d.comes() {
 		f.wake()
 	}
 	return d.lease
@@ -84,33 +82,19 @@ func (f *Follower) wake() {
 func (f *Follower) Run(ctx context.Context) error {
 	defer f.links.Wait()
 	defer f.endAll()
-	timer := time.NewTimer(0)
-	defer timer.Stop()
 	for {
 		changed := f.Changed()
-		if next := f.adapt(ctx); next > 0 {
-			timer.Reset(next)
+		nodes := f.Nodes()
+		for _, d := range f.all() {
+			d.adapt(ctx, nodes)
 		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-changed:
 		case <-f.kick:
-		case <-timer.C:
 		}
 	}
-}
-
-// adapt has every database followed on the nodes of the moment. next is when it has to be
-// called again, 0 if a change tells.
-func (f *Follower) adapt(ctx context.Context) (next time.Duration) {
-	nodes := f.Nodes()
-	for _, d := range f.all() {
-		if left := d.adapt(ctx, nodes); left > 0 && (next == 0 || left < next) {
-			next = left
-		}
-	}
-	return next
 }
 
 func (f *Follower) all() []*database {
@@ -121,15 +105,6 @@ func (f *Follower) all() []*database {
 		all = append(all, d)
 	}
 	return all
-}
-
-// remove forgets a database that is no more.
-func (f *Follower) remove(d *database) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.databases[d.name] == d {
-		delete(f.databases, d.name)
-	}
 }
 
 // errStopped and errLeaving are why links end.
@@ -145,18 +120,25 @@ func (f *Follower) endAll() {
 }
 
 // Leave closes all connections of ours to a database, or, if it has no name, to all of them,
-// since DROP DATABASE and a copy of it are refused while there are any. After a moment the
-// database is followed again, if it is still there. A nil Follower has none.
-func (f *Follower) Leave(name string) {
+// since DROP DATABASE and a copy of it are refused while there are any. After the call of
+// comeBack it is followed again, if it is still there. A nil Follower has none.
+func (f *Follower) Leave(name string) (comeBack func()) {
 	if f == nil {
-		return
+		return func() {}
 	}
+	var left []*database
 	for _, d := range f.all() {
 		if name == "" || d.name == name {
 			d.leave()
+			left = append(left, d)
 		}
 	}
-	f.wake()
+	return func() {
+		for _, d := range left {
+			d.comeBack()
+		}
+		f.wake()
+	}
 }
 
 // makeWorthless ends all answers of a database: what has happened before is not known.

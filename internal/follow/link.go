@@ -56,7 +56,7 @@ func (l *link) run(ctx context.Context) {
 			return
 		}
 		if isGone(err) {
-			l.f.remove(l.database)
+			l.database.goes(l)
 			return
 		}
 		if l.standing().ready {

@@ -82,7 +82,11 @@ func (s *stream) write(b []byte) error {
 	return err
 }
 
-func (s *stream) close() { _ = s.conn.Close() } // the slot goes with it
+// close says goodbye, if the node listens; the slot goes with the connection.
+func (s *stream) close() {
+	_ = s.send(&pgproto3.Terminate{}) // the node may be lost
+	_ = s.conn.Close()
+}
 
 // status says how far the stream was read, and asks the node to say how far it is.
 func (s *stream) status(position uint64) error {

@@ -194,7 +194,7 @@ func (s *Session) replicate(ctx context.Context, stmt *parser.Statement, sql str
 	case outside && (stmt.Block == parser.BlockNever || stmt.Block == parser.BlockOnly || analyzes(stmt)):
 		s.care = nil
 		w.bare = true
-		s.leaveFollowed(stmt, w.sql)
+		defer s.leaveDatabases(stmt, w.sql)()
 		if err := s.mayDrop(stmt, w.sql); err != nil {
 			return s.refused(err)
 		}

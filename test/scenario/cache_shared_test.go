@@ -19,8 +19,13 @@ type sharedStages struct {
 
 func newSharedStages(t testing.TB, lines ...string) *sharedStages {
 	t.Helper()
+	return sharedStagesOf(t, pgtest.Start(t, 3), lines...)
+}
+
+// sharedStagesOf is newSharedStages with nodes that are there.
+func sharedStagesOf(t testing.TB, nodes []*pgtest.Node, lines ...string) *sharedStages {
+	t.Helper()
 	s := &sharedStages{memcached: memcachedtest.Start(t, 64)}
-	nodes := pgtest.Start(t, 3)
 	for i := range s.stages {
 		s.ways[i] = s.memcached.Way(t, []string{"a", "b"}[i])
 		all := append([]string{"memory_cache_enabled = on", "memqcache_method = memcached", "memqcache_memcached_host = '" + s.ways[i].Socket + "'",

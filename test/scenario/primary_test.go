@@ -14,7 +14,12 @@ import (
 // possible.
 func newStreamingStage(t testing.TB, lines ...string) *stage {
 	t.Helper()
-	nodes := pgtest.StartStreaming(t, 3)
+	return streamingStageOf(t, pgtest.StartStreaming(t, 3), lines...)
+}
+
+// streamingStageOf is newStreamingStage with nodes that are there.
+func streamingStageOf(t testing.TB, nodes []*pgtest.Node, lines ...string) *stage {
+	t.Helper()
 	lines = append([]string{
 		"backend_clustering_mode = streaming_replication", "sr_check_period = 1", "sr_check_user = " + nodes[0].Superuser,
 		"backend_weight0 = 0", "backend_weight1 = 1", "backend_weight2 = 0",
