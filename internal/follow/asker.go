@@ -54,7 +54,7 @@ func (a *asker) prepare(ctx context.Context, ready func(context.Context, string)
 		return errWALLevel
 	}
 	a.utf8 = row[1] == "UTF8"
-	if row[2] == "2" {
+	if row[2] == allTriggers {
 		return nil
 	}
 	if ready != nil {
@@ -97,13 +97,19 @@ type sight struct {
 	position uint64
 }
 
+// errNotTold: somebody has dropped or disabled the event triggers.
+var errNotTold = errors.New("the event triggers that tell of definitions are missing")
+
 // look asks for the positions up to which WAL is inserted, not only flushed, since that of a
 // commit with synchronous_commit = off is not.
 func (a *asker) look(ctx context.Context) (s sight, err error) {
 	s.at = time.Now()
-	row, err := a.row(ctx, "SELECT pg_current_snapshot(), pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')", 2)
-	if err != nil {
+	row, err := a.row(ctx, "SELECT pg_current_snapshot(), pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0'), "+triggers, 3)
+	switch {
+	case err != nil:
 		return s, err
+	case row[2] != allTriggers:
+		return s, errNotTold
 	}
 	if s.snapshot, err = parseSnapshot(row[0]); err != nil {
 		return s, err

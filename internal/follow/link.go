@@ -78,11 +78,7 @@ func (l *link) follow(ctx context.Context) error {
 		return err
 	}
 	defer at.close()
-	conn, err := l.f.Connect(ctx, l.id, l.database.name, true)
-	if err != nil {
-		return err
-	}
-	s, err := openStream(ctx, conn)
+	s, err := l.f.openStream(ctx, l.id, l.database.name)
 	if err != nil {
 		return err
 	}

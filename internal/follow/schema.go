@@ -50,7 +50,11 @@ COMMIT`
 // schemaLock keeps two proxies from making it at once: "pgcD" in ASCII.
 const schemaLock = 0x70676344
 
-// standing asks what following needs: wal_level, the encoding, and how many of the event
-// triggers are there.
-const standing = `SELECT pg_catalog.current_setting('wal_level'), pg_catalog.current_setting('server_encoding'),
-	(SELECT pg_catalog.count(*) FROM pg_catalog.pg_event_trigger WHERE evtname::text IN ('pgchorus_definition', 'pgchorus_drop') AND evtenabled = 'A')`
+// triggers are those of our event triggers that are there and fire.
+const triggers = `(SELECT count(*) FROM pg_event_trigger WHERE evtname::text IN ('pgchorus_definition', 'pgchorus_drop') AND evtenabled = 'A')`
+
+// allTriggers is their number, if none is missing.
+const allTriggers = "2"
+
+// standing asks what following needs: wal_level, the encoding, and the event triggers.
+const standing = "SELECT current_setting('wal_level'), current_setting('server_encoding'), " + triggers

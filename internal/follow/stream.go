@@ -14,6 +14,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/pgchorus/pgchorus/internal/config"
 )
 
 const (
@@ -38,8 +40,18 @@ type stream struct {
 	line [maxLine]byte
 }
 
-// openStream makes a temporary slot, which goes with the connection, and starts it.
-func openStream(ctx context.Context, conn *pgconn.PgConn) (*stream, error) {
+// openStream connects, makes a temporary slot, which goes with the connection, and starts it.
+func (f *Follower) openStream(ctx context.Context, id config.NodeID, database string) (*stream, error) {
+	connectCtx, stop := context.WithTimeout(ctx, askTimeout)
+	defer stop()
+	conn, err := f.Connect(connectCtx, id, database, true)
+	if err != nil {
+		return nil, err
+	}
+	return startStream(ctx, conn)
+}
+
+func startStream(ctx context.Context, conn *pgconn.PgConn) (*stream, error) {
 	s := &stream{slot: newSlotName()}
 	slotCtx, stop := context.WithTimeout(ctx, slotTimeout)
 	defer stop()

@@ -2,6 +2,7 @@ package follow
 
 import (
 	"bytes"
+	"time"
 
 	"github.com/pgchorus/pgchorus/cache"
 )
@@ -9,6 +10,9 @@ import (
 // maxNames bounds how many relations of one transaction are told apart; more than that are
 // the whole database.
 const maxNames = 1000
+
+// disbelief is longer than a COMMIT usually takes.
+const disbelief = time.Minute
 
 // transaction gathers what a transaction has changed, each relation once.
 type transaction struct {
@@ -32,6 +36,9 @@ type gatherer struct {
 	whole  cache.Slot // of the database
 	// utf8: names are in the encoding that the cache knows them in.
 	utf8 bool
+	// believed is when transactions of this process are taken for what the process knows of
+	// them again: one whose COMMIT was sent before definitions changed may have done more.
+	believed time.Time
 	// mark is in the row by which a transaction of this process marks itself; empty for none.
 	mark []byte
 
@@ -80,9 +87,12 @@ func (g *gatherer) change(l line) {
 // changed are the counters of what the transaction has changed, none if it is one of ours.
 func (g *gatherer) changed() []cache.Slot {
 	switch {
-	case g.tx.ours:
+	case g.tx.ours && time.Now().After(g.believed):
 		return nil
 	case g.tx.whole:
+		if !g.tx.ours {
+			g.believed = time.Now().Add(disbelief)
+		}
 		return []cache.Slot{g.whole}
 	}
 	slots := make([]cache.Slot, 0, len(g.tx.slots))

@@ -192,7 +192,8 @@ FROM pg_collation c JOIN pg_namespace n ON n.oid = collnamespace WHERE ` + userS
 
 	`SELECT 'text search', format('configuration %I.%I', n.nspname, cfgname), cfgowner::regrole::text FROM pg_ts_config JOIN pg_namespace n ON n.oid = cfgnamespace WHERE ` + userSchema,
 
-	`SELECT 'event trigger', quote_ident(evtname), format('on %s %s enabled %s calls %s', evtevent, evttags, evtenabled, evtfoid::regproc) FROM pg_event_trigger`,
+	`SELECT 'event trigger', quote_ident(evtname), format('on %s %s enabled %s calls %s', evtevent, evttags, evtenabled, evtfoid::regproc) FROM pg_event_trigger
+WHERE NOT EXISTS (SELECT FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace WHERE p.oid = evtfoid AND nspname = 'pgchorus')`,
 
 	`SELECT 'publication', quote_ident(pubname), (to_jsonb(p) - '{oid,pubname,pubowner}'::text[])::text FROM pg_publication p`,
 

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -69,13 +70,19 @@ func (a around) run(t testing.TB, statements ...string) {
 // waitAnswer reads until the answer is another one.
 func (s *stage) waitAnswer(conn *pgx.Conn, sql, want string) {
 	s.t.Helper()
+	waitOne(s.t, conn, sql, want)
+}
+
+// waitOne asks until a statement brings that.
+func waitOne(t testing.TB, conn *pgx.Conn, sql, want string) {
+	t.Helper()
 	for end := time.Now().Add(patience); ; time.Sleep(pollInterval) {
-		got := one(s.t, conn, sql)
+		got := one(t, conn, sql)
 		if got == want {
 			return
 		}
 		if time.Now().After(end) {
-			s.t.Fatalf("%s is %q for good, want %q", sql, got, want)
+			t.Fatalf("%s is %q for good, want %q", sql, got, want)
 		}
 	}
 }
@@ -110,7 +117,7 @@ func TestWritersAroundEndAnswers(t *testing.T) {
 		`CREATE TABLE fired (v int)`, `CREATE TABLE noted (v int)`,
 		`CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO noted VALUES (NEW.v); RETURN NEW; END'`,
 		`CREATE TRIGGER note AFTER INSERT ON fired FOR EACH ROW EXECUTE FUNCTION note()`,
-		`CREATE VIEW v_bare AS SELECT count(*) FROM bare`, `CREATE TABLE x (v int)`, `INSERT INTO x VALUES (1)`, `CREATE TABLE y (v int)`, `INSERT INTO y VALUES (2)`,
+		`CREATE VIEW v_bare AS SELECT count(*) FROM bare`, `CREATE TABLE x (v int)`, `INSERT INTO x VALUES (1)`, `CREATE TABLE y (v int)`, `CREATE MATERIALIZED VIEW v_kept AS SELECT count(*) FROM x`, `INSERT INTO y VALUES (2)`,
 		`CREATE FUNCTION fixed() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1'`,
 		`INSERT INTO t VALUES (1, 1), (2, 2)`, `INSERT INTO refers VALUES (1)`)
 	tests := []struct {
@@ -141,6 +148,7 @@ func TestWritersAroundEndAnswers(t *testing.T) {
 		{"rewritten column", "SELECT min(v)::text FROM y", []string{"ALTER TABLE y ALTER v TYPE text USING v || 'x'"}},
 		{"view that is replaced", "SELECT * FROM v_bare", []string{"CREATE OR REPLACE VIEW v_bare AS SELECT count(*) + 1000000 AS count FROM bare"}},
 		{"relations that change names", "SELECT count(*) FROM x", []string{"BEGIN", "ALTER TABLE x RENAME TO z", "ALTER TABLE y RENAME TO x", "COMMIT"}},
+		{"materialized view", "SELECT * FROM v_kept", []string{"REFRESH MATERIALIZED VIEW v_kept"}},
 		{"function that is replaced", "SELECT max(fixed() * 100000000 + v) FROM t", []string{"CREATE OR REPLACE FUNCTION fixed() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 2'"}},
 		{"table that is made anew", "SELECT count(*) FROM noted", []string{"DROP TABLE noted", "CREATE TABLE noted AS SELECT i AS v FROM generate_series(1, 77) AS i"}},
 		{"as replicas do", "SELECT count(*) FROM t", []string{"SET session_replication_role = replica", "INSERT INTO t VALUES (20, 20)", "RESET session_replication_role"}},
@@ -420,6 +428,42 @@ func TestFollowedDatabaseIsDroppedAndCopied(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	s.wantEqual()
+}
+
+// TestDefinitionsAreToldAgain: somebody drops what tells of them.
+func TestDefinitionsAreToldAgain(t *testing.T) {
+	s := followStage(t)
+	conn, a := s.connect(), s.around()
+	run(t, conn, "CREATE TABLE t (v int)", "INSERT INTO t VALUES (1)")
+	const read = "SELECT t::text FROM t"
+	s.wantKept(conn, read, "(1)")
+	for i, drop := range []string{"DROP EVENT TRIGGER pgchorus_definition", "ALTER EVENT TRIGGER pgchorus_drop DISABLE", "DROP SCHEMA pgchorus CASCADE"} {
+		a[1:2].run(t, drop)
+		inDatabase := s.nodes[1].ConnectTo(database)
+		waitOne(t, inDatabase, "SELECT count(*) FROM pg_event_trigger WHERE evtname LIKE 'pgchorus%' AND evtenabled = 'A'", "2")
+		s.wantKept(conn, read, "(1"+strings.Repeat(",2", i)+")")
+		a.run(t, fmt.Sprintf("ALTER TABLE t ADD COLUMN v%d int DEFAULT 2", i))
+		s.waitAnswer(conn, read, "(1"+strings.Repeat(",2", i+1)+")")
+	}
+}
+
+// TestNodeThatJoinsIsFollowed: before anything is answered from memory again.
+func TestNodeThatJoinsIsFollowed(t *testing.T) {
+	s := followStage(t, "backend_weight0 = 0", "backend_weight2 = 0")
+	conn := s.connect()
+	run(t, conn, "CREATE TABLE t (v int)", "INSERT INTO t VALUES (1)")
+	const read = "SELECT v FROM t"
+	s.wantKept(conn, read, "1")
+	s.leave(1)
+	s.wantKept(conn, read, "1")
+	s.waitFollowed("app|0|following", "app|2|following")
+	s.comeBack(1)
+	s.waitFollowed(allFollowed...)
+	conn = s.connect()
+	s.wantKept(conn, read, "1")
+	s.around().run(t, "UPDATE t SET v = 2")
+	s.waitAnswer(conn, read, "2")
 	s.wantEqual()
 }
 
