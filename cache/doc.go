@@ -26,5 +26,7 @@
 // # Limits
 //
 // Counters are found by a hash of the name; two names that share one only cost entries.
-// Writers that do not come through this process are not seen.
+// Writers that do not come through this process are not seen by it. Who follows them
+// (internal/follow) calls Begin and End in their place, and grants a [Lease] for as long as
+// nothing of them can have been missed.
 package cache
