@@ -120,6 +120,22 @@ func TestWaitForConnectionsIsBounded(t *testing.T) {
 	s.want(b, "SELECT 1", "1")
 }
 
+// TestAnswerFromMemoryNeedsNoConnection: the only set is another session's. One in its own
+// block, or an extended query, may need it.
+func TestAnswerFromMemoryNeedsNoConnection(t *testing.T) {
+	s, a, b := pair(t, "memory_cache_enabled = on")
+	run(t, a, "CREATE TABLE t (v int)", "INSERT INTO t VALUES (1)", "CREATE TABLE u (v int)")
+	const read = "SELECT v FROM t"
+	s.wantKept(b, read, "1")
+	run(t, a, "BEGIN", "INSERT INTO u VALUES (1)")
+	for range 10 {
+		s.wantKept(b, read, "1")
+	}
+	s.wantCode(b, "SELECT count(*) FROM u", "53300")
+	run(t, a, "COMMIT")
+	s.wantEqual()
+}
+
 func TestCancelEndsTheWaitForConnections(t *testing.T) {
 	s, a, b := pair(t, "query_wait_timeout = 0")
 	s.exec(a, "BEGIN; SELECT 1")
