@@ -144,14 +144,11 @@ func (s *Session) newAuto(stmt *parser.Statement, sql string, generation uint64)
 		a.types = append(a.types, oid)
 		a.doubts |= doubtsOf(stmt.Point.Uses[i], oid, t)
 	}
-	if a.doubts&meansElse != 0 || a.doubts&hangsOnType != 0 && (ambiguous || !s.seesAllDDL()) {
+	if a.doubts&meansElse != 0 {
 		return nil
 	}
 	return a
 }
-
-// seesAllDDL reports whether what changes tables goes through this very server.
-func (s *Session) seesAllDDL() bool { return s.replicates() && !s.Config().Watchdog.UseWatchdog }
 
 // pointTable is the table of a statement of one row; nil if it is not known, or not a table.
 // ambiguous: the statement means another one when search_path is another one.
@@ -278,15 +275,12 @@ func (s *Session) runsAsText(answer *wire.Answer, mark wire.Mark) bool {
 }
 
 // wantsText reports whether the frontend is to be told what the text has to say, instead of the
-// answer to a statement of ours: an error, if the text has one; that there is no row; what it means
-// to a table that has changed meanwhile: one whose ALTER TABLE it had to wait for, of which all
-// sessions know before it is committed. What has ended the statement from outside has nothing to do
-// with how it was sent.
+// answer to a statement of ours: an error, if the text has one, or that there is no row. What has
+// ended the statement from outside has nothing to do with how it was sent.
 func (s *Session) wantsText(w *queryWork, answer *wire.Answer) bool {
 	switch pgerr.Code(answer.Code()) {
 	case "":
-		return w.auto.doubts&failsUnasked != 0 && answer.Nothing() ||
-			w.auto.doubts&hangsOnType != 0 && w.auto.generation != s.Catalog.Database(s.login.Database).Generation()
+		return w.auto.doubts&failsUnasked != 0 && answer.Nothing()
 	case pgerr.QueryCanceled, pgerr.AdminShutdown, pgerr.SerializationFailure, pgerr.DeadlockDetected, pgerr.LockNotAvailable:
 		return false
 	}

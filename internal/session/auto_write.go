@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/pgchorus/pgchorus/internal/catalog"
 	"github.com/pgchorus/pgchorus/internal/wire"
@@ -83,17 +82,15 @@ func givesAll(target *parser.Target, t *catalog.Table) bool {
 type doubts uint8
 
 const (
-	// failsUnasked: the constant is converted when the statement is planned, which may fail, the
-	// parameter only when there is a row.
+	// failsUnasked: the constant may fail, or find a row, where the parameter finds none. So the text
+	// itself has to say that there is none.
 	failsUnasked doubts = 1 << iota
-	// hangsOnType: the parameter has been given the type of a column, and what it stands for could
-	// silently become something else if the column has another type by now.
-	hangsOnType
+	// meansElse: no parameter is to stand for it.
 	meansElse
 )
 
-// doubtsOf are those about a parameter of this type. A string is converted when it is bound; what
-// limits its length is not the type's own.
+// doubtsOf are those about a parameter of this type. A conversion of a constant is done when the
+// statement is planned, one of a parameter when there is a row.
 func doubtsOf(u parser.Use, oid uint32, t *catalog.Table) doubts {
 	typ := typeOf(u, t)
 	if oid == parser.Unspecified {
@@ -114,33 +111,29 @@ func doubtsOf(u parser.Use, oid uint32, t *catalog.Table) doubts {
 	return failsUnasked
 }
 
+// doubtsOfString are those about a string, which the server converts to the type that a column
+// had when the statement was prepared. If the column has another type by now, of which nobody may
+// have told us, a date would lose the hour that the text gives it. So a string is a parameter only
+// where every type that the column could have either takes the same or refuses the
+// parameter's. That a column of text has become one whose comparisons are wider (citext) shows in that
+// no row is found. Intervals would not even do with the type of today: a constant is read with
+// the fields that the column has (PostgreSQL, coerce_type).
 func doubtsOfString(u parser.Use, typ string) doubts {
+	isText := typ == "text" || typ == "character varying"
 	switch {
-	case u.How == parser.Operand:
-		return hangsOnType
-	case u.How == parser.Assigned && (typ == "" || strings.HasPrefix(typ, "interval")):
-		// A constant is read as an interval of the fields that the column has (PostgreSQL,
-		// coerce_type).
-		return meansElse
-	case typ == "text":
+	case u.How == parser.Assigned && typ == "text", u.How == parser.Compared && !isText && meetsItselfOnly(typ):
 		return 0
-	case u.How == parser.Compared && meetsItselfOnly(typ):
-		return 0
-	case u.How == parser.Compared:
-		return hangsOnType
-	case typ == "character varying":
-		return failsUnasked
-	case takesAll(typ, parser.Unspecified):
-		return hangsOnType
+	case u.How != parser.Operand && isText:
+		return failsUnasked // a text may be too long, too
 	}
-	return hangsOnType | failsUnasked
+	return meansElse
 }
 
 // meetsItselfOnly reports whether a value of a type can be compared with another type's only if
 // its text means the same to both.
 func meetsItselfOnly(typ string) bool {
 	switch typ {
-	case "character varying", "uuid", "boolean", "bytea", "jsonb", "smallint", "integer", "bigint":
+	case "uuid", "boolean", "bytea", "jsonb", "smallint", "integer", "bigint":
 		return true
 	}
 	return false
@@ -165,8 +158,7 @@ func isNumber(typ string) bool {
 	return typ == "numeric" || typ == "smallint" || takesAll(typ, parser.Int4)
 }
 
-// takesAll reports whether a column of a type can be given every value of a parameter, once that
-// is bound.
+// takesAll reports whether a column of a type can be given every number of a parameter.
 func takesAll(typ string, oid uint32) bool {
 	switch typ {
 	case "double precision":
@@ -174,9 +166,7 @@ func takesAll(typ string, oid uint32) bool {
 	case "real", "bigint":
 		return oid != parser.Numeric
 	case "integer":
-		return oid == parser.Int4 || oid == parser.Unspecified
-	case "text", "smallint", "boolean", "uuid", "date", "json", "jsonb", "bytea", "inet", "oid":
-		return oid == parser.Unspecified
+		return oid == parser.Int4
 	}
 	return false
 }

@@ -279,8 +279,8 @@ func executedWrites(t *testing.T, node *pgtest.Node) []string {
 
 var executed = regexp.MustCompile(`execute pgchorus_auto_\d+: ((?:INSERT|UPDATE|DELETE) .*\$1 .*)`)
 
-// TestPreparedWriteMeetsAlterTable has a statement wait for a change of its column's type: the
-// server then knows its parameter by the type of before, as which it would lose the hour.
+// TestPreparedWriteMeetsAlterTable has a statement wait for a change of its column's type. A
+// parameter of the type of before would lose the hour.
 func TestPreparedWriteMeetsAlterTable(t *testing.T) {
 	f := newFixture(t)
 	c, other := logIn(t, f.proxyAddr(), database), logIn(t, f.proxyAddr(), database)
