@@ -26,6 +26,7 @@ func (j *judge) routineCall(stmt *parser.Statement, fn *parser.Function) {
 	f := j.follow()
 	f.function(nameOf(fn))
 	j.v.Picks = j.v.Picks || f.effects.picks
+	j.v.Redefines = j.v.Redefines || f.effects.redefines
 	if r := f.effects.denied; r != nil {
 		denied := *r
 		denied.Text, denied.Name, denied.Call = spoken(denied.Text, fn.String()+"()"), fn.Name, true

@@ -29,6 +29,8 @@ type effects struct {
 	acts bool
 	// sets: it changes a setting or the seed of random(), or cannot be read.
 	sets bool
+	// redefines: it changes the schema, or nobody can tell.
+	redefines bool
 	// denied is a call that is refused wherever it stands.
 	denied *Reason
 	// calls: sequences are drawn from.
@@ -105,6 +107,7 @@ func (f *follower) text(text string) {
 	}
 	e.acts = e.acts || body.Sets || body.Truncates
 	e.sets = e.sets || body.Sets || body.Dynamic || body.TooLong
+	e.redefines = e.redefines || body.Defines || body.Dynamic || body.TooLong
 	e.picks = e.picks || body.Picks
 	if body.Clock {
 		e.add(&e.unlike, "asks for the time")
@@ -173,7 +176,7 @@ func (f *follower) function(n catalog.Name) {
 		f.effects.sets = true
 		return
 	case code.More:
-		f.effects.sets = true
+		f.effects.sets, f.effects.redefines = true, true
 		f.effects.add(&f.effects.opaque, "calls "+n.String()+"(), of which there are too many")
 	}
 	for i := range code.Bodies {
@@ -195,7 +198,7 @@ func (f *follower) routine(n catalog.Name, r *catalog.Routine) {
 	}
 	switch {
 	case r.Long:
-		f.effects.sets = true
+		f.effects.sets, f.effects.redefines = true, true
 		f.effects.add(&f.effects.opaque, "calls "+n.String()+"(), which is too long to be looked at")
 	case r.Language == "sql" || r.Language == "plpgsql":
 		f.text(r.Source)
@@ -206,7 +209,7 @@ func (f *follower) routine(n catalog.Name, r *catalog.Routine) {
 		// No extension vouches for the label, and the body cannot be read.
 		f.effects.add(&f.effects.unlike, "calls "+n.String()+"() in language "+r.Language)
 	default:
-		f.effects.sets = true
+		f.effects.sets, f.effects.redefines = true, true
 		f.effects.add(&f.effects.opaque, "calls "+n.String()+"() in language "+r.Language)
 	}
 }

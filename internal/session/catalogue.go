@@ -128,6 +128,14 @@ func changesCatalogue(kind parser.Kind) bool {
 	return false
 }
 
+// redefines reports whether code that a statement has set off may have changed the catalogue: it
+// has DDL in it or, if it is a function or procedure that was called, runs SQL that it puts
+// together or cannot be read.
+func (s *Session) redefines(stmt *parser.Statement, sql string) bool {
+	stmt, sql = s.effectiveOf(stmt, sql)
+	return len(stmt.UnknownFunctions)+len(stmt.Targets) > 0 && s.verdictOf(stmt, sql).Redefines
+}
+
 // forgetCatalogue has all sessions ask again, now and once the transaction has ended.
 func (s *Session) forgetCatalogue(stmt *parser.Statement) {
 	ddl := changesOf(stmt)

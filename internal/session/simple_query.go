@@ -303,7 +303,7 @@ func (s *Session) noteStatement(stmt *parser.Statement, sql string) {
 		s.tx.roles = true
 	}
 	s.noteRights(stmt)
-	if changesCatalogue(stmt.Kind) {
+	if changesCatalogue(stmt.Kind) || s.redefines(stmt, sql) {
 		s.forgetCatalogue(stmt)
 	}
 	if stmt.Kind == parser.Unknown {

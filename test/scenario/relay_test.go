@@ -113,10 +113,21 @@ func (r *relay) let(dropped bool) {
 func (r *relay) pointOf(kind byte, body []byte) *point {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if p := r.point; p != nil && kind == 'Q' && p.holds(strings.TrimRight(string(body), "\x00")) {
+	if p := r.point; p != nil && p.holds(queryOf(kind, body)) {
 		return p
 	}
 	return nil
+}
+
+// queryOf is the text of a Query, or what it would be of the Bind that begins a marked COMMIT.
+func queryOf(kind byte, body []byte) string {
+	switch {
+	case kind == 'Q':
+		return strings.TrimRight(string(body), "\x00")
+	case kind == 'B' && strings.HasPrefix(string(body), "\x00pgchorus_mark\x00"):
+		return "SELECT pgchorus.mark();COMMIT"
+	}
+	return ""
 }
 
 // answers says from where on the answers of one connection are held.

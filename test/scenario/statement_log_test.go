@@ -28,7 +28,7 @@ func TestStatementsAreLogged(t *testing.T) {
 		s.proxy.WaitLog(want)
 	}
 	for line := range strings.Lines(s.proxy.Log()) {
-		if strings.Contains(line, "DB node id") && strings.Contains(line, "77") && !strings.Contains(line, "DB node id: 1 ") {
+		if strings.Contains(line, "DB node id") && strings.Contains(line, "+ 77") && !strings.Contains(line, "DB node id: 1 ") {
 			t.Errorf("a read is said to have run elsewhere than on the load balance node: %s", line)
 		}
 	}
