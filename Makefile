@@ -18,7 +18,7 @@ QUERIES ?= 3000
 # How long made up statements and transactions are played.
 SECONDS ?= 300
 # For a whole package; it only ends what hangs.
-TESTTIMEOUT ?= 15m
+TESTTIMEOUT ?= 20m
 
 TOOL := go tool -modfile=tools/go.mod
 

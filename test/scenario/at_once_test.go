@@ -26,6 +26,7 @@ func updateItem(t testing.TB, conn *pgx.Conn, protocol pgx.QueryExecMode, id int
 // TestWriteByKeyGoesToAllNodesAtOnce: the row is locked on two nodes, main among them, and the
 // statement waits on both.
 func TestWriteByKeyGoesToAllNodesAtOnce(t *testing.T) {
+	t.Parallel()
 	protocols := []pgx.QueryExecMode{pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeExec, pgx.QueryExecModeCacheStatement, pgx.QueryExecModeDescribeExec}
 	for _, protocol := range protocols {
 		t.Run(fmt.Sprint(protocol), func(t *testing.T) {
@@ -66,6 +67,7 @@ func wantUnheard(t *testing.T, words string, nodes ...*pgtest.Node) {
 // the second one could overtake it. The second one is at no node before the first has ended; were they
 // to wait for each other, nobody would find out.
 func TestWritersOfOneKeyTakeTurns(t *testing.T) {
+	t.Parallel()
 	for _, protocol := range []pgx.QueryExecMode{pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeExec} {
 		t.Run(fmt.Sprint(protocol), func(t *testing.T) {
 			t.Parallel()
@@ -91,6 +93,7 @@ func TestWritersOfOneKeyTakeTurns(t *testing.T) {
 // same row waits on main, and no other node has heard of it; another row of the table is
 // written to by all nodes at once.
 func TestWriteThatMeetsATransactionGoesByMain(t *testing.T) {
+	t.Parallel()
 	for _, locks := range []string{"UPDATE item SET text = text || '-block' WHERE id = 1", "SELECT FROM item WHERE id = 1 FOR UPDATE",
 		"DELETE FROM item WHERE id = 1; INSERT INTO item VALUES (1, 'old-block')"} {
 		t.Run(locks, func(t *testing.T) {
@@ -113,6 +116,7 @@ func TestWriteThatMeetsATransactionGoesByMain(t *testing.T) {
 // TestWriteOfAnotherRowDoesNotMindATransaction: only the row that the transaction has written to by
 // its key is main's to order.
 func TestWriteOfAnotherRowDoesNotMindATransaction(t *testing.T) {
+	t.Parallel()
 	s := atOnce(t)
 	first, second := s.connect(), s.connect()
 	s.exec(first, itemTable)
@@ -130,6 +134,7 @@ func TestWriteOfAnotherRowDoesNotMindATransaction(t *testing.T) {
 // TestTransactionWaitsForWhatIsAtAllNodes: statements that may lock a row which another one is about
 // to lock everywhere are sent when that one has ended, whatever they are.
 func TestTransactionWaitsForWhatIsAtAllNodes(t *testing.T) {
+	t.Parallel()
 	tests := []struct{ sql, want string }{
 		{"BEGIN; UPDATE item SET text = text || '-late' WHERE id = 1; COMMIT", "old-first-late"},
 		{"UPDATE item SET text = text || '-late' WHERE text > '-late'", "old-first-late"},
@@ -163,6 +168,7 @@ func TestTransactionWaitsForWhatIsAtAllNodes(t *testing.T) {
 
 // TestCancelOfWhoWaitsForATicket: the statement is at no node.
 func TestCancelOfWhoWaitsForATicket(t *testing.T) {
+	t.Parallel()
 	for _, sql := range []string{"UPDATE item SET text = 'never' WHERE id = 1", "BEGIN; LOCK TABLE item"} {
 		t.Run(sql, func(t *testing.T) {
 			t.Parallel()
@@ -194,6 +200,7 @@ func TestCancelOfWhoWaitsForATicket(t *testing.T) {
 
 // TestCancelOfAWriteAtAllNodes: it ends on all of them, wherever it waits.
 func TestCancelOfAWriteAtAllNodes(t *testing.T) {
+	t.Parallel()
 	for _, held := range [][]int{{0}, {1}, {0, 2}, {0, 1, 2}} {
 		t.Run(fmt.Sprint(held), func(t *testing.T) {
 			t.Parallel()
@@ -217,6 +224,7 @@ func TestCancelOfAWriteAtAllNodes(t *testing.T) {
 
 // TestErrorOfAWriteAtAllNodes: all nodes meet it, and the frontend is told once.
 func TestErrorOfAWriteAtAllNodes(t *testing.T) {
+	t.Parallel()
 	s := atOnce(t)
 	conn := s.connect()
 	s.exec(conn, itemTable+"ALTER TABLE item ADD COLUMN n int CHECK (n > 0)")
@@ -231,6 +239,7 @@ func TestErrorOfAWriteAtAllNodes(t *testing.T) {
 
 // TestNodesThatDisagreeAboutAWriteAtAllNodes: nothing is committed, as on the road by main.
 func TestNodesThatDisagreeAboutAWriteAtAllNodes(t *testing.T) {
+	t.Parallel()
 	s := atOnce(t)
 	conn := s.connect()
 	s.exec(conn, itemTable)
@@ -248,6 +257,7 @@ func TestNodesThatDisagreeAboutAWriteAtAllNodes(t *testing.T) {
 // TestNodeLostUnderAWriteAtAllNodes: it waits on a node, and one is killed. The frontend does not
 // notice.
 func TestNodeLostUnderAWriteAtAllNodes(t *testing.T) {
+	t.Parallel()
 	for _, held := range []int{0, 1} {
 		for _, lost := range []int{0, 1, 2} {
 			for _, protocol := range []pgx.QueryExecMode{pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeCacheStatement} {
@@ -275,6 +285,7 @@ func TestNodeLostUnderAWriteAtAllNodes(t *testing.T) {
 // TestConnectionLostUnderAWriteAtAllNodes: somebody ends a backend of a node that lives. The session
 // ends with the server's word, as it does on the road by main, and nothing is committed.
 func TestConnectionLostUnderAWriteAtAllNodes(t *testing.T) {
+	t.Parallel()
 	for _, lost := range []int{0, 1} {
 		t.Run(fmt.Sprint(lost), func(t *testing.T) {
 			t.Parallel()

@@ -108,6 +108,7 @@ var allFollowed = []string{"app|0|following", "app|1|following", "app|2|followin
 
 // TestWritersAroundEndAnswers: by whatever way they write.
 func TestWritersAroundEndAnswers(t *testing.T) {
+	t.Parallel()
 	s := followStage(t)
 	a := s.around()
 	a.run(t, `CREATE TABLE t (i int PRIMARY KEY, v int UNIQUE)`, `CREATE TABLE bare (v int)`, `CREATE TABLE refers (v int REFERENCES t (v) ON UPDATE CASCADE)`,
@@ -174,6 +175,7 @@ func TestWritersAroundEndAnswers(t *testing.T) {
 
 // TestProxyWithACacheOfItsOwnIsAWriterAround: two proxies, each with its own memory.
 func TestProxyWithACacheOfItsOwnIsAWriterAround(t *testing.T) {
+	t.Parallel()
 	s := followStage(t)
 	other := &stage{t: t, mode: s.mode, nodes: s.nodes, proxy: proxy.Start(t, s.nodes, proxy.WithConfig(following...))}
 	a, b := s.connect(), other.connect()
@@ -191,6 +193,7 @@ func TestProxyWithACacheOfItsOwnIsAWriterAround(t *testing.T) {
 
 // TestOwnWriteEndsAnswersOnce: what was read behind it stays, when the nodes tell of it.
 func TestOwnWriteEndsAnswersOnce(t *testing.T) {
+	t.Parallel()
 	s := followStage(t)
 	conn, a := s.connect(), s.around()
 	run(t, conn, "CREATE TABLE t (v int)", "INSERT INTO t VALUES (0)", "CREATE TABLE other (v int)", "INSERT INTO other VALUES (0)")
@@ -211,6 +214,7 @@ func TestOwnWriteEndsAnswersOnce(t *testing.T) {
 
 // TestNoAnswerIsKeptOfACommitThatNobodySees: it is decoded while it waits for a standby.
 func TestNoAnswerIsKeptOfACommitThatNobodySees(t *testing.T) {
+	t.Parallel()
 	s := followStage(t, "backend_weight1 = 0", "backend_weight2 = 0")
 	conn, a := s.connect(), s.around()
 	run(t, conn, "CREATE TABLE t (v int)", "INSERT INTO t VALUES (1)")
@@ -246,6 +250,7 @@ func TestNoAnswerIsKeptOfACommitThatNobodySees(t *testing.T) {
 
 // TestCacheRestsWhileNodesCannotBeFollowed: an answer that could be stale is none.
 func TestCacheRestsWhileNodesCannotBeFollowed(t *testing.T) {
+	t.Parallel()
 	s := followStageOf(t, pgtest.Start(t, 3))
 	conn := s.connect()
 	run(t, conn, "CREATE TABLE t (v int)", "INSERT INTO t VALUES (1)")
@@ -265,6 +270,7 @@ const streams = "SELECT pid FROM pg_stat_replication WHERE application_name = 'p
 
 // TestStreamThatIsEndedIsBegunAgain: nothing of what was written meanwhile is missed.
 func TestStreamThatIsEndedIsBegunAgain(t *testing.T) {
+	t.Parallel()
 	s := followStage(t)
 	conn, a := s.connect(), s.around()
 	run(t, conn, "CREATE TABLE t (v int)", "INSERT INTO t VALUES (0)")
@@ -289,6 +295,7 @@ func TestStreamThatIsEndedIsBegunAgain(t *testing.T) {
 // TestStreamThatHangsEndsNothingInSilence: a node whose news does not come is not believed
 // for longer than cache_follow_wal_delay.
 func TestStreamThatHangsEndsNothingInSilence(t *testing.T) {
+	t.Parallel()
 	s := followStage(t, "cache_follow_wal_delay = 300")
 	conn, a := s.connect(), s.around()
 	run(t, conn, "CREATE TABLE t (v int)", "INSERT INTO t VALUES (1)")
@@ -324,6 +331,7 @@ func TestStreamThatHangsEndsNothingInSilence(t *testing.T) {
 
 // TestNextMainIsFollowed: also in the modes where it alone is.
 func TestNextMainIsFollowed(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name  string
 		stage func(t *testing.T) *stage
@@ -371,6 +379,7 @@ func (s *stage) writeAround(sql string) {
 // TestPublisherIsFollowed: what it has committed ends answers, and a subscriber that lags
 // fills nothing.
 func TestPublisherIsFollowed(t *testing.T) {
+	t.Parallel()
 	s := newLogicalStage(t, following...)
 	pgtest.CreateEverywhere(s.nodes, "CREATE TABLE t (i int PRIMARY KEY, v int)")
 	conn, around := s.proxy.Connect(pgtest.Database), s.nodes[0].Connect()
@@ -387,6 +396,7 @@ func TestPublisherIsFollowed(t *testing.T) {
 
 // TestSharedAnswersEndByWritersAround: entries in memcached do, for every proxy.
 func TestSharedAnswersEndByWritersAround(t *testing.T) {
+	t.Parallel()
 	stages := sharedStagesOf(t, pgtest.Start(t, 3, decoding()), following...).stages
 	one, two := stages[0], stages[1]
 	a, b, direct := one.proxy.Connect(database), two.proxy.Connect(database), one.around()
@@ -403,6 +413,7 @@ func TestSharedAnswersEndByWritersAround(t *testing.T) {
 
 // TestFollowedDatabaseIsDroppedAndCopied: our own connections are not in the way.
 func TestFollowedDatabaseIsDroppedAndCopied(t *testing.T) {
+	t.Parallel()
 	s := followStage(t)
 	conn := s.connect()
 	run(t, conn, "CREATE TABLE t (v int)", "INSERT INTO t VALUES (1)")
@@ -433,6 +444,7 @@ func TestFollowedDatabaseIsDroppedAndCopied(t *testing.T) {
 
 // TestDefinitionsAreToldAgain: somebody drops what tells of them.
 func TestDefinitionsAreToldAgain(t *testing.T) {
+	t.Parallel()
 	s := followStage(t)
 	conn, a := s.connect(), s.around()
 	run(t, conn, "CREATE TABLE t (v int)", "INSERT INTO t VALUES (1)")
@@ -450,6 +462,7 @@ func TestDefinitionsAreToldAgain(t *testing.T) {
 
 // TestNodeThatJoinsIsFollowed: before anything is answered from memory again.
 func TestNodeThatJoinsIsFollowed(t *testing.T) {
+	t.Parallel()
 	s := followStage(t, "backend_weight0 = 0", "backend_weight2 = 0")
 	conn := s.connect()
 	run(t, conn, "CREATE TABLE t (v int)", "INSERT INTO t VALUES (1)")
@@ -470,6 +483,7 @@ func TestNodeThatJoinsIsFollowed(t *testing.T) {
 // TestFollowingBeginsBehindOldTransactions: what was under way by then may have been decoded
 // by nobody.
 func TestFollowingBeginsBehindOldTransactions(t *testing.T) {
+	t.Parallel()
 	s := followStage(t)
 	conn, a := s.connect(), s.around()
 	run(t, conn, "CREATE TABLE t (v int)", "INSERT INTO t VALUES (1)", "CREATE TABLE u (v int)")

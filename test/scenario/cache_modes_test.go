@@ -14,6 +14,7 @@ import (
 
 // TestNextNodeDoesNotAnswerForTheLastOne: in raw mode the next node may hold something else.
 func TestNextNodeDoesNotAnswerForTheLastOne(t *testing.T) {
+	t.Parallel()
 	s := newStageIn(t, config.Raw, "memory_cache_enabled = on")
 	for i, node := range s.nodes {
 		if i > 0 {
@@ -40,6 +41,7 @@ func TestNextNodeDoesNotAnswerForTheLastOne(t *testing.T) {
 // TestSubscriberThatLagsFillsNothing is TestStandbyThatLagsFillsNothing with a subscription
 // that is switched off for a while.
 func TestSubscriberThatLagsFillsNothing(t *testing.T) {
+	t.Parallel()
 	s := newLogicalStage(t, "memory_cache_enabled = on", "read_consistency = eventual", "delay_threshold = 0")
 	pgtest.CreateEverywhere(s.nodes, "CREATE TABLE t (i int PRIMARY KEY, v int)")
 	a, b := s.proxy.Connect(pgtest.Database), s.proxy.Connect(pgtest.Database)
@@ -64,6 +66,7 @@ func TestSubscriberThatLagsFillsNothing(t *testing.T) {
 // TestSubscriberWhoseCommitIsNotSeenFillsNothing: its origin has moved, and others cannot
 // see the transaction yet.
 func TestSubscriberWhoseCommitIsNotSeenFillsNothing(t *testing.T) {
+	t.Parallel()
 	s := newLogicalStage(t, "memory_cache_enabled = on", "read_consistency = eventual")
 	pgtest.CreateEverywhere(s.nodes, "CREATE TABLE t (i int PRIMARY KEY, v int)")
 	a, b := s.proxy.Connect(pgtest.Database), s.proxy.Connect(pgtest.Database)
@@ -109,6 +112,7 @@ func goOn(node *pgtest.Node) {
 // TestCommitThatMayComeLater: the connection is lost while the server waits in COMMIT, and
 // the server does it later.
 func TestCommitThatMayComeLater(t *testing.T) {
+	t.Parallel()
 	for _, statements := range [][]string{
 		{"UPDATE t SET v = 11"},
 		{"BEGIN", "UPDATE t SET v = 11", "COMMIT"},
@@ -150,6 +154,7 @@ func TestCommitThatMayComeLater(t *testing.T) {
 
 // TestFloodOfAnswersStaysInItsBounds asks for more than there is room for.
 func TestFloodOfAnswersStaysInItsBounds(t *testing.T) {
+	t.Parallel()
 	const most = 1 << 20
 	s := cacheStage(t, "memqcache_total_size = 1MB", "memqcache_cache_block_size = 64kB", "memqcache_maxcache = 65536")
 	conn := s.proxy.Connect(database)

@@ -13,6 +13,7 @@ import (
 // TestCacheKeepsSessionsApart has pairs of sessions that are told otherwise by the same
 // text.
 func TestCacheKeepsSessionsApart(t *testing.T) {
+	t.Parallel()
 	s := cacheStage(t)
 	admin := s.proxy.Connect(database)
 	run(t, admin, "CREATE TABLE t (v int)", "INSERT INTO t VALUES (10)", "CREATE SCHEMA app", "CREATE TABLE app.t (v int)",
@@ -104,6 +105,7 @@ var never = []struct{ name, read string }{
 }
 
 func TestCacheKeepsOutWhatMayDiffer(t *testing.T) {
+	t.Parallel()
 	s := cacheStage(t, "cache_unsafe_memqcache_table_list = 'unsafe'")
 	conn := s.proxy.Connect(database)
 	run(t, conn, "CREATE TABLE t (v int)", "INSERT INTO t VALUES (10)", "CREATE TABLE z (d date)", "CREATE TABLE unsafe (v int)",
@@ -149,6 +151,7 @@ func TestCacheKeepsOutWhatMayDiffer(t *testing.T) {
 }
 
 func TestCacheCommands(t *testing.T) {
+	t.Parallel()
 	s := cacheStage(t)
 	var mu sync.Mutex
 	var notices []string

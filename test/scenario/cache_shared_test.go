@@ -42,6 +42,7 @@ func sharedStagesOf(t testing.TB, nodes []*pgtest.Node, lines ...string) *shared
 // TestProxiesShareAnswersAndInvalidations: what one proxy has kept the other gives out, and
 // what one has written ends what the other has kept.
 func TestProxiesShareAnswersAndInvalidations(t *testing.T) {
+	t.Parallel()
 	s := newSharedStages(t)
 	one, two := s.stages[0], s.stages[1]
 	a, b := one.proxy.Connect(database), two.proxy.Connect(database)
@@ -70,6 +71,7 @@ func TestProxiesShareAnswersAndInvalidations(t *testing.T) {
 // TestProxyThatLosesMemcached goes on writing, and the other one, which has not lost it, is
 // not stale.
 func TestProxyThatLosesMemcached(t *testing.T) {
+	t.Parallel()
 	s := newSharedStages(t)
 	one, two := s.stages[0], s.stages[1]
 	a, b := one.proxy.Connect(database), two.proxy.Connect(database)

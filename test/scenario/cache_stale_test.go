@@ -12,6 +12,7 @@ import (
 // TestStandbyThatLagsFillsNothing: what a standby shows that has not replayed a write is
 // given to who may read it, and not kept.
 func TestStandbyThatLagsFillsNothing(t *testing.T) {
+	t.Parallel()
 	s := newStreamingStage(t, "memory_cache_enabled = on", "read_consistency = eventual")
 	a, b := s.proxy.Connect(database), s.proxy.Connect(database)
 	run(t, a, "CREATE TABLE t (v int)", "INSERT INTO t VALUES (1)")
@@ -36,6 +37,7 @@ func TestStandbyThatLagsFillsNothing(t *testing.T) {
 
 // TestManyWhoMissAskOnce has many sessions ask at the same time for what nobody has yet.
 func TestManyWhoMissAskOnce(t *testing.T) {
+	t.Parallel()
 	const sessions = 20
 	s := cacheStage(t)
 	admin := s.proxy.Connect(database)

@@ -81,6 +81,7 @@ func (s *stage) wantAsked(conn *pgx.Conn, sql, want string) {
 }
 
 func TestCacheFollowsWrites(t *testing.T) {
+	t.Parallel()
 	s := cacheStage(t)
 	a, b := s.proxy.Connect(database), s.proxy.Connect(database)
 	run(t, a, "CREATE TABLE t (id int PRIMARY KEY, v int)", "INSERT INTO t VALUES (1, 10)")
@@ -162,6 +163,7 @@ var effects = []effect{
 // TestCacheKnowsEffects changes what a read shows, in a transaction of its own and in a
 // block, and reads again in the session that has done it and in another one.
 func TestCacheKnowsEffects(t *testing.T) {
+	t.Parallel()
 	s := cacheStage(t, "cache_safe_memqcache_table_list = 'v_.*,m'")
 	s.proxy.Exec("ALTER DATABASE " + database + " SET TimeZone = 'UTC'")
 	for _, e := range effects {
@@ -212,6 +214,7 @@ func (s *stage) effect(e *effect, block bool) {
 
 // TestCacheIsSharedByProtocols: an answer in text is the same bytes in both.
 func TestCacheIsSharedByProtocols(t *testing.T) {
+	t.Parallel()
 	s := cacheStage(t)
 	a, b := s.proxy.Connect(database), s.proxy.Connect(database)
 	run(t, a, "CREATE TABLE t (id int PRIMARY KEY, v int, at timestamptz)", "INSERT INTO t VALUES (1, 10, now()), (2, 20, now())")
@@ -267,6 +270,7 @@ func extended(t testing.TB, conn *pgx.Conn, sql string, params ...string) string
 // TestCacheServesPrepared: a statement is prepared once and executed with pgx's own
 // formats; a hit needs neither node nor Parse.
 func TestCacheServesPrepared(t *testing.T) {
+	t.Parallel()
 	s := cacheStage(t)
 	a, b := s.proxy.Connect(database), s.proxy.Connect(database)
 	run(t, a, "CREATE TABLE t (id int PRIMARY KEY, v int)", "INSERT INTO t SELECT i, i * 10 FROM generate_series(1, 9) AS i")

@@ -131,6 +131,7 @@ func (s *stage) contend() (done, refused int64) {
 
 // TestContentionLeavesTheNodesEqual plays all kinds of statements against each other.
 func TestContentionLeavesTheNodesEqual(t *testing.T) {
+	t.Parallel()
 	for _, strategy := range []string{"auto", "lock"} {
 		t.Run(strategy, func(t *testing.T) {
 			s := newStage(t, proxy.WithConfig("set_write_strategy = "+strategy))
@@ -144,6 +145,7 @@ func TestContentionLeavesTheNodesEqual(t *testing.T) {
 
 // TestTheBankInNativeReplication writes down what is read while it changes.
 func TestTheBankInNativeReplication(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	b := s.openBank()
 	b.awaitWork(300)

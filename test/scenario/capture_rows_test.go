@@ -42,6 +42,7 @@ var everyColumns = strings.Join(strings.Fields(`id b i2 i8 n n2 f4 f8 t vc c c1 
 
 // TestEveryTypeIsCaptured: what the other nodes are given is exactly what main has.
 func TestEveryTypeIsCaptured(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	conn := s.connect()
 	s.exec(conn, everyType)
@@ -101,6 +102,7 @@ var captureSteps = []captureStep{
 
 // TestCapturedStatementsAnswerAsPostgreSQLDoes: the frontend sees nothing of the capture.
 func TestCapturedStatementsAnswerAsPostgreSQLDoes(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeExec, pgx.QueryExecModeCacheDescribe, pgx.QueryExecModeCacheStatement} {
 		t.Run(fmt.Sprint(mode), func(t *testing.T) {
 			s := newStage(t)
@@ -145,6 +147,7 @@ func (s *stage) runStep(conn *pgx.Conn, mode pgx.QueryExecMode, st captureStep) 
 // TestRowsAreLockedWhereMainLocksThem: main chooses, the others lock the same rows although
 // another one of theirs is locked by somebody.
 func TestRowsAreLockedWhereMainLocksThem(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	conn := s.connect()
 	s.exec(conn, "CREATE TABLE queue (id int PRIMARY KEY, v int); INSERT INTO queue SELECT i, i FROM generate_series(1, 9) i")
@@ -179,6 +182,7 @@ func TestRowsAreLockedWhereMainLocksThem(t *testing.T) {
 
 // TestErrorsPointIntoTheFrontendsText although main is sent another one.
 func TestErrorsPointIntoTheFrontendsText(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	conn := s.connect()
 	s.exec(conn, "CREATE TABLE queue (id int PRIMARY KEY, v int)")
@@ -196,6 +200,7 @@ func TestErrorsPointIntoTheFrontendsText(t *testing.T) {
 // TestMoreRowsThanAreCaptured go under locks: at once outside of a block, with the next try
 // in one.
 func TestMoreRowsThanAreCaptured(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, proxy.WithConfig("capture_rows_hint = 100"))
 	conn := s.connect()
 	s.exec(conn, "CREATE TABLE big (id int PRIMARY KEY, v int, t text); INSERT INTO big SELECT i, i, repeat('x', 100) FROM generate_series(1, 5000) i")
@@ -210,6 +215,7 @@ func TestMoreRowsThanAreCaptured(t *testing.T) {
 
 // TestManyRowsAreCaptured in several batches, some of them long.
 func TestManyRowsAreCaptured(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	conn := s.connect()
 	s.exec(conn, "CREATE TABLE big (id int PRIMARY KEY, v float8, t text); INSERT INTO big SELECT i, i, repeat('x', i % 1500) FROM generate_series(1, 3500) i")
@@ -223,6 +229,7 @@ func TestManyRowsAreCaptured(t *testing.T) {
 
 // TestRightsThatAStatementDoesNotNeed are not needed through pgchorus either.
 func TestRightsThatAStatementDoesNotNeed(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	s.exec(s.connect(), `CREATE ROLE poor LOGIN; CREATE TABLE seen (id int PRIMARY KEY, v int); CREATE TABLE unseen (id int PRIMARY KEY GENERATED ALWAYS AS IDENTITY, v int);
 		CREATE TABLE log (v int); INSERT INTO seen SELECT i, i FROM generate_series(1, 5) i;
@@ -240,6 +247,7 @@ func TestRightsThatAStatementDoesNotNeed(t *testing.T) {
 
 // TestWhatATriggerDoes is the same on all nodes, and so is what a cascade does.
 func TestWhatATriggerAndACascadeDo(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	conn := s.connect()
 	s.exec(conn, `CREATE TABLE parent (id int PRIMARY KEY, v int); CREATE TABLE child (id int PRIMARY KEY, parent int REFERENCES parent ON DELETE CASCADE);

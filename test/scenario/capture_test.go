@@ -140,6 +140,7 @@ func (s *stage) differ() bool {
 // TestRacesLeaveTheNodesEqual plays each race in both protocols and in each way to keep
 // nodes the same. A statement outside of a block does not fail for it.
 func TestRacesLeaveTheNodesEqual(t *testing.T) {
+	t.Parallel()
 	for _, strategy := range []string{"auto", "lock"} {
 		t.Run(strategy, func(t *testing.T) {
 			s := newStage(t, proxy.WithConfig("set_write_strategy = "+strategy))
@@ -161,6 +162,7 @@ func TestRacesLeaveTheNodesEqual(t *testing.T) {
 
 // TestRacesMakeNodesDifferIfEachDecidesForItself shows that the races above are some.
 func TestRacesMakeNodesDifferIfEachDecidesForItself(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, proxy.WithConfig("replication_safety = compat"))
 	s.exec(s.connect(), captureTables)
 	for _, r := range races {

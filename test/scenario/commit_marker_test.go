@@ -26,6 +26,7 @@ func newWeakStage(t *testing.T, marker string) *stage {
 // TestMarkIsMadeWhateverWasForgotten: the mark is a prepared statement of ours, which a client's DISCARD and
 // a function's DEALLOCATE take away.
 func TestMarkIsMadeWhateverWasForgotten(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	conn := s.connect()
 	s.exec(conn, itemTable)
@@ -44,6 +45,7 @@ func TestMarkIsMadeWhateverWasForgotten(t *testing.T) {
 }
 
 func TestMarkerWithoutRights(t *testing.T) {
+	t.Parallel()
 	t.Run("auto", func(t *testing.T) {
 		t.Parallel()
 		s := newWeakStage(t, "auto")
@@ -90,6 +92,7 @@ func TestMarkerWithoutRights(t *testing.T) {
 // TestMarkerForAnybody: roles that own nothing and have a search_path of their own leave
 // marks too, and cannot do more with the objects.
 func TestMarkerForAnybody(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	owner := s.connect()
 	s.exec(owner, itemTable)
@@ -110,6 +113,7 @@ func TestMarkerForAnybody(t *testing.T) {
 
 // TestMarkerObjectsAreMadeAgain: somebody has dropped them on the nodes.
 func TestMarkerObjectsAreMadeAgain(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	conn := s.connect()
 	s.exec(conn, itemTable)
@@ -130,6 +134,7 @@ func TestMarkerObjectsAreMadeAgain(t *testing.T) {
 
 // TestDatabaseOfTheSameNameHasObjectsOfItsOwn: it is made, written to, dropped and made again.
 func TestDatabaseOfTheSameNameHasObjectsOfItsOwn(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	for range 2 {
 		conn := s.connect()
@@ -147,6 +152,7 @@ func TestDatabaseOfTheSameNameHasObjectsOfItsOwn(t *testing.T) {
 // TestNodesAreComparedWhenOneIsLost: a slot that was changed past the server stands for a
 // transaction that a node lacks.
 func TestNodesAreComparedWhenOneIsLost(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	conn := s.connect()
 	s.exec(conn, itemTable)
@@ -163,6 +169,7 @@ func TestNodesAreComparedWhenOneIsLost(t *testing.T) {
 
 // TestNodeWithoutSlotsIsGivenThem: its data were copied without schema pgchorus.
 func TestNodeWithoutSlotsIsGivenThem(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	conn := s.connect()
 	s.exec(conn, itemTable)
@@ -185,6 +192,7 @@ func TestNodeWithoutSlotsIsGivenThem(t *testing.T) {
 // TestSlotThatIsHandedOnCostsNoTransaction: one session leaves while another has a snapshot from
 // before its last commit.
 func TestSlotThatIsHandedOnCostsNoTransaction(t *testing.T) {
+	t.Parallel()
 	s := newStageIn(t, "snapshot_isolation")
 	s.exec(s.connect(), itemTable)
 	leaving, staying := s.connect(), s.connect()

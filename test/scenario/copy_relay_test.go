@@ -31,6 +31,7 @@ func copyCounted(t testing.TB, conn *pgx.Conn, sql, data string) (int64, error) 
 
 // What COPY leaves to defaults and triggers is main's.
 func TestCopyIntoWhatNodesWouldFillDifferently(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	conn := s.connect()
 	s.exec(conn, copyRelaySchema)
@@ -75,6 +76,7 @@ func TestCopyIntoWhatNodesWouldFillDifferently(t *testing.T) {
 
 // More rows than a buffer holds go into a table that is not empty, from several sessions.
 func TestCopyOfManyRowsThatNodesWouldFillDifferently(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	first := s.connect()
 	s.exec(first, copyRelaySchema)
@@ -101,6 +103,7 @@ func TestCopyOfManyRowsThatNodesWouldFillDifferently(t *testing.T) {
 
 // The same by extended query, with the Sync in front of the data, as libpq sends it, or behind.
 func TestCopyByExtendedQueryIntoWhatNodesWouldFillDifferently(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	conn := s.connect()
 	s.exec(conn, copyRelaySchema)

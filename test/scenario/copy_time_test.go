@@ -23,6 +23,7 @@ func copyIn(t testing.TB, conn *pgx.Conn, sql, data string) error {
 // TestWordsInCopyDataAreOneMoment: now and its like are the transaction's time on all nodes,
 // in every column that reads them so, whatever the session's settings are.
 func TestWordsInCopyDataAreOneMoment(t *testing.T) {
+	t.Parallel()
 	s := newStageIn(t, config.NativeReplication)
 	s.proxy.Exec(`CREATE DATABASE x`)
 	conn := s.connect()
@@ -49,6 +50,7 @@ func TestWordsInCopyDataAreOneMoment(t *testing.T) {
 // TestWordsInCopyDataThatCannotBeReplacedAreRefused: on all nodes, by both protocols, and the
 // session goes on.
 func TestWordsInCopyDataThatCannotBeReplacedAreRefused(t *testing.T) {
+	t.Parallel()
 	s := newStageIn(t, config.NativeReplication)
 	conn := s.connect()
 	s.exec(conn, "CREATE TYPE span AS (what text, since timestamptz); CREATE TABLE t (id int, s span, c time)")
@@ -92,6 +94,7 @@ func wantRefused(t testing.TB, err error, detail string) {
 // TestWordsInCopyDataByExtendedQuery: a refusal ends the batch up to Sync, and what was prepared
 // can be executed again.
 func TestWordsInCopyDataByExtendedQuery(t *testing.T) {
+	t.Parallel()
 	s := newStageIn(t, config.NativeReplication)
 	conn := s.connect()
 	s.exec(conn, "CREATE TYPE span AS (what text, since timestamptz); CREATE TABLE t (id int, s span, at timestamptz)")

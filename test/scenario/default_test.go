@@ -39,6 +39,7 @@ var volatileWrites = []string{
 
 // TestVolatileValuesAreEqual runs them by both protocols, in and out of blocks.
 func TestVolatileValuesAreEqual(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	conn := s.connect()
 	s.exec(conn, volatileSchema)

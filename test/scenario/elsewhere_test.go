@@ -72,6 +72,7 @@ func (s *stage) wantGiven() {
 // TestWhatCodeComputesIsMains: triggers, functions and rules that ask for the time and for
 // chance leave the same on all nodes, alone and in transactions.
 func TestWhatCodeComputesIsMains(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	s.onNodes(elsewhereSchema)
 	number := 0
@@ -114,6 +115,7 @@ func withNumber(sql string, number int) string {
 // TestWhatCodeComputesIsMainsUnderConcurrency: the same by several sessions at once, which
 // are in each other's way.
 func TestWhatCodeComputesIsMainsUnderConcurrency(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	s.onNodes(elsewhereSchema)
 	const sessions, rounds = 4, 25
@@ -160,6 +162,7 @@ func elsewhereTransaction(t *testing.T, conn *pgx.Conn, random *rand.Rand) {
 // TestRightsToKeepTriggersQuiet: who may not set session_replication_role is told of in the
 // log; who was granted that needs no more.
 func TestRightsToKeepTriggersQuiet(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, proxy.WithConfig("relcache_expire = 1"))
 	s.onNodes(elsewhereSchema + "CREATE ROLE plain LOGIN; GRANT ALL ON ALL TABLES IN SCHEMA public TO plain; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO plain")
 	conn := s.connect()
@@ -184,6 +187,7 @@ func TestRightsToKeepTriggersQuiet(t *testing.T) {
 // TestStrictRefusesWhatCannotBeGiven: where main's rows cannot be given to the others, nothing
 // is run.
 func TestStrictRefusesWhatCannotBeGiven(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, proxy.WithConfig("replication_safety = strict"))
 	s.onNodes(elsewhereSchema + "CREATE ROLE plain LOGIN; GRANT ALL ON ALL TABLES IN SCHEMA public TO plain")
 	bothProtocols(t, func(t *testing.T, mode pgx.QueryExecMode) {
@@ -208,6 +212,7 @@ func TestStrictRefusesWhatCannotBeGiven(t *testing.T) {
 // makes room in front of its end, so that the row of a later statement lies before that of an
 // earlier one.
 func TestRowsElsewhereAreFoundWhereverTheyLie(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	conn, other := s.connect(), s.connect()
 	// A page of the log holds one row of the old ones, of which 600 are more than are looked

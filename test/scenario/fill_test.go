@@ -9,6 +9,7 @@ import (
 // TestFilledRowsAreTheSameOnAllNodes: what numbers or makes up rows while it runs does the same
 // on all nodes, or nothing.
 func TestFilledRowsAreTheSameOnAllNodes(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	bothProtocols(t, func(t *testing.T, mode pgx.QueryExecMode) {
 		s := s.in(t)
@@ -39,6 +40,7 @@ func TestFilledRowsAreTheSameOnAllNodes(t *testing.T) {
 // TestRowsThatAreFilledDifferentlyAreNotCommitted: rows that lie in another order on a node are
 // numbered otherwise there, and UUIDs are each node's own. Put in one order before, rows get the same numbers.
 func TestRowsThatAreFilledDifferentlyAreNotCommitted(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	bothProtocols(t, func(t *testing.T, mode pgx.QueryExecMode) {
 		s := s.in(t)
@@ -68,6 +70,7 @@ func TestRowsThatAreFilledDifferentlyAreNotCommitted(t *testing.T) {
 
 // TestWhatARefusedStatementWasGivenIsGivenOutAgain: a statement with a fault leaves no gap.
 func TestWhatARefusedStatementWasGivenIsGivenOutAgain(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	bothProtocols(t, func(t *testing.T, mode pgx.QueryExecMode) {
 		s := s.in(t)
@@ -86,6 +89,7 @@ func TestWhatARefusedStatementWasGivenIsGivenOutAgain(t *testing.T) {
 
 // TestTemporarySequenceIsTheSessionsOwn, although its schema has another number on each node.
 func TestTemporarySequenceIsTheSessionsOwn(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	other := s.nodes[1].ConnectTo(database)
 	if _, err := other.Exec(t.Context(), "CREATE TEMP TABLE takes_the_first_number (id int)"); err != nil {

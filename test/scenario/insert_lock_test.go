@@ -27,6 +27,7 @@ func (s *stage) wantLocks(relation, mode, each string) {
 
 // TestInsertLockByHint: the table is locked on all nodes until the transaction ends.
 func TestInsertLockByHint(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	conn, second := s.connect(), s.connect()
 	s.exec(conn, insertedTable)
@@ -50,6 +51,7 @@ INSERT INTO pgpool_catalog.insert_lock VALUES (0)`
 // TestLiteralInsertLock: rows of pgpool_catalog.insert_lock are locked where it exists, on
 // all nodes the same ones, by both protocols.
 func TestLiteralInsertLock(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, proxy.WithConfig("insert_lock_mode = literal"))
 	conn, second := s.connect(), s.connect()
 	s.exec(conn, insertedTable+"; CREATE TABLE plain (id int); "+insertLockTable)
@@ -74,6 +76,7 @@ func TestLiteralInsertLock(t *testing.T) {
 // TestSequenceStrategyLock has each node draw by itself, under a lock, also after errors and
 // with what sessions have cached.
 func TestSequenceStrategyLock(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, proxy.WithConfig("sequence_strategy = lock"))
 	conn := s.connect()
 	s.exec(conn, "CREATE SEQUENCE numbers CACHE 10; CREATE TABLE inserted (id int DEFAULT nextval('numbers'), who text NOT NULL)")

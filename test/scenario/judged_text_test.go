@@ -10,6 +10,7 @@ import (
 // schema, so that what is known of the statement has to be found anew: of its own text, not of
 // the one with the value.
 func TestStatementIsJudgedByItsOwnText(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeExec} {
 		t.Run(mode.String(), func(t *testing.T) {
 			t.Parallel()

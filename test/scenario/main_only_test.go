@@ -23,6 +23,7 @@ func (s *stage) advisoryLocks() string {
 // TestAdvisoryLocksAreOnMain: one node orders the sessions; on several they would only add
 // deadlocks.
 func TestAdvisoryLocksAreOnMain(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	bothProtocols(t, func(t *testing.T, mode pgx.QueryExecMode) {
 		s := s.in(t)
@@ -48,6 +49,7 @@ func TestAdvisoryLocksAreOnMain(t *testing.T) {
 
 // TestAdvisoryLockOfATransaction goes with it, and the transaction writes on all nodes.
 func TestAdvisoryLockOfATransaction(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	conn := s.connect()
 	s.exec(conn, "CREATE TABLE done (id int)")
@@ -68,6 +70,7 @@ func TestAdvisoryLockOfATransaction(t *testing.T) {
 // TestAdvisoryLocksAreLostWithMain: to go on as if they were held would let two sessions
 // hold one lock.
 func TestAdvisoryLocksAreLostWithMain(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	holder, transaction, bystander := s.connect(), s.connect(), s.connect()
 	s.exec(bystander, "CREATE TABLE done (id int)")
@@ -84,6 +87,7 @@ func TestAdvisoryLocksAreLostWithMain(t *testing.T) {
 
 // TestNotificationIsHeardOnce, whatever sends it.
 func TestNotificationIsHeardOnce(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	listener, sender := s.connect(), s.connect()
 	s.exec(listener, "LISTEN news")
@@ -103,6 +107,7 @@ func TestNotificationIsHeardOnce(t *testing.T) {
 
 // TestNotificationOfATransactionOutlivesMain: every node has it.
 func TestNotificationOfATransactionOutlivesMain(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	listener, sender := s.connect(), s.connect()
 	s.exec(listener, "LISTEN news")
@@ -119,6 +124,7 @@ func TestNotificationOfATransactionOutlivesMain(t *testing.T) {
 // TestSignalByTheSessionsOwnNumber: the number that a frontend was given at log-in, and
 // that of a backend as pg_stat_activity shows it.
 func TestSignalByTheSessionsOwnNumber(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	admin := s.connect()
 	bothProtocols(t, func(t *testing.T, mode pgx.QueryExecMode) {
@@ -142,6 +148,7 @@ func TestSignalByTheSessionsOwnNumber(t *testing.T) {
 
 // TestSignalByParameter: as drivers send it.
 func TestSignalByParameter(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	admin, victim := s.connect(), s.connect()
 	var done bool
@@ -158,6 +165,7 @@ func TestSignalByParameter(t *testing.T) {
 // TestSignalByQuery runs on the main node alone: the numbers that it finds there mean
 // other processes elsewhere.
 func TestSignalByQuery(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	admin, victim := s.connect(), s.connect("application_name=victim")
 	s.exec(victim, "CREATE TABLE kept (id int)")
@@ -194,6 +202,7 @@ func (s *stage) awaitSleep() {
 
 // TestForeignTableIsWrittenOnce, if the operator allows it.
 func TestForeignTableIsWrittenOnce(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, proxy.WithConfig("function_policy = 'dblink:main'"))
 	s.exec(s.connect(), "CREATE EXTENSION postgres_fdw")
 	outside := s.nodes[2] // stands for a server outside of the cluster, in another database

@@ -37,6 +37,7 @@ func eachNode(t *testing.T, scenario func(s *stage, conn *pgx.Conn, lost *pgtest
 }
 
 func TestNodeLostWhileASessionIsIdle(t *testing.T) {
+	t.Parallel()
 	eachNode(t, func(s *stage, conn *pgx.Conn, lost *pgtest.Node) {
 		lost.Kill()
 		s.exec(conn, "UPDATE item SET text = 'new' WHERE id = 1")
@@ -45,6 +46,7 @@ func TestNodeLostWhileASessionIsIdle(t *testing.T) {
 }
 
 func TestNodeLostWhileASessionIsIdleInATransaction(t *testing.T) {
+	t.Parallel()
 	eachNode(t, func(s *stage, conn *pgx.Conn, lost *pgtest.Node) {
 		s.exec(conn, "BEGIN")
 		s.exec(conn, "UPDATE item SET text = 'new' WHERE id = 1")
@@ -57,6 +59,7 @@ func TestNodeLostWhileASessionIsIdleInATransaction(t *testing.T) {
 }
 
 func TestNodeLostInAReadOnlyTransaction(t *testing.T) {
+	t.Parallel()
 	eachNode(t, func(s *stage, conn *pgx.Conn, lost *pgtest.Node) {
 		s.exec(conn, "BEGIN")
 		s.want(conn, "SELECT count(*) FROM item", "10")
@@ -68,6 +71,7 @@ func TestNodeLostInAReadOnlyTransaction(t *testing.T) {
 }
 
 func TestNodeLostWhileAWriteWaitsOnMain(t *testing.T) {
+	t.Parallel()
 	eachNode(t, func(s *stage, conn *pgx.Conn, lost *pgtest.Node) {
 		g := hold(s.t, "UPDATE item SET text = 'held' WHERE id = 1", s.nodes...)
 		write := startQuery(conn, "UPDATE item SET text = 'new' WHERE id = 1")
@@ -80,6 +84,7 @@ func TestNodeLostWhileAWriteWaitsOnMain(t *testing.T) {
 }
 
 func TestNodeLostWhileAWriteWaitsOnTheOthers(t *testing.T) {
+	t.Parallel()
 	eachNode(t, func(s *stage, conn *pgx.Conn, lost *pgtest.Node) {
 		g := hold(s.t, "UPDATE item SET text = 'held' WHERE id = 1", s.nodes[1:]...)
 		write := startQuery(conn, "UPDATE item SET text = 'new' WHERE id = 1")
@@ -103,6 +108,7 @@ CREATE FUNCTION pass() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN LOCK TABLE gat
 CREATE CONSTRAINT TRIGGER pass AFTER UPDATE ON item DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION pass();`
 
 func TestNodeLostInCommit(t *testing.T) {
+	t.Parallel()
 	for _, block := range []bool{true, false} {
 		t.Run(fmt.Sprintf("block %v", block), func(t *testing.T) {
 			eachNode(t, func(s *stage, conn *pgx.Conn, lost *pgtest.Node) {
@@ -144,6 +150,7 @@ func (s *stage) heldRead(conn *pgx.Conn, g **gate) (*background, *pgtest.Node) {
 }
 
 func TestNodeLostBeforeAReadHasAnswered(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	conn := s.connect()
 	s.exec(conn, itemTable)
@@ -178,6 +185,7 @@ func (s *stage) busyNode(text string) *pgtest.Node {
 }
 
 func TestNodeLostAfterAReadHasSentRows(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeCacheStatement} {
 		t.Run(mode.String(), func(t *testing.T) {
 			s := newStage(t)
@@ -204,6 +212,7 @@ func TestNodeLostAfterAReadHasSentRows(t *testing.T) {
 }
 
 func TestNodeLostInCopyToStdout(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	conn := s.connect()
 	s.exec(conn, itemTable)
@@ -248,6 +257,7 @@ func copyLines(first, n int) string {
 }
 
 func TestNodeLostInCopyFromStdin(t *testing.T) {
+	t.Parallel()
 	eachNode(t, func(s *stage, conn *pgx.Conn, lost *pgtest.Node) {
 		w, copying := copyFrom(conn)
 		if _, err := io.WriteString(w, copyLines(1000, 5000)); err != nil {
@@ -271,6 +281,7 @@ func TestNodeLostInCopyFromStdin(t *testing.T) {
 }
 
 func TestNodeLostInACursorLoop(t *testing.T) {
+	t.Parallel()
 	for _, writes := range []bool{false, true} {
 		t.Run(fmt.Sprintf("transaction writes %v", writes), func(t *testing.T) {
 			eachNode(t, func(s *stage, conn *pgx.Conn, lost *pgtest.Node) {
@@ -292,6 +303,7 @@ func TestNodeLostInACursorLoop(t *testing.T) {
 }
 
 func TestNodeLostUnderPreparedStatementsAndSettings(t *testing.T) {
+	t.Parallel()
 	eachNode(t, func(s *stage, conn *pgx.Conn, lost *pgtest.Node) {
 		s.exec(conn, "SET work_mem = '7MB'")
 		s.exec(conn, "PREPARE p AS SELECT text FROM item WHERE id = $1")

@@ -92,6 +92,7 @@ var numberedColumns = []struct{ name, typeName, value string }{
 var replicating = []config.ClusteringMode{config.NativeReplication, config.SnapshotIsolation}
 
 func TestFrontendSeesMainsNumbers(t *testing.T) {
+	t.Parallel()
 	for _, mode := range replicating {
 		t.Run(string(mode), func(t *testing.T) {
 			t.Parallel()
@@ -133,6 +134,7 @@ func TestFrontendSeesMainsNumbers(t *testing.T) {
 }
 
 func TestNodesAreToldOfTypesInTheirOwnNumbers(t *testing.T) {
+	t.Parallel()
 	for _, mode := range replicating {
 		t.Run(string(mode), func(t *testing.T) {
 			t.Parallel()
@@ -171,6 +173,7 @@ func TestNodesAreToldOfTypesInTheirOwnNumbers(t *testing.T) {
 }
 
 func TestReadsWithTypesAreBalanced(t *testing.T) {
+	t.Parallel()
 	s := newNumberedStage(t, config.NativeReplication)
 	conn := s.connect()
 	const marked = "SELECT one, many, place, places, span FROM felt WHERE one = $1"
@@ -205,6 +208,7 @@ func (s *stage) selects(node int) int {
 
 // Drivers that look types up send them as the catalogue has told them.
 func TestDriverUsesTypesThatItHasLookedUp(t *testing.T) {
+	t.Parallel()
 	s := newNumberedStage(t, config.NativeReplication)
 	conn := s.connect()
 	for _, name := range []string{"mood", "_mood", "spot", "_spot"} {
@@ -239,6 +243,7 @@ func TestDriverUsesTypesThatItHasLookedUp(t *testing.T) {
 
 // A type that the transaction has just made is known by the session's own connections only.
 func TestTypeIsUsedInTheTransactionThatMakesIt(t *testing.T) {
+	t.Parallel()
 	s := newNumberedStage(t, config.NativeReplication)
 	conn := s.connect()
 	s.exec(conn, "BEGIN; CREATE TYPE colour AS ENUM ('red'); CREATE TABLE painted (c colour[])")
@@ -269,6 +274,7 @@ func binaryArray(element uint32, value string) []byte {
 }
 
 func TestFunctionCallNamesTheSameFunctionOnEveryNode(t *testing.T) {
+	t.Parallel()
 	s := newNumberedStage(t, config.NativeReplication)
 	conn := s.connect().PgConn()
 	front := conn.Frontend()
@@ -289,6 +295,7 @@ func TestFunctionCallNamesTheSameFunctionOnEveryNode(t *testing.T) {
 // A session goes on in the numbers that it has learnt, also when the node that they are from
 // is lost; a new session sees those of the next main.
 func TestSessionKeepsItsNumbersWhenMainIsLost(t *testing.T) {
+	t.Parallel()
 	s := newNumberedStage(t, config.NativeReplication)
 	old := s.connect()
 	number, value := s.numberOn(0, "mood[]"), s.valueOf(0, "'{happy}'::mood[]")
@@ -324,6 +331,7 @@ func (s *stage) wantType(conn *pgx.Conn, sql string, want uint32) {
 // Sessions write and read arrays of an enum in binary while others make types and tables, and
 // main is killed under them.
 func TestTypesUnderLoadWhileMainIsLost(t *testing.T) {
+	t.Parallel()
 	const clients, rounds = 6, 30
 	s := newNumberedStage(t, config.NativeReplication)
 	number, value := s.numberOn(0, "mood[]"), s.valueOf(0, "'{happy,sad}'::mood[]")
@@ -400,6 +408,7 @@ func repeated[T any](ask func() (T, error)) (T, error) {
 
 // A node that comes back may have been made anew, and number everything otherwise.
 func TestNodeThatWasMadeAnewIsUnderstood(t *testing.T) {
+	t.Parallel()
 	s := newNumberedStage(t, config.NativeReplication)
 	old := s.connect()
 	want := s.numberOn(0, "mood[]")

@@ -26,6 +26,7 @@ func (s *stage) apart() {
 // TestLargeObjectsOfSQL makes large objects in every way that SQL has; the nodes hold the
 // same afterwards, under the same numbers.
 func TestLargeObjectsOfSQL(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	s.apart()
 	s.exec(s.connect(), "CREATE TABLE photo (id int PRIMARY KEY, at timestamptz, data oid)")
@@ -87,6 +88,7 @@ func callFunction(conn *pgx.Conn, call *pgproto3.FunctionCall) (result []byte, e
 
 // TestLargeObjectsInParameters: the frontend gives the 0 at Bind, again and again.
 func TestLargeObjectsInParameters(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	s.apart()
 	conn := s.connect()
@@ -113,6 +115,7 @@ func TestLargeObjectsInParameters(t *testing.T) {
 
 // TestLargeObjectsByFunctionCall: as client libraries make them.
 func TestLargeObjectsByFunctionCall(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	s.apart()
 	conn := s.connect()

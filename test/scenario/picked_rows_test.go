@@ -165,6 +165,7 @@ func inPart(t testing.TB, conn *pgx.Conn, sql string) error {
 // is not enough under replication_safety = strict. Each case is played by one protocol under each of
 // four configurations; PICKS=all plays all.
 func TestPickedRowsAreNeverSilentlyOthers(t *testing.T) {
+	t.Parallel()
 	configurations := [][]string{
 		{"set_write_strategy = lock"}, {"set_write_strategy = lock", "verify_digest = off"}, {"backend_clustering_mode = snapshot_isolation", "verify_digest = off"},
 		{"set_write_strategy = lock", "verify_digest = off", strictly},

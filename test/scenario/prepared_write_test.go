@@ -18,6 +18,7 @@ const preparedWrite = "UPDATE item SET text = 'w%d' WHERE id = %d"
 // TestPreparedWriteIsEndedFromOutside ends it while it waits, and wants it not to be tried again as
 // the text.
 func TestPreparedWriteIsEndedFromOutside(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name, set, code, message string
 		held                     []int
@@ -74,6 +75,7 @@ func logged(t testing.TB, node *pgtest.Node, text string) int {
 
 // TestPreparedWritesOutliveANode kills a node under them.
 func TestPreparedWritesOutliveANode(t *testing.T) {
+	t.Parallel()
 	for _, id := range []int{0, 2} {
 		t.Run(fmt.Sprintf("node %d", id), func(t *testing.T) {
 			t.Parallel()

@@ -7,6 +7,7 @@ import (
 // TestDDLWithinCodeIsSeen: a default comes by code that a statement sets off. What is remembered of
 // the table would leave each node to its own clock.
 func TestDDLWithinCodeIsSeen(t *testing.T) {
+	t.Parallel()
 	const change = "ALTER TABLE stamped ALTER at SET DEFAULT clock_timestamp()"
 	tests := []struct{ name, setup, sql string }{
 		{"function", "CREATE FUNCTION stamp() RETURNS void LANGUAGE plpgsql AS $$ BEGIN " + change + "; END $$", "SELECT stamp()"},

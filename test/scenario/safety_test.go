@@ -56,6 +56,7 @@ CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
 // TestRefusedStatements runs what is never allowed, or not by default, and looks at the
 // error that the frontend is shown.
 func TestRefusedStatements(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, proxy.WithConfig("function_deny_list = 'secret,app[.]hidden'"))
 	s.onNodes(safetySchema) // the proxy would refuse the default and the view
 	tests := []struct {
@@ -98,6 +99,7 @@ func TestRefusedStatements(t *testing.T) {
 
 // TestRefusalAbortsTheBlock: it is an error as any other.
 func TestRefusalAbortsTheBlock(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, proxy.WithConfig("function_deny_list = 'pg_sleep'"))
 	conn := s.connect()
 	s.exec(conn, "CREATE TABLE kept (id int)")
@@ -114,6 +116,7 @@ func TestRefusalAbortsTheBlock(t *testing.T) {
 // TestDenyListHoldsInEveryMode: where PostgreSQL replicates, nothing but the deny list
 // applies.
 func TestDenyListHoldsInEveryMode(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []config.ClusteringMode{config.StreamingReplication, config.Raw, config.SnapshotIsolation} {
 		t.Run(string(mode), func(t *testing.T) {
 			s := newStageIn(t, mode, "function_deny_list = 'pg_sleep'")

@@ -20,6 +20,7 @@ CREATE FUNCTION place(text) RETURNS bigint LANGUAGE plpgsql AS $$BEGIN INSERT IN
 
 // TestFunctionsAndTriggersDrawTheSame has clients race where each node draws by itself.
 func TestFunctionsAndTriggersDrawTheSame(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	s.exec(s.connect(), unseenSchema)
 	statements := []string{
@@ -47,6 +48,7 @@ func TestFunctionsAndTriggersDrawTheSame(t *testing.T) {
 
 // TestFunctionsThatAskForCurrval find what was drawn for the statement before them.
 func TestFunctionsThatAskForCurrval(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	conn := s.connect()
 	s.exec(conn, `CREATE TABLE orders (id serial PRIMARY KEY, what text); CREATE TABLE lines (order_id int, what text);
@@ -61,6 +63,7 @@ func TestFunctionsThatAskForCurrval(t *testing.T) {
 
 // TestFunctionThatSetsASequence is not outlived by leases.
 func TestFunctionThatSetsASequence(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	conn, other := s.connect(), s.connect()
 	s.exec(conn, insertedTable+`; CREATE FUNCTION empty() RETURNS void LANGUAGE plpgsql AS $$BEGIN DELETE FROM inserted; PERFORM setval('inserted_id_seq', 1, false); END$$`)

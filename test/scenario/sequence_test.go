@@ -48,6 +48,7 @@ func (s *stage) connectBy(mode pgx.QueryExecMode) *pgx.Conn {
 
 // TestConcurrentInsertsDrawTheSameEverywhere has eight clients insert at the same time.
 func TestConcurrentInsertsDrawTheSameEverywhere(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	s.exec(s.connect(), numberedSchema)
 	var clients sync.WaitGroup
@@ -177,6 +178,7 @@ var sequenceScript = []struct{ sql, want string }{
 
 // TestSequencesAreAsOnOneServer runs one script by each protocol, here and on a node alone.
 func TestSequencesAreAsOnOneServer(t *testing.T) {
+	t.Parallel()
 	for name, mode := range protocols {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
@@ -230,6 +232,7 @@ func (s *stage) answer(conn *pgx.Conn, sql string) string {
 // Rows that come from a table are numbered in the order in which they lie there, which is each
 // node's own, also where all nodes see the same rows.
 func TestRowsAreNumberedAsOnMain(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []config.ClusteringMode{config.NativeReplication, config.SnapshotIsolation} {
 		for _, strategy := range []string{"auto", "lock"} {
 			t.Run(fmt.Sprintf("%s/%s", mode, strategy), func(t *testing.T) {

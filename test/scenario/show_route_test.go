@@ -59,6 +59,7 @@ CREATE VIEW drawing AS SELECT drawn(1);`
 // TestShowRouteSaysWhatHappens compares what PGPOOL SHOW ROUTE FOR says of a statement
 // with the logs of the nodes after it.
 func TestShowRouteSaysWhatHappens(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []config.ClusteringMode{config.NativeReplication, config.SnapshotIsolation, config.StreamingReplication, config.Raw} {
 		t.Run(string(mode), func(t *testing.T) {
 			s := newStageIn(t, mode)

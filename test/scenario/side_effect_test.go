@@ -49,6 +49,7 @@ var harmless = []string{
 
 // TestSideEffectsAreRefusedWhenStrict, in both protocols, and nothing else is.
 func TestSideEffectsAreRefusedWhenStrict(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, proxy.WithConfig("replication_safety = strict"))
 	s.onNodes(sideEffectSchema)
 	bothProtocols(t, func(t *testing.T, mode pgx.QueryExecMode) {
@@ -72,6 +73,7 @@ func TestSideEffectsAreRefusedWhenStrict(t *testing.T) {
 
 // TestSideEffectsAreToldOnce: by default they run, and the log says what may differ.
 func TestSideEffectsAreToldOnce(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	s.onNodes(sideEffectSchema)
 	conn := s.connect()

@@ -53,6 +53,7 @@ func (s *stage) wantOnEach(sql, want string) {
 // TestCommandThatOneNodeRefuses: what was done elsewhere is taken back, and the error says
 // what was done where.
 func TestCommandThatOneNodeRefuses(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	s.exec(s.connect(), "CREATE TABLE item (id int, text text); INSERT INTO item VALUES (1, 'a'), (2, 'b')")
 	bothProtocols(t, func(t *testing.T, mode pgx.QueryExecMode) {
@@ -149,6 +150,7 @@ func TestCommandThatOneNodeRefuses(t *testing.T) {
 
 // TestTwoPhaseCommitOfTheFrontend: prepared on all nodes or on none.
 func TestTwoPhaseCommitOfTheFrontend(t *testing.T) {
+	t.Parallel()
 	nodes := pgtest.Start(t, 3, pgtest.WithSettings(map[string]string{"max_prepared_transactions": "10"}))
 	s := &stage{t: t, nodes: nodes, proxy: proxy.Start(t, nodes)}
 	s.proxy.Exec("CREATE DATABASE " + database)
@@ -188,6 +190,7 @@ func TestTwoPhaseCommitOfTheFrontend(t *testing.T) {
 
 // TestAdminBroadcast: what configures a node runs on all of them, if that is allowed.
 func TestAdminBroadcast(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, proxy.WithConfig("admin_broadcast = on"))
 	bothProtocols(t, func(t *testing.T, mode pgx.QueryExecMode) {
 		s := s.in(t)
@@ -206,6 +209,7 @@ func TestAdminBroadcast(t *testing.T) {
 // TestAddedColumnHasOneTime: rows that are there already get the same time on all nodes,
 // and later ones their own.
 func TestAddedColumnHasOneTime(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	bothProtocols(t, func(t *testing.T, mode pgx.QueryExecMode) {
 		s := s.in(t)
@@ -230,6 +234,7 @@ func TestAddedColumnHasOneTime(t *testing.T) {
 
 // TestPasswordsHaveOneVerifier, however the literal is written.
 func TestPasswordsHaveOneVerifier(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	bothProtocols(t, func(t *testing.T, mode pgx.QueryExecMode) {
 		s := s.in(t)

@@ -12,6 +12,7 @@ import (
 
 // A failed INSERT has drawn from its sequence on main; the others have to draw as well.
 func TestSequencesStayInStepAfterAFailedStatement(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	conn := s.connect()
 	s.exec(conn, "CREATE TABLE numbered (id serial PRIMARY KEY, name text NOT NULL)")
@@ -31,6 +32,7 @@ func TestSequencesStayInStepAfterAFailedStatement(t *testing.T) {
 // What is returned is compared: values that each node computes for itself are never
 // committed in silence there.
 func TestReturnedRowsThatDifferAreNotCommitted(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, proxy.WithConfig("replication_safety = compat")) // else main's rows are given to the others
 	conn := s.connect()
 	s.exec(conn, "CREATE TABLE chance (id int PRIMARY KEY, value float)")

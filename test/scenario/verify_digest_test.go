@@ -9,6 +9,7 @@ import (
 // TestRowsOfPointWritesAreCompared: a row that is another on one node comes to light when it
 // is changed, in another column too.
 func TestRowsOfPointWritesAreCompared(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct{ setting, code string }{{"on", "40001"}, {"auto", ""}} {
 		t.Run(tt.setting, func(t *testing.T) {
 			s := newStage(t, proxy.WithConfig("verify_digest = "+tt.setting))
