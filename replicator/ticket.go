@@ -199,11 +199,7 @@ func (h *Holding) Key(ctx context.Context, name TicketTable, value uint64, bound
 	}
 	key.lasting++
 	h.keep(held{name, table, key, value, holdsLastingly})
-	var w *ticketWaiter
-	if key.atOnce {
-		w = &ticketWaiter{done: make(chan struct{})}
-		key.waiting = append(key.waiting, w)
-	}
+	w := waitFor(key.atOnce, &key.waiting)
 	t.mu.Unlock()
 	return awaitTicket(ctx, w, bound)
 }
@@ -219,11 +215,7 @@ func (h *Holding) Table(ctx context.Context, name TicketTable, bound Bound) erro
 	table := t.table(name)
 	table.claims++
 	h.keep(held{name: name, table: table, what: holdsLastingly})
-	var w *ticketWaiter
-	if table.atOnce > 0 {
-		w = &ticketWaiter{done: make(chan struct{})}
-		table.waiting = append(table.waiting, w)
-	}
+	w := waitFor(table.atOnce > 0, &table.waiting)
 	t.mu.Unlock()
 	return awaitTicket(ctx, w, bound)
 }
@@ -238,11 +230,7 @@ func (h *Holding) Everything(ctx context.Context, bound Bound) error {
 	}
 	t.everything++
 	h.everything = true
-	var w *ticketWaiter
-	if t.atOnce > 0 {
-		w = &ticketWaiter{done: make(chan struct{})}
-		t.waiting = append(t.waiting, w)
-	}
+	w := waitFor(t.atOnce > 0, &t.waiting)
 	t.mu.Unlock()
 	return awaitTicket(ctx, w, bound)
 }
@@ -298,6 +286,16 @@ func (t *Tickets) release(it *held) {
 		it.key.lasting--
 	}
 	t.drop(it.table, it.key, it.value)
+}
+
+// waitFor adds somebody to those who wait, if there is something to wait for; nil if not.
+func waitFor(busy bool, waiting *[]*ticketWaiter) *ticketWaiter {
+	if !busy {
+		return nil
+	}
+	w := &ticketWaiter{done: make(chan struct{})}
+	*waiting = append(*waiting, w)
+	return w
 }
 
 // keep notes what is held.

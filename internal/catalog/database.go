@@ -18,6 +18,7 @@ type Database struct {
 
 	used       atomic.Bool   // for Cache: looked up since it was last spared
 	generation atomic.Uint64 // counts Forget; changes under mu
+	bodies     atomic.Uint64 // counts Forget, but not ForgetTables
 	functions  *table[Function]
 	relations  *table[Relation]
 	tables     *table[*Table]
@@ -25,6 +26,9 @@ type Database struct {
 	code         *table[*Code]
 	surroundings *table[*Surroundings]
 	deferral     atomic.Pointer[deferral]
+	// changing is how many transactions with DDL are being committed, and changingBodies how many
+	// of them may change functions.
+	changing, changingBodies atomic.Int32
 
 	mu      sync.Mutex // held to change what is above or below, not to look facts up
 	dropped bool       // no longer the Cache's own: nothing is stored any more
@@ -72,6 +76,14 @@ func (d *Database) Generation() uint64 { return d.generation.Load() }
 func (d *Database) Forget() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.bodies.Add(1)
+	d.forget()
+}
+
+// ForgetTables is Forget for DDL that leaves the bodies of functions as they are.
+func (d *Database) ForgetTables() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.forget()
 }
 
@@ -103,6 +115,7 @@ func (d *Database) forget() {
 func (d *Database) drop() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.bodies.Add(1)
 	d.forget()
 	d.dropped = true
 }

@@ -1,7 +1,5 @@
 package safety
 
-import "slices"
-
 // Elsewhere is what functions, triggers and rules do that a statement sets off, apart from
 // changing a row in front of which they fire. The zero value is nothing.
 type Elsewhere struct {
@@ -29,7 +27,7 @@ func (j *judge) elsewhere(e *effects) {
 	v.Writes = v.Writes || writes
 	v.Differs = v.Differs || writes && (!e.alike() || e.picks)
 	j.v.Picks = j.v.Picks || e.picks
-	j.v.Redefines = j.v.Redefines || slices.Contains(e.opaque, definesText)
+	j.v.Redefines = j.v.Redefines || e.redefines
 	v.Races = v.Races || len(e.writes) > 0 && len(e.reads) > 0
 	v.Hidden = v.Hidden || e.acts || e.denied != nil
 	for _, text := range e.opaque {

@@ -82,7 +82,7 @@ func (f *follower) first(kind, name string) bool {
 	}
 	if len(f.met) >= maxFollowed {
 		f.effects.add(&f.effects.opaque, "sets off more code than is looked at")
-		f.effects.sets = true
+		f.effects.sets, f.effects.redefines = true, true
 		return false
 	}
 	f.met[key] = true
@@ -173,7 +173,7 @@ func (f *follower) function(n catalog.Name) {
 	case !known:
 		f.ask.Functions = append(f.ask.Functions, n)
 		f.effects.add(&f.effects.opaque, "calls "+n.String()+"(), which is not known")
-		f.effects.sets = true
+		f.effects.sets, f.effects.redefines = true, true
 		return
 	case code.More:
 		f.effects.sets, f.effects.redefines = true, true
@@ -189,6 +189,7 @@ func (f *follower) routine(n catalog.Name, r *catalog.Routine) {
 	if r.System {
 		return // what is called by its name is judged by it
 	}
+	f.v.Code = true
 	for _, s := range r.Support {
 		f.function(s)
 	}
@@ -248,7 +249,7 @@ func (f *follower) changed(n catalog.Name, events int) {
 		return
 	}
 	if s.More {
-		f.effects.sets = true
+		f.effects.sets, f.effects.redefines = true, true
 		f.effects.add(&f.effects.opaque, "sets off more on "+n.String()+" than is looked at")
 	}
 	for _, t := range s.Triggers {

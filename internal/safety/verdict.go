@@ -22,6 +22,8 @@ type Verdict struct {
 	Unlike bool
 	// Picks: code that the statement sets off picks rows by something that need not decide it.
 	Picks bool
+	// Code: the statement sets off code of users, whatever that does.
+	Code bool
 	// Redefines: code that the statement sets off may change what the catalogue says.
 	Redefines bool
 	// ReadLocks are the tables that are to be kept as they are while each node runs it, in

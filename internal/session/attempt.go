@@ -45,7 +45,7 @@ func (s *Session) newAttempt(opt allOptions) *attempt {
 	*a = attempt{s: s, opt: opt, mark: s.front.Mark(), holds: s.tx.wrote, nodes: a.nodes, hooks: a.hooks}
 	a.first = !a.holds && !opt.bare
 	a.alone = a.first && !s.hasBegun()
-	s.ranOn = noNode
+	s.ranOn, s.undefined = noNode, false
 	s.tx.wrote = true
 	s.noteUnderWay(opt.bare)
 	if !opt.bare {
@@ -148,7 +148,20 @@ func (a *attempt) conclude(ctx context.Context, out *replicator.Outcome) (again,
 			return false, ok, err
 		}
 	}
-	if !ok {
+	if ok && !a.opt.bare {
+		alike := s.decidesAlike()
+		if alike {
+			s.askRedefined()
+		}
+		if err := s.disturbed(ctx); err != nil {
+			s.takeBack(a.mark)
+			ok, err = s.refuseOrEnd(err)
+			return false, ok, err
+		}
+		if !alike {
+			return a.goAnew(ctx)
+		}
+	} else if !ok {
 		s.notePrepareFailed(ctx, out)
 	}
 	switch {

@@ -79,10 +79,11 @@ func (a *autoStatement) same(b *autoStatement) bool {
 	return b != nil && a.slot == b.slot && a.generation == b.generation && a.text == b.text && slices.Equal(a.types, b.types)
 }
 
-var autoNames = func() (names [autoSlots + 1]string) {
+var autoNames = func() (names [autoSlots + 3]string) {
 	for i := range names {
 		names[i] = "pgchorus_auto_" + strconv.Itoa(i)
 	}
+	names[autoMark.slot], names[autoCommit.slot] = "pgchorus_mark", "pgchorus_commit"
 	return names
 }()
 
@@ -203,9 +204,6 @@ func (p *autoPrepare) fits(a *autoStatement, sql string) bool {
 // it.
 func (l *link) appendAuto(w *queryWork) {
 	a, literals := w.auto, l.s.auto.literals
-	if l.autos == nil {
-		l.autos = make([]*autoStatement, len(autoNames))
-	}
 	if l.answers {
 		w.main = l
 	}
@@ -213,7 +211,7 @@ func (l *link) appendAuto(w *queryWork) {
 		l.appendAutoBegin()
 	}
 	l.appendAutoParse(a)
-	l.append(wire.Expect{What: wire.ExpectBind, Hide: true}, func(b []byte) []byte {
+	l.append(hidden(wire.ExpectBind), func(b []byte) []byte {
 		return wire.AppendBindTexts(b, a.name(), len(literals), func(i int) string { return literals[i].Value(w.sql) })
 	})
 	if w.kind == parser.Select {
@@ -226,11 +224,14 @@ func (l *link) appendAuto(w *queryWork) {
 
 // appendAutoParse gives the node a statement of ours, in the place of that of another shape.
 func (l *link) appendAutoParse(a *autoStatement) {
+	if l.autos == nil {
+		l.autos = make([]*autoStatement, len(autoNames))
+	}
 	had := l.autos[a.slot]
 	l.autos[a.slot] = a
 	if had != a && !a.same(had) {
-		l.append(wire.Expect{What: wire.ExpectClose, Hide: true}, func(b []byte) []byte { return wire.AppendClose(b, 'S', a.name()) })
-		l.append(wire.Expect{What: wire.ExpectParse, Hide: true}, func(b []byte) []byte { return wire.AppendParse(b, a.name(), a.text, a.types) })
+		l.append(hidden(wire.ExpectClose), func(b []byte) []byte { return wire.AppendClose(b, 'S', a.name()) })
+		l.append(hidden(wire.ExpectParse), func(b []byte) []byte { return wire.AppendParse(b, a.name(), a.text, a.types) })
 	}
 }
 
@@ -239,7 +240,7 @@ func (l *link) appendNoAutos() {
 	for slot, a := range l.autos {
 		if a != nil {
 			l.autos[slot] = nil
-			l.append(wire.Expect{What: wire.ExpectClose, Hide: true}, func(b []byte) []byte { return wire.AppendClose(b, 'S', autoNames[slot]) })
+			l.append(hidden(wire.ExpectClose), func(b []byte) []byte { return wire.AppendClose(b, 'S', autoNames[slot]) })
 			l.unsynced = true
 		}
 	}
@@ -256,9 +257,22 @@ func (s *Session) autoWork() *queryWork {
 // noteAutoFailed is for an answer with an error: it is not known which of the statements of ours
 // the node has.
 func (l *link) noteAutoFailed() {
-	if w := l.s.autoWork(); w != nil && l.autos != nil {
-		l.marks = l.marks && l.answer.Code() != string(pgerr.InvalidSQLStatementName) // it may lack these, too
-		l.autos[w.auto.slot], l.autos[autoSlots] = unsureAuto, unsureAuto
+	w := l.s.autoWork()
+	if w != nil {
+		l.doubtAutos(w.auto, autoBegin)
+	}
+	if l.s.ending || w != nil && l.answer.Code() == string(pgerr.InvalidSQLStatementName) {
+		l.doubtAutos(autoMark, autoCommit)
+	}
+}
+
+// doubtAutos has statements of ours be given to the node again before they are used.
+func (l *link) doubtAutos(all ...*autoStatement) {
+	if l.autos == nil {
+		return
+	}
+	for _, a := range all {
+		l.autos[a.slot] = unsureAuto
 	}
 }
 

@@ -30,8 +30,8 @@ func (s *Session) autoWrite(stmt *parser.Statement, sql string, w *queryWork) *a
 // appendAutoBegin opens the implicit transaction; there is no other one around a statement of ours.
 func (l *link) appendAutoBegin() {
 	l.appendAutoParse(autoBegin)
-	l.append(wire.Expect{What: wire.ExpectBind, Hide: true}, func(b []byte) []byte { return wire.AppendBindPlain(b, "", autoBegin.name()) })
-	l.append(wire.Expect{What: wire.ExpectExecute, Hide: true}, func(b []byte) []byte { return wire.AppendExecute(b, "") })
+	l.append(hidden(wire.ExpectBind), func(b []byte) []byte { return wire.AppendBindPlain(b, "", autoBegin.name()) })
+	l.append(hidden(wire.ExpectExecute), func(b []byte) []byte { return wire.AppendExecute(b, "") })
 }
 
 // wantsText is Session.wantsText for work on all nodes.

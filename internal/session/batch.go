@@ -447,6 +447,7 @@ func (s *Session) planBind(frame wire.Frame) (step, error) {
 	if err := s.checkSafety(p.stmt, p.text, 0); err != nil {
 		return step{}, err
 	}
+	bound.basis = s.basis
 	if changed, where, signals := s.bindProcess(p, frame); signals {
 		st.frame, bound.target = changed, where
 	} else if where, signals := s.signalTarget(p.stmt); signals {

@@ -100,7 +100,7 @@ func (s *Session) newCacheVerdict(stmt *parser.Statement, k cacheShape) *cacheVe
 	now.database, rests = s.Cache.At(s.databaseSlot())
 	now.everything, all = s.Cache.At(s.Cache.Everything())
 	s.judgeForCache(now, stmt, k.hint, k.write)
-	if rests && all && !now.mayBeOutdone && len(s.tx.ddl) == 0 && !keepsSnapshot(s.isolation()) {
+	if rests && all && !now.mayBeOutdone && s.seesCached(now.database) {
 		s.CacheVerdicts.keep(k, now)
 	}
 	return now
@@ -182,7 +182,7 @@ func (s *Session) askForCache(f *cacheFacts, missing *cachepolicy.Missing) bool 
 		return false
 	}
 	f.add(impacts)
-	if now, rests := s.Cache.At(s.databaseSlot()); rests && now == f.generation && len(s.tx.ddl) == 0 && !keepsSnapshot(s.isolation()) {
+	if now, rests := s.Cache.At(s.databaseSlot()); rests && now == f.generation && s.seesCached(now) {
 		s.Impacts.Keep(s.login.Database, f.generation, impacts)
 	}
 	return true

@@ -34,11 +34,12 @@ func (s *Session) limitCare(p *portal) error {
 	case c != nil && c.elsewhere != nil && p.prepared.kind() == parser.Do:
 		return nil // it has no rows
 	case c != nil && c.elsewhere != nil && c.givesRows() && c.main == nil:
-		if refused := s.refusedByStrict(p.prepared.stmt, "a part of the rows was asked for of a statement that sets off code", "Execute it without a limit"); refused != nil {
+		const why = "a part of the rows was asked for of a statement that sets off code"
+		if refused := s.refusedByStrict(p.prepared.stmt, why, "Execute it without a limit"); refused != nil {
 			return refused.refusal
 		}
 		*c = care{plan: c.plan.Alone(), elsewhere: c.elsewhere}
-		s.warnText("nodes may compute a value differently", "a part of the rows was asked for of a statement that sets off code")
+		s.warnText("nodes may compute a value differently", why)
 		return nil
 	case c == nil || c.text == "" && c.elsewhere == nil || !c.plan.Returns() || c.plan.LocksRows():
 		return nil
@@ -174,7 +175,6 @@ func (g *segment) appendCareStep(l *link, st *step, c *care) {
 
 // appendCareBind binds the statement with the column that is ours, under a name of ours.
 func (g *segment) appendCareBind(l *link, st *step, c *care, e wire.Expect) {
-	hidden := func(what wire.ExpectKind) wire.Expect { return wire.Expect{What: what, Hide: true} }
 	l.append(hidden(wire.ExpectClose), func(b []byte) []byte { return wire.AppendClose(b, 'S', careStatement) }) // left by a failure
 	l.append(hidden(wire.ExpectParse), func(b []byte) []byte { return wire.AppendParse(b, careStatement, c.text, l.typesFor(st.prepared)) })
 	bind := wire.Frame(g.appendBind(l, nil, st))
@@ -197,13 +197,12 @@ func (l *link) appendReplay(statements []capture.Statement) {
 
 // appendHidden runs a statement of ours by extended query.
 func (l *link) appendHidden(name, sql string) {
-	l.appendOwn(name, sql, wire.Expect{What: wire.ExpectExecute, Hide: true})
+	l.appendOwn(name, sql, hidden(wire.ExpectExecute))
 }
 
 // appendOwn runs a statement under a name of ours. The portal has that name too: the
 // unnamed one may be the frontend's.
 func (l *link) appendOwn(name, sql string, execute wire.Expect) {
-	hidden := func(what wire.ExpectKind) wire.Expect { return wire.Expect{What: what, Hide: true} }
 	l.append(hidden(wire.ExpectClose), func(b []byte) []byte { return wire.AppendClose(b, 'S', name) }) // left by a failure
 	l.append(hidden(wire.ExpectParse), func(b []byte) []byte { return wire.AppendParse(b, name, sql, nil) })
 	l.append(hidden(wire.ExpectBind), func(b []byte) []byte { return wire.AppendBindPlain(b, name, name) })

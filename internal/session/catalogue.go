@@ -64,7 +64,7 @@ func (s *Session) askCatalogue(known *catalog.Database, q catalog.Question) (cat
 		if !isPlain(q) && l.conn.Params()["client_encoding"] != "UTF8" {
 			break
 		}
-		generation := known.Generation()
+		generation, shared := s.sees(l, known)
 		rows, err := l.question(q.SQL())
 		if err != nil && !l.answer.Failed() {
 			s.dropLink(l) // the connection broke; who needs the node finds out why
@@ -78,7 +78,7 @@ func (s *Session) askCatalogue(known *catalog.Database, q catalog.Question) (cat
 			s.log.Warn("catalogue not read", zap.Error(err))
 			break
 		}
-		if !l.begun || len(s.tx.ddl) == 0 && !keepsSnapshot(s.isolation()) {
+		if shared {
 			known.Keep(answer, generation) // not what the transaction alone can see
 		}
 		return answer, true
@@ -128,12 +128,49 @@ func changesCatalogue(kind parser.Kind) bool {
 	return false
 }
 
-// redefines reports whether code that a statement has set off may have changed the catalogue: it
-// has DDL in it or, if it is a function or procedure that was called, runs SQL that it puts
-// together or cannot be read.
+// redefines reports whether code that a statement sets off may change the catalogue: it
+// has DDL in it, runs SQL that it puts together, or cannot be read.
 func (s *Session) redefines(stmt *parser.Statement, sql string) bool {
 	stmt, sql = s.effectiveOf(stmt, sql)
-	return len(stmt.UnknownFunctions)+len(stmt.Targets) > 0 && s.verdictOf(stmt, sql).Redefines
+	return len(stmt.UnknownFunctions)+len(stmt.Targets) > 0 && s.verdictBefore(stmt, sql).Redefines
+}
+
+// hasRedefined is redefines for a statement that has run, of which main may have told.
+func (s *Session) hasRedefined(stmt *parser.Statement, sql string) bool {
+	told := s.undefined && s.ranOn == noNode
+	return !told && s.redefines(stmt, sql)
+}
+
+// askRedefined asks main whether code that the work at hand has set off has changed the catalogue, so
+// that not every row which a trigger puts into a partition by EXECUTE has all sessions ask anew.
+func (s *Session) askRedefined() {
+	main := s.main()
+	if !s.workRedefines() || main == nil || !main.begun || !s.canAsk(main) {
+		return
+	}
+	answer := main.answer
+	main.answer = wire.Answer{}
+	rows, err := main.question(catalog.RedefinedSQL())
+	if err != nil && !main.answer.Failed() {
+		s.dropLink(main) // the connection broke; COMMIT finds out why
+	}
+	main.answer = answer
+	s.undefined = err == nil && len(rows) == 1 && rows[0] == "f"
+}
+
+func (s *Session) workRedefines() bool {
+	switch w := s.work.(type) {
+	case *queryWork:
+		return w.stmt != nil && s.redefines(w.stmt, w.sql)
+	case *segment:
+		for i := range w.steps {
+			st := &w.steps[i]
+			if st.kind == wire.KindExecute && st.prepared != nil && s.redefines(st.prepared.stmt, st.prepared.text) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // forgetCatalogue has all sessions ask again, now and once the transaction has ended.
@@ -147,8 +184,22 @@ func (s *Session) forgetCatalogue(stmt *parser.Statement) {
 }
 
 // ddl is what a statement has changed of the catalogue: relations of these names, or, if
-// there are none, anything.
-type ddl struct{ relations []string }
+// there are none, anything; bodies: functions, too.
+type ddl struct {
+	relations []string
+	bodies    bool
+}
+
+// changesBodies reports whether functions may be others behind DDL. Its kinds are those of PostgreSQL's
+// parse tree.
+func changesBodies(stmt *parser.Statement) bool {
+	switch stmt.Node {
+	case "AlterTableStmt", "IndexStmt", "CreateTrigStmt", "CreateSeqStmt", "AlterSeqStmt", "ViewStmt", "RuleStmt", "CreatePolicyStmt", "AlterPolicyStmt",
+		"CommentStmt", "GrantStmt", "CreateStatsStmt", "CreateSchemaStmt":
+		return false
+	}
+	return true
+}
 
 // changesOf: a table that is created or dropped, which some applications do all the time,
 // changes nothing about others.
@@ -157,21 +208,46 @@ func changesOf(stmt *parser.Statement) ddl {
 	case stmt.Kind == parser.CreateTableAs, stmt.Kind == parser.SelectInto:
 	case stmt.Node == "CreateStmt", stmt.Node == "DropStmt" && len(stmt.Writes) > 0:
 	default:
-		return ddl{}
+		return ddl{bodies: changesBodies(stmt)}
 	}
 	var names []string
 	for _, r := range slices.Concat(stmt.Writes, stmt.Reads) {
 		names = append(names, r.Name)
 	}
-	return ddl{names}
+	return ddl{relations: names}
 }
 
 func (s *Session) forget(changed ddl) {
 	known := s.Catalog.Database(s.login.Database)
-	if len(changed.relations) > 0 {
+	switch {
+	case len(changed.relations) > 0:
 		known.ForgetNames(changed.relations...)
-	} else {
+	case changed.bodies:
 		known.Forget()
 		s.leases().ForgetHabits()
+	default:
+		known.ForgetTables()
+		s.leases().ForgetHabits()
+	}
+	s.seeOwn(known)
+}
+
+// beginChange is called before the first node is sent the COMMIT of the transaction.
+func (s *Session) beginChange() {
+	if len(s.tx.ddl) == 0 {
+		return
+	}
+	s.tx.changing = s.Catalog.Database(s.login.Database)
+	s.tx.changingBodies = slices.ContainsFunc(s.tx.ddl, func(changed ddl) bool { return changed.bodies })
+	s.tx.changing.BeginChange(s.tx.changingBodies)
+}
+
+// endChange is called when the transaction has ended on all nodes.
+func (s *Session) endChange() {
+	for _, changed := range s.tx.ddl {
+		s.forget(changed)
+	}
+	if s.tx.changing != nil {
+		s.tx.changing.EndChange(s.tx.changingBodies)
 	}
 }

@@ -65,7 +65,7 @@ func (s *Session) deferral() *catalog.Deferral {
 	if l == nil {
 		return nil
 	}
-	generation := known.Generation()
+	generation, shared := s.sees(l, known)
 	rows, err := l.question(catalog.DeferralSQL())
 	if err != nil {
 		if !l.answer.Failed() {
@@ -74,7 +74,7 @@ func (s *Session) deferral() *catalog.Deferral {
 		return nil
 	}
 	d := catalog.ParseDeferral(rows)
-	if !l.begun || len(s.tx.ddl) == 0 && !keepsSnapshot(s.isolation()) {
+	if shared {
 		known.KeepDeferral(d, generation)
 	}
 	return &d

@@ -32,9 +32,6 @@ type allOptions struct {
 // executeAll runs the session's work on all nodes, main first, and compares. ok is
 // false when the frontend was answered with an error; err ends the session.
 func (s *Session) executeAll(ctx context.Context, opt allOptions) (ok bool, err error) {
-	if err := s.disturbed(ctx); err != nil {
-		return s.refuseOrEnd(err)
-	}
 	if err := s.enterBarrier(ctx); err != nil {
 		return false, err
 	}
@@ -43,6 +40,9 @@ func (s *Session) executeAll(ctx context.Context, opt allOptions) (ok bool, err 
 		s.tx.inside = true
 	}
 	a := s.newAttempt(opt)
+	if err := s.disturbed(ctx); err != nil {
+		return s.refuseOrEnd(err)
+	}
 	if err := a.takeTickets(ctx); err != nil {
 		return s.refuseOrEnd(err)
 	}
@@ -339,6 +339,7 @@ func (s *Session) commit(ctx context.Context) (ok bool, err error) {
 		s.rollbackNodes(ctx, nodes)
 		return s.refused(err)
 	}
+	s.beginChange()
 	d, err := s.commitOn(ctx, nodes, mode)
 	if err != nil {
 		s.rollbackNodes(ctx, nodes)
@@ -501,9 +502,7 @@ func (s *Session) endTransaction() {
 	if s.hasPrimary() {
 		s.endOnPrimary()
 	}
-	for _, changed := range s.tx.ddl {
-		s.forget(changed)
-	}
+	s.endChange()
 	s.numbersAfterDDL()
 	s.endWrites(s.tx.committed)
 	if s.tx.touchedRights {

@@ -291,6 +291,7 @@ func (s *Session) rollbackBlock(ctx context.Context, stmt *parser.Statement) (ok
 func (s *Session) chain(stmt *parser.Statement, before transaction) {
 	if stmt.Chain {
 		s.tx.open(txExplicit, before.begin, before.isolation)
+		s.noteSeen()
 		s.tx.readOnly = before.readOnly
 	}
 }

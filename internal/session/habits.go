@@ -35,7 +35,10 @@ func (s *Session) habits() *sequence.Habits {
 	if s.tx.kind != txNone {
 		s.tx.habits, s.tx.habitsAt = h, len(s.tx.ddl)
 	}
-	if !s.changedFunctions() && (!l.begun || !keepsSnapshot(s.isolation())) {
+	if l.begun && keepsSnapshot(s.isolation()) {
+		turn = s.tx.seen.turn
+	}
+	if !s.changedFunctions() {
 		s.leases().KeepHabits(h, turn)
 	}
 	return h

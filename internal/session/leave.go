@@ -34,12 +34,12 @@ func neverKept(database string) bool {
 	return false
 }
 
-// reset brings the connections back to how they were after log-in. false means that
-// they have to be closed.
+// reset brings the connections back to how they were after log-in: those that the session has used.
+// false means that they have to be closed.
 func (s *Session) reset(ctx context.Context) bool {
 	deadline := time.Now().Add(resetTimeout)
 	for _, l := range s.links {
-		if l != nil {
+		if l != nil && l.touched {
 			l.conn.SetDeadline(deadline)
 			l.begin()
 			l.appendReset(s.Config().Pool.ResetQueryList)
@@ -47,7 +47,7 @@ func (s *Session) reset(ctx context.Context) bool {
 	}
 	clean := true
 	for _, l := range s.links {
-		if l != nil {
+		if l != nil && l.touched {
 			clean = l.finishReset() && clean
 		}
 	}

@@ -20,6 +20,8 @@ type link struct {
 	// home is the node, as long as it is the same one.
 	home oidmap.Node
 
+	// touched: it has had work from this session.
+	touched bool
 	// begun: the transaction's block is open there.
 	begun bool
 	// listens: it was told of every LISTEN.
@@ -36,8 +38,6 @@ type link struct {
 	prepared map[string]*prepared
 	// autos are the statements of ours that the node has, by slot; nil for none.
 	autos []*autoStatement
-	// marks: it has the statements that end a marked transaction.
-	marks bool
 	// forgotten is what the frontend has closed and the node still has.
 	forgotten []closing
 	// settings, stale, drawnBy, aside and sharing are for connections that are lent
@@ -111,6 +111,7 @@ func (l *link) StartEnd(e replicator.Ending) error {
 }
 
 func (l *link) begin() {
+	l.touched = true
 	l.answer.Reset()
 	l.exchange.Begin()
 	l.parses = l.parses[:0]
@@ -168,7 +169,6 @@ func (l *link) note() {
 	}
 	if l.answer.Failed() {
 		l.s.Counters.failed(l.ID(), "ERROR")
-		l.marks = l.marks && !l.s.ending
 		l.forgetFailedParses()
 		l.noteAutoFailed()
 		for _, p := range l.parses {
@@ -178,6 +178,9 @@ func (l *link) note() {
 		}
 	}
 }
+
+// hidden is the answer to a request of ours, of which the frontend sees nothing.
+func hidden(what wire.ExpectKind) wire.Expect { return wire.Expect{What: what, Hide: true} }
 
 // append puts an encoded message into the outbox, and its answer on the list.
 func (l *link) append(e wire.Expect, encode func([]byte) []byte) {
@@ -205,7 +208,7 @@ func (l *link) appendQueryOf(e wire.Expect, write func([]byte) []byte) {
 func (l *link) appendSync() {
 	if l.unsynced {
 		l.conn.SetOutbox(wire.AppendSync(l.conn.Outbox()))
-		l.exchange.Add(wire.Expect{What: wire.ExpectSync, Hide: true})
+		l.exchange.Add(hidden(wire.ExpectSync))
 		l.unsynced = false
 	}
 }
@@ -244,7 +247,6 @@ const beginStatement = "pgchorus_begin"
 // appendBegin opens the block by extended query. Nothing is bound outside of a
 // block at this point, so that the unnamed portal is free.
 func (l *link) appendBegin() {
-	hidden := func(what wire.ExpectKind) wire.Expect { return wire.Expect{What: what, Hide: true} }
 	l.append(hidden(wire.ExpectParse), func(b []byte) []byte { return wire.AppendParse(b, beginStatement, l.beginText(), nil) })
 	l.append(hidden(wire.ExpectBind), func(b []byte) []byte { return wire.AppendBindPlain(b, "", beginStatement) })
 	l.append(hidden(wire.ExpectExecute), func(b []byte) []byte { return wire.AppendExecute(b, "") })
@@ -255,7 +257,7 @@ func (l *link) appendBegin() {
 // appendForgotten closes what the frontend has closed.
 func (l *link) appendForgotten() {
 	for _, c := range l.forgotten {
-		l.append(wire.Expect{What: wire.ExpectClose, Hide: true}, func(b []byte) []byte { return wire.AppendClose(b, c.what, c.name) })
+		l.append(hidden(wire.ExpectClose), func(b []byte) []byte { return wire.AppendClose(b, c.what, c.name) })
 		if c.what == 'S' {
 			delete(l.prepared, c.name)
 		}
@@ -268,7 +270,7 @@ func (l *link) appendNeeded(p *prepared) {
 	if name, shared := l.sharedName(p); shared {
 		l.appendNeededShared(p, name)
 	} else if l.prepared[p.name] != p {
-		l.appendParse(p, wire.Expect{What: wire.ExpectParse, Hide: true})
+		l.appendParse(p, hidden(wire.ExpectParse))
 	}
 }
 
@@ -281,7 +283,6 @@ func listsPrepared(stmt *parser.Statement) bool {
 // appendAllPrepared gives the node all statements that it lacks.
 func (l *link) appendAllPrepared() {
 	l.appendNoAutos()
-	l.appendNoMarks()
 	for _, p := range l.s.st.prepared {
 		if p.name != "" && !p.bySQL && !l.s.answersHere(p) && l.prepared[p.name] != p {
 			l.appendNeeded(p)
@@ -298,7 +299,7 @@ func (l *link) appendParse(p *prepared, e wire.Expect) {
 		return
 	}
 	if p.name != "" && l.prepared[p.name] != nil {
-		l.append(wire.Expect{What: wire.ExpectClose, Hide: true}, func(b []byte) []byte { return wire.AppendClose(b, 'S', p.name) })
+		l.append(hidden(wire.ExpectClose), func(b []byte) []byte { return wire.AppendClose(b, 'S', p.name) })
 	}
 	l.parses = append(l.parses, parsing{prepared: p, at: len(l.exchange.Expect)})
 	text := p.sent

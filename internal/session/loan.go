@@ -336,7 +336,7 @@ func (l *link) startSetting() {
 		sql = strings.TrimPrefix(sql+";SELECT "+l.s.loan.settings, ";")
 	}
 	l.begin()
-	l.appendQuery(wire.Expect{What: wire.ExpectQuery, Hide: true}, sql)
+	l.appendQuery(hidden(wire.ExpectQuery), sql)
 	l.conn.Flush() //nolint:errcheck // noticed when the answer is read
 }
 
@@ -349,9 +349,7 @@ func (l *link) finishSetting() error {
 	}
 	if l.stale {
 		l.stale, l.drawnBy = false, 0
-		l.forgetShared()
-		clear(l.prepared)
-		l.forgetOwn()
+		l.forgetStatements()
 	}
 	l.settings = l.s.loan.settings
 	return nil

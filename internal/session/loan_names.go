@@ -125,7 +125,7 @@ func (l *link) appendNeededShared(p *prepared, name string) {
 		sh.used[name] = sh.now
 		return
 	}
-	l.appendSharedParse(p, name, wire.Expect{What: wire.ExpectParse, Hide: true})
+	l.appendSharedParse(p, name, hidden(wire.ExpectParse))
 }
 
 // appendSharedParse prepares a statement. The Close in front makes sure of the name,
@@ -150,7 +150,7 @@ func (l *link) appendSharedParse(p *prepared, name string, e wire.Expect) {
 }
 
 func (l *link) appendCloseShared(name string) {
-	l.append(wire.Expect{What: wire.ExpectClose, Hide: true}, func(b []byte) []byte { return wire.AppendClose(b, 'S', name) })
+	l.append(hidden(wire.ExpectClose), func(b []byte) []byte { return wire.AppendClose(b, 'S', name) })
 }
 
 // evict closes the statement that was not used for longest.
@@ -178,6 +178,13 @@ func (l *link) forgetFailedParses() {
 
 // forgetShared is for a connection that has none any more.
 func (l *link) forgetShared() { clear(l.sharing.used) }
+
+// forgetStatements is called when somebody has had the node forget all prepared statements.
+func (l *link) forgetStatements() {
+	clear(l.prepared)
+	clear(l.autos)
+	l.forgetShared()
+}
 
 // hasShared reports whether the node has a statement of the frontend's under a name of ours.
 func (l *link) hasShared(p *prepared) bool {
@@ -241,9 +248,7 @@ func (s *Session) useOwnNames() {
 	for _, l := range s.links {
 		if l != nil {
 			l.aside = append(l.aside, "DEALLOCATE ALL")
-			l.forgetShared()
-			clear(l.prepared)
-			l.forgetOwn()
+			l.forgetStatements()
 			l.stale = true
 		}
 	}
@@ -272,7 +277,6 @@ func (s *Session) drawHere() {
 func (l *link) appendAside() {
 	const name = "pgchorus_aside"
 	inside := l.unsynced
-	hidden := func(what wire.ExpectKind) wire.Expect { return wire.Expect{What: what, Hide: true} }
 	for _, sql := range l.aside {
 		l.append(hidden(wire.ExpectParse), func(b []byte) []byte { return wire.AppendParse(b, name, sql, nil) })
 		l.append(hidden(wire.ExpectBind), func(b []byte) []byte { return wire.AppendBindPlain(b, name, name) })

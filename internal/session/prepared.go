@@ -99,6 +99,7 @@ type portal struct {
 	name     string
 	prepared *prepared // nil for a cursor that SQL has made
 	target   target
+	basis    basis
 	care     *care // nil for nothing
 	// times are the parameters that nodes may read as different times.
 	times []parser.Reason

@@ -150,7 +150,11 @@ type Session struct {
 	scratch []byte // for a row on its way
 	// unanswered is the error that a question about the statement has met; nil if all were answered.
 	unanswered []byte
-	utility    utility // the command at hand, if it is one
+	// basis is what was last judged.
+	basis basis
+	// undefined: code that the work at hand has set off has left the catalogue as it was, says main.
+	undefined bool
+	utility   utility // the command at hand, if it is one
 
 	memo     parser.Memo
 	verdicts *verdictMemo // nil until there is something to remember

@@ -165,29 +165,13 @@ func (s *Session) runStatement(ctx context.Context, stmt *parser.Statement, sql 
 // transaction blocks asks for.
 func (s *Session) replicate(ctx context.Context, stmt *parser.Statement, sql string, base int, several bool, needs *prepared) (ok bool, err error) {
 	w := &s.query
-	*w = queryWork{stmt: stmt, sql: sql, kind: stmt.Kind, draws: drawsSequence(stmt), digest: wantsDigest(stmt), base: base, needs: needs, lists: listsPrepared(stmt)}
-	w.sql = s.withAddedTimes(stmt, s.raised(stmt, w.sql))
+	*w = queryWork{stmt: stmt, text: sql, several: several, kind: stmt.Kind, draws: drawsSequence(stmt), digest: wantsDigest(stmt), base: base, needs: needs, lists: listsPrepared(stmt)}
 	s.tickets.text = sql
 	s.notePreparing(stmt)
-	if err := s.prepareSequences(ctx, stmt, sql); err != nil {
-		return s.refuseOrEnd(err)
-	}
-	if err := s.makeSame(ctx, w, stmt, several); err != nil {
-		return s.refuseOrEnd(err)
-	}
-	if w.watch, err = s.watchCopy(ctx, stmt); err != nil {
-		return s.refuseOrEnd(err)
-	}
-	s.care = s.careFor(stmt, sql, w.sql, len(s.unlike) > 0)
 	defer s.endCare()
-	if err := s.askBefore(ctx, stmt); err != nil {
+	if err := s.decideQuery(ctx, w); err != nil {
 		return s.refuseOrEnd(err)
 	}
-	if err := s.placeObjects(ctx, w, stmt, sql); err != nil {
-		return s.refuseOrEnd(err)
-	}
-	w.others = othersText(stmt, w.sql)
-	w.auto = s.autoWrite(stmt, sql, w)
 	s.work, s.utility = w, utility{stmt, w.sql}
 	outside := s.tx.kind == txNone
 	switch {
@@ -206,6 +190,33 @@ func (s *Session) replicate(ctx context.Context, stmt *parser.Statement, sql str
 	ok, err = s.executeWithValues(ctx)
 	w.auto = nil
 	return ok, err
+}
+
+// decideQuery decides how a statement is run on all nodes, after it was judged.
+func (s *Session) decideQuery(ctx context.Context, w *queryWork) (err error) {
+	stmt, sql := w.stmt, w.text
+	w.basis, w.place = s.basis, nil
+	w.sql = s.withAddedTimes(stmt, s.raised(stmt, sql))
+	if err := s.prepareSequences(ctx, stmt, sql); err != nil {
+		return err
+	}
+	if err := s.makeSame(ctx, w, stmt, w.several); err != nil {
+		return err
+	}
+	if w.watch, err = s.watchCopy(ctx, stmt); err != nil {
+		return err
+	}
+	s.care = s.careFor(stmt, sql, w.sql, len(s.unlike) > 0)
+	w.care = s.care
+	if err := s.askBefore(ctx, stmt); err != nil {
+		return err
+	}
+	if err := s.placeObjects(ctx, w, stmt, sql); err != nil {
+		return err
+	}
+	w.others = othersText(stmt, w.sql)
+	w.auto = s.autoWrite(stmt, sql, w)
+	return nil
 }
 
 // prepareBare gets obstacles of our own making out of the way.
@@ -239,8 +250,9 @@ func (s *Session) makeSame(ctx context.Context, w *queryWork, stmt *parser.State
 			return err
 		}
 	}
+	w.planned = w.sql
 	plan, values, err := s.planAndValues(ctx, stmt, w.sql)
-	if plan == nil || err != nil {
+	if w.plan = plan; plan == nil || err != nil {
 		return err
 	}
 	if filled := plan.Splice(values); s.canSend(filled) {
@@ -303,11 +315,11 @@ func (s *Session) noteStatement(stmt *parser.Statement, sql string) {
 		s.tx.roles = true
 	}
 	s.noteRights(stmt)
-	if changesCatalogue(stmt.Kind) || s.redefines(stmt, sql) {
+	if changesCatalogue(stmt.Kind) || s.hasRedefined(stmt, sql) {
 		s.forgetCatalogue(stmt)
 	}
 	if stmt.Kind == parser.Unknown {
-		s.tellVerdict(s.verdictOf(stmt, sql))
+		s.tellVerdict(s.verdictBefore(stmt, sql))
 	}
 	s.noteSet(stmt, sql)
 	s.drew.follow(stmt)
@@ -380,9 +392,7 @@ func (s *Session) forgetPrepared(stmt *parser.Statement) {
 		switch {
 		case l == nil:
 		case stmt.All:
-			clear(l.prepared)
-			l.forgetOwn()
-			l.forgetShared()
+			l.forgetStatements()
 		case s.ran(l):
 			delete(l.prepared, stmt.Name)
 		case l.prepared[stmt.Name] != nil:
@@ -433,6 +443,7 @@ func (s *Session) noteSetting(stmt *parser.Statement) {
 		s.tx.modes.note(stmt)
 		if stmt.Isolation != "" && (keepsSnapshot(stmt.Isolation) || !s.isolates()) {
 			s.tx.isolation = stmt.Isolation
+			s.noteSeen()
 		}
 	case parser.Set, parser.SetLocal:
 		s.noteCustom(stmt.Name)
@@ -441,6 +452,7 @@ func (s *Session) noteSetting(stmt *parser.Statement) {
 			s.settings.isolation = cmp.Or(stmt.Isolation, s.settings.isolation)
 		case "transaction_isolation":
 			s.tx.isolation = stmt.Isolation
+			s.noteSeen()
 		}
 	case parser.Reset:
 		if stmt.All || stmt.Name == "default_transaction_isolation" {

@@ -34,6 +34,7 @@ func (s *Session) openBlock(kind txKind, begin string, stmt *parser.Statement) {
 	}
 	s.track.Begin()
 	s.tx.open(kind, begin, isolation)
+	s.noteSeen()
 	if stmt != nil {
 		s.tx.readOnly = stmt.ReadOnlyTransaction
 		s.tx.modes.note(stmt)
@@ -234,7 +235,7 @@ func (w snapshotWork) appendTo(l *link) {
 		// Of a SERIALIZABLE transaction main alone knows the conflicts (ADR 0019).
 		parts = append(parts, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;")
 	}
-	l.appendQuery(wire.Expect{What: wire.ExpectQuery, Hide: true}, append(parts, snapshotQuery)...)
+	l.appendQuery(hidden(wire.ExpectQuery), append(parts, snapshotQuery)...)
 }
 
 func (snapshotWork) drawsSequence() bool { return false }

@@ -74,7 +74,7 @@ func (l *link) appendInside(sql string) {
 		begin = l.beginPrefix()
 	}
 	l.appendSync()
-	l.appendQuery(wire.Expect{What: wire.ExpectQuery, Hide: true}, begin, sql)
+	l.appendQuery(hidden(wire.ExpectQuery), begin, sql)
 	l.begun = true
 }
 

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/pgchorus/pgchorus/internal/capture"
+	"github.com/pgchorus/pgchorus/internal/catalog"
 	"github.com/pgchorus/pgchorus/internal/config"
 	"github.com/pgchorus/pgchorus/internal/pgerr"
 	"github.com/pgchorus/pgchorus/internal/sequence"
@@ -52,6 +53,14 @@ type transaction struct {
 	set       []setNow
 	// ddl is what it has changed of the catalogue.
 	ddl []ddl
+	// seen is the state of the catalogue that it sees, if it has one snapshot for all that it does.
+	seen seen
+	// outdated: it was told of the catalogue by an older snapshot than what others have changed.
+	outdated bool
+	// changing is the catalogue that its COMMIT changes; nil for none. changingBodies: functions may be
+	// others by it.
+	changing       *catalog.Database
+	changingBodies bool
 	// marks: something that may change data was sent to all nodes.
 	marks bool
 	// notifies: it has a NOTIFY in it. unpreparable: PREPARE TRANSACTION would refuse it.

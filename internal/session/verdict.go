@@ -82,6 +82,17 @@ func (s *Session) verdictOf(stmt *parser.Statement, text string) *safety.Verdict
 	return v
 }
 
+// verdictBefore is the verdict that a statement was run on: behind it nobody is asked anew, in
+// the midst of its transaction, because the catalogue has changed meanwhile.
+func (s *Session) verdictBefore(stmt *parser.Statement, text string) *safety.Verdict {
+	if s.verdicts != nil {
+		if e := s.verdicts.place(shapeOf(stmt)); e.shape == shapeOf(stmt) {
+			return e.verdict
+		}
+	}
+	return s.verdictOf(stmt, text)
+}
+
 // verdictFacts is the catalogue as safety.Judge asks it.
 type verdictFacts struct {
 	planFacts
@@ -176,7 +187,7 @@ func (s *Session) learnCode(f *verdictFacts, q catalog.CodeQuestion) bool {
 	if l == nil {
 		return false
 	}
-	generation := f.known.Generation()
+	generation, shared := s.sees(l, f.known)
 	rows, err := l.question(q.SQL())
 	var answer catalog.CodeAnswer
 	if err == nil {
@@ -190,7 +201,7 @@ func (s *Session) learnCode(f *verdictFacts, q catalog.CodeQuestion) bool {
 		return false
 	}
 	f.code.Merge(answer)
-	if !l.begun || len(s.tx.ddl) == 0 && !keepsSnapshot(s.isolation()) {
+	if shared {
 		f.known.KeepCode(answer, generation)
 	}
 	return true
@@ -233,7 +244,8 @@ func (s *Session) effectiveOf(stmt *parser.Statement, text string) (*parser.Stat
 // its text in the frontend's.
 func (s *Session) checkSafety(stmt *parser.Statement, sql string, before int) error {
 	executed, text := s.effectiveOf(stmt, sql)
-	refusal := s.verdictOf(executed, text).Refusal(text)
+	s.basis = s.basisOf(executed, text)
+	refusal := s.basis.verdict.Refusal(text)
 	switch {
 	case refusal == nil:
 		return nil

@@ -46,6 +46,14 @@ type queryWork struct {
 	kind parser.Kind
 	// others is sent to the nodes that are not main, if it is not empty.
 	others string
+	// text is what the frontend has sent of it; several: it stands in a string with others.
+	text    string
+	several bool
+	// basis, plan and care are what was decided about it. planned is the text that was planned.
+	basis   basis
+	plan    *parser.Plan
+	planned string
+	care    *care
 	// draws and digest: see drawsSequence and wantsDigest.
 	draws, digest bool
 	// base and place lead positions in errors back to the frontend's string; see
@@ -108,7 +116,7 @@ func (w *queryWork) appendTo(l *link) {
 	}
 	if w.kind == parser.Prepare || w.kind == parser.Declare {
 		// The server shows their text in pg_prepared_statements and pg_cursors.
-		l.appendQuery(wire.Expect{What: wire.ExpectQuery, Hide: true}, l.beginText())
+		l.appendQuery(hidden(wire.ExpectQuery), l.beginText())
 		l.appendQuery(wire.Expect{What: wire.ExpectQuery, Base: w.base, Place: w.place}, w.sql)
 		return
 	}
@@ -126,7 +134,7 @@ func (w *queryWork) appendNeeded(l *link) {
 		return
 	}
 	if w.needs.bySQL {
-		l.appendQuery(wire.Expect{What: wire.ExpectQuery, Hide: true}, w.needs.sent)
+		l.appendQuery(hidden(wire.ExpectQuery), w.needs.sent)
 		l.prepared[w.needs.name] = w.needs
 		return
 	}
@@ -150,7 +158,7 @@ func (w *callWork) appendTo(l *link) {
 	l.noteSent(parser.Utility, "function call")
 	l.appendSync()
 	if l.needsBegin() {
-		l.appendQuery(wire.Expect{What: wire.ExpectQuery, Hide: true}, l.beginText())
+		l.appendQuery(hidden(wire.ExpectQuery), l.beginText())
 	}
 	frame := w.frame
 	if l.answers {

@@ -1,0 +1,187 @@
+package session
+
+import (
+	"cmp"
+	"context"
+	"reflect"
+	"slices"
+
+	"github.com/pgchorus/pgchorus/internal/catalog"
+	"github.com/pgchorus/pgchorus/internal/pgerr"
+	"github.com/pgchorus/pgchorus/internal/safety"
+	"github.com/pgchorus/pgchorus/internal/wire"
+	"github.com/pgchorus/pgchorus/parser"
+)
+
+// What has to be done for a statement is decided before it has locked its tables. Another session's
+// DDL may be committed in between, which the statement often waits for: its table has another default
+// then, or a trigger, and each node has computed for itself what nobody has thought of. So when all nodes
+// have run it, and before anything is committed, it is decided again if the catalogue has changed; the
+// locks keep the tables as they are by now.
+
+// basis is what the decisions about a statement rest on.
+type basis struct {
+	known   *catalog.Database
+	turn    catalog.Turn // from before it was looked at
+	verdict *safety.Verdict
+}
+
+// basisOf judges a statement.
+func (s *Session) basisOf(stmt *parser.Statement, text string) basis {
+	known := s.Catalog.Database(s.login.Database)
+	turn := known.Turn()
+	return basis{known, turn, s.verdictOf(stmt, text)}
+}
+
+// errOutdated: which of the nodes has run what, nobody can tell.
+func errOutdated() error {
+	return pgerr.New(pgerr.SerializationFailure, "what the statement uses was changed by another session while it ran, the transaction is rolled back").
+		WithHint("The transaction might succeed if retried.")
+}
+
+// decidesAlike reports whether what was decided about the work at hand still holds.
+func (s *Session) decidesAlike() bool {
+	if !s.replicates() || !s.work.takesSnapshot() {
+		return true
+	}
+	switch w := s.work.(type) {
+	case *queryWork:
+		return w.stmt == nil || w.stmt.Kind == parser.Prepare || s.holds(w.basis) || s.decidesAgain(w.basis, func() bool { return s.sameQuery(w) })
+	case *segment:
+		for i := range w.steps {
+			if st := &w.steps[i]; st.kind == wire.KindExecute && st.prepared != nil && !s.holds(st.portal.basis) &&
+				!s.decidesAgain(st.portal.basis, func() bool { return s.samePortal(st.portal) }) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// holds reports whether nothing has changed since.
+func (s *Session) holds(b basis) bool {
+	facts, _ := b.known.Since(b.turn)
+	return !facts && !s.tx.outdated
+}
+
+// decidesAgain asks main. The bodies of functions nobody locks: some nodes may have run the old one.
+func (s *Session) decidesAgain(b basis, same func() bool) bool {
+	_, bodies := b.known.Since(b.turn)
+	main := s.main()
+	if bodies && b.verdict.Code || s.tx.outdated || main == nil || !s.canAsk(main) || main.begun && keepsSnapshot(s.isolation()) {
+		return false
+	}
+	answer, unlike := main.answer, s.unlike
+	main.answer = wire.Answer{}
+	alike := same()
+	main.answer, s.unlike = answer, unlike
+	return alike
+}
+
+// goAnew takes back what was decided on the catalogue as it was, and decides again, if nobody has heard
+// of it.
+func (a *attempt) goAnew(ctx context.Context) (again, ok bool, err error) {
+	s := a.s
+	if !a.first || a.copied || a.repeats >= maxRepeats || s.tx.kind != txImplicit || !s.takeBack(a.mark) {
+		return a.refuse(errOutdated())
+	}
+	if err := s.startOver(ctx); err != nil {
+		return false, false, err
+	}
+	switch w := s.work.(type) {
+	case *queryWork:
+		err = s.decideQueryAgain(ctx, w)
+	case *segment:
+		err = w.decideAgain(ctx)
+	}
+	if err = cmp.Or(err, s.disturbed(ctx)); err != nil {
+		ok, err = s.refuseOrEnd(err)
+		return false, ok, err
+	}
+	return true, false, nil
+}
+
+func (s *Session) decideQueryAgain(ctx context.Context, w *queryWork) error {
+	if err := s.checkSafety(w.stmt, w.text, w.base); err != nil {
+		return err
+	}
+	return s.decideQuery(ctx, w)
+}
+
+// decideAgain is for a segment that executes one statement; what is done for several hangs on how they
+// were put together.
+func (g *segment) decideAgain(ctx context.Context) error {
+	s := g.s
+	for i := range g.steps {
+		st := &g.steps[i]
+		switch {
+		case st.kind == wire.KindExecute && st.portal != g.steps[len(g.steps)-1].portal:
+			return errOutdated()
+		case st.kind != wire.KindBind:
+			continue
+		}
+		if err := s.checkSafety(st.prepared.stmt, st.prepared.text, 0); err != nil {
+			return err
+		}
+		st.portal.basis = s.basis
+		if err := s.bindValues(ctx, st); err != nil {
+			return err
+		}
+		st.portal.care = s.careForBind(st.portal, st.frame)
+	}
+	s.care, s.unlike = g.care(), g.unlike()
+	return nil
+}
+
+// sameQuery decides anew about a statement of a query string.
+func (s *Session) sameQuery(w *queryWork) bool {
+	stmt, text := s.effectiveOf(w.stmt, w.text)
+	if !reflect.DeepEqual(s.verdictOf(stmt, text), w.basis.verdict) {
+		return false
+	}
+	unlike := s.unlike
+	if p := s.named(w.stmt); p != nil && w.stmt.Kind == parser.Execute {
+		if !s.samePrepared(p) {
+			return false
+		}
+	} else if !isRole(w.stmt) && !samePlan(s.planOf(w.stmt, w.planned, parser.PlanOptions{}), w.plan) {
+		return false
+	}
+	return sameCare(s.careFor(w.stmt, w.text, w.sql, len(unlike) > 0), w.care)
+}
+
+// samePortal decides anew about the execution of a prepared statement.
+func (s *Session) samePortal(bound *portal) bool {
+	p := bound.prepared
+	if !reflect.DeepEqual(s.verdictOf(p.stmt, p.text), bound.basis.verdict) || !s.samePrepared(p) {
+		return false
+	}
+	if !bound.target.all {
+		return true
+	}
+	return sameCare(s.careFor(p.stmt, p.text, p.sent, len(p.unlike)+len(bound.times) > 0), bound.care)
+}
+
+// samePrepared plans a prepared statement anew.
+func (s *Session) samePrepared(p *prepared) bool {
+	if p.stmt.Kind == parser.Prepare && !p.bySQL || p.bySQL && p.stmt.Inner == nil || isRole(p.stmt) || p.stmt.Kind == parser.Execute {
+		return true
+	}
+	next := *p
+	if p.bySQL {
+		next = *s.plannedSQL(p.stmt, p.text, false)
+	} else {
+		s.planPrepared(&next, false)
+	}
+	return samePlan(next.plan, p.plan) && slices.Equal(next.locks, p.locks) && reflect.DeepEqual(next.unlike, p.unlike)
+}
+
+func samePlan(a, b *parser.Plan) bool { return reflect.DeepEqual(a, b) }
+
+func sameCare(a, b *care) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.text == b.text && slices.Equal(a.locks, b.locks) && a.digest == b.digest && (a.elsewhere == nil) == (b.elsewhere == nil) &&
+		(a.relay == nil) == (b.relay == nil) && a.refusal == nil && b.refusal == nil && reflect.DeepEqual(a.plan, b.plan)
+}

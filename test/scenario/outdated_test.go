@@ -1,0 +1,182 @@
+package scenario
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// TestDefaultThatIsNewerThanTheSnapshot: a transaction that keeps its snapshot does not see in the
+// catalogue what its statements do all the same, since servers look up a column's default anew.
+func TestDefaultThatIsNewerThanTheSnapshot(t *testing.T) {
+	t.Parallel()
+	for _, begin := range []string{"BEGIN ISOLATION LEVEL REPEATABLE READ", "BEGIN ISOLATION LEVEL SERIALIZABLE"} {
+		t.Run(begin, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			conn, other := s.connect(), s.connect()
+			s.exec(conn, "CREATE TABLE stamped (id int PRIMARY KEY, at timestamptz); CREATE TABLE told (id int PRIMARY KEY)")
+			s.exec(conn, begin)
+			s.want(conn, "SELECT count(*) FROM told", "0")
+			s.exec(conn, "INSERT INTO told VALUES (1)")
+			s.exec(other, "ALTER TABLE stamped ALTER at SET DEFAULT clock_timestamp()")
+			s.wantOutdated(conn, pgx.QueryExecModeSimpleProtocol, "INSERT INTO stamped (id) VALUES (1)")
+			s.exec(conn, begin+"; INSERT INTO stamped (id) VALUES (2); COMMIT")
+			s.exec(other, "INSERT INTO stamped (id) VALUES (3)")
+			s.want(conn, "SELECT count(at) FROM stamped", "2")
+			s.wantEqual()
+		})
+	}
+}
+
+// TestOwnChangesAreNoNews: what a transaction has changed of the catalogue itself, it sees.
+func TestOwnChangesAreNoNews(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	conn := s.connect()
+	s.exec(conn, "CREATE TABLE stamped (id int PRIMARY KEY)")
+	s.exec(conn, "BEGIN ISOLATION LEVEL REPEATABLE READ")
+	s.want(conn, "SELECT count(*) FROM stamped", "0")
+	s.exec(conn, "ALTER TABLE stamped ADD at timestamptz; ALTER TABLE stamped ALTER at SET DEFAULT clock_timestamp()")
+	s.exec(conn, "INSERT INTO stamped (id) VALUES (1)")
+	s.exec(conn, "CREATE TABLE more (id int PRIMARY KEY, at timestamptz DEFAULT clock_timestamp())")
+	s.exec(conn, "INSERT INTO more (id) VALUES (1)")
+	s.exec(conn, "COMMIT")
+	s.want(conn, "SELECT count(*) FROM stamped, more WHERE stamped.at IS NOT NULL AND more.at IS NOT NULL", "1")
+	s.wantEqual()
+}
+
+// wantOutdated runs a statement in a block, and wants it, or COMMIT where it was answered early, to fail.
+func (s *stage) wantOutdated(conn *pgx.Conn, mode pgx.QueryExecMode, sql string) {
+	s.t.Helper()
+	if _, err := conn.Exec(bounded(s.t), sql, mode); err != nil {
+		s.wantRefused(conn, err)
+		return
+	}
+	_, err := conn.Exec(bounded(s.t), "COMMIT", mode)
+	s.wantRefused(conn, err)
+}
+
+func (s *stage) wantRefused(conn *pgx.Conn, err error) {
+	s.t.Helper()
+	if codeOf(err) != "40001" {
+		s.t.Errorf("%v, want SQLSTATE 40001", err)
+	}
+	if conn.PgConn().TxStatus() != 'I' {
+		s.exec(conn, "ROLLBACK")
+	}
+}
+
+const (
+	stampedByDefault = "ALTER TABLE stamped ALTER at SET DEFAULT clock_timestamp()"
+	stampedByTrigger = `CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.at := clock_timestamp(); RETURN NEW; END';
+		CREATE TRIGGER stamp BEFORE INSERT ON stamped FOR EACH ROW EXECUTE FUNCTION stamp()`
+)
+
+// TestWriteThatWaitsForDDL: when it goes on, its table is another one than that which was looked at.
+func TestWriteThatWaitsForDDL(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, ddl string
+		known     bool // the table, before DDL began
+	}{
+		{"default", stampedByDefault, false},
+		{"default of a known table", stampedByDefault, true},
+		{"trigger", stampedByTrigger, true},
+	} {
+		for _, block := range []bool{false, true} {
+			for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeExec} {
+				t.Run(fmt.Sprint(tt.name, ", ", mode, ", in a block: ", block), func(t *testing.T) {
+					t.Parallel()
+					s := newStage(t)
+					conn, other := s.connect(), s.connect()
+					s.exec(conn, "CREATE TABLE stamped (id int PRIMARY KEY, at timestamptz)")
+					if tt.known {
+						s.exec(conn, "INSERT INTO stamped (id) VALUES (0)")
+					}
+					s.exec(other, "BEGIN; "+tt.ddl)
+					if block {
+						s.exec(conn, "BEGIN")
+					}
+					write := startWrite(t, conn, mode, "INSERT INTO stamped (id) VALUES (1)")
+					awaitWaiter(t, s.nodes[0])
+					s.exec(other, "COMMIT")
+					_, err := write.wait(t)
+					if block && err == nil {
+						_, err = conn.Exec(bounded(t), "COMMIT", mode)
+					}
+					if block {
+						s.wantRefused(conn, err)
+					} else if err != nil {
+						t.Error("outside of a block it is run again: ", err)
+					}
+					s.exec(conn, "INSERT INTO stamped (id) VALUES (2)")
+					s.want(conn, "SELECT count(*) FROM stamped WHERE id > 0 AND at IS NULL", "0")
+					s.wantEqual()
+				})
+			}
+		}
+	}
+}
+
+func startWrite(t *testing.T, conn *pgx.Conn, mode pgx.QueryExecMode, sql string) *background {
+	return start(func() ([]string, error) {
+		_, err := conn.Exec(bounded(t), sql, mode)
+		return nil, err
+	})
+}
+
+// TestWriteThatWaitsForHarmlessDDL: what was decided holds, and nobody notices anything.
+func TestWriteThatWaitsForHarmlessDDL(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	conn, other := s.connect(), s.connect()
+	s.exec(conn, "CREATE TABLE plain (id int PRIMARY KEY, n int); INSERT INTO plain VALUES (1, 1)")
+	ddl := []string{
+		"ALTER TABLE plain ADD more text", "ALTER TABLE plain ADD c int DEFAULT 7", "ALTER TABLE plain ALTER n SET DEFAULT 3",
+		"COMMENT ON TABLE plain IS 'x'; LOCK TABLE plain", "ALTER TABLE plain DROP more",
+		"CREATE TABLE aside (i int); LOCK TABLE plain", "CREATE FUNCTION aside() RETURNS int LANGUAGE sql AS 'SELECT 1'; LOCK TABLE plain",
+		"ALTER TABLE plain ADD CHECK (n > 0)", "CREATE INDEX ON plain (n)",
+	}
+	for i, change := range ddl {
+		for j, mode := range []pgx.QueryExecMode{pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeExec} {
+			s.exec(other, "BEGIN; "+map[bool]string{true: change, false: "LOCK TABLE plain; COMMENT ON COLUMN plain.n IS 'y'"}[j == 0])
+			s.exec(conn, "BEGIN")
+			write := startWrite(t, conn, mode, fmt.Sprintf("INSERT INTO plain (id, n) VALUES (%d, 1)", 10+2*i+j))
+			awaitWaiter(t, s.nodes[0])
+			s.exec(other, "COMMIT")
+			if _, err := write.wait(t); err != nil {
+				t.Fatalf("%s: %v", change, err)
+			}
+			s.exec(conn, "UPDATE plain SET n = n + 1 WHERE id = 1")
+			s.exec(conn, "COMMIT")
+		}
+	}
+	s.want(conn, "SELECT count(*), max(n) FROM plain", fmt.Sprintf("%d|%[1]d", 2*len(ddl)+1))
+	s.wantEqual()
+}
+
+// TestFunctionIsReplacedUnderWrites: nobody locks a function, so that a statement may run its old body on one
+// node and the new one on another.
+func TestFunctionIsReplacedUnderWrites(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	conn, other := s.connect(), s.connect()
+	version := func(n int) string {
+		return fmt.Sprintf("CREATE OR REPLACE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.v := %d; RETURN NEW; END'", n)
+	}
+	s.exec(conn, "CREATE TABLE versioned (id int PRIMARY KEY, v int); "+version(1)+"; CREATE TRIGGER stamp BEFORE INSERT ON versioned FOR EACH ROW EXECUTE FUNCTION stamp()")
+	s.exec(conn, "INSERT INTO versioned VALUES (0)")
+	for i, mode := range []pgx.QueryExecMode{pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeExec} {
+		holder := s.nodes[1].ConnectTo(database)
+		s.exec(holder, "BEGIN; LOCK TABLE versioned") // main and node 2 are through before it
+		write := startWrite(t, conn, mode, fmt.Sprintf("INSERT INTO versioned VALUES (%d)", i+1))
+		awaitWaiter(t, s.nodes[1])
+		s.exec(other, version(i+2))
+		s.exec(holder, "COMMIT")
+		write.must(t)
+		s.want(conn, fmt.Sprintf("SELECT v FROM versioned WHERE id = %d", i+1), fmt.Sprint(i+2))
+		s.wantEqual()
+	}
+}
