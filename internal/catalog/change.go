@@ -28,3 +28,35 @@ func (d *Database) change(by int32, bodies bool) {
 	}
 	d.changing.Add(by)
 }
+
+// Doubt forgets what was kept while a change was being committed: who has waited for a relation's lock to
+// ask about it was told what it was before.
+func (d *Database) Doubt() {
+	if d.changing.Load() > 0 {
+		d.ForgetTables()
+	}
+}
+
+// maxPrepared bounds how many prepared transactions are remembered.
+const maxPrepared = 10000
+
+// NotePrepared remembers that a prepared transaction of that name (PREPARE TRANSACTION) will change nothing here.
+func (d *Database) NotePrepared(name string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.prepared) < maxPrepared {
+		if d.prepared == nil {
+			d.prepared = map[string]bool{}
+		}
+		d.prepared[name] = true
+	}
+}
+
+// TakePrepared forgets a prepared transaction. It reports whether it will change nothing.
+func (d *Database) TakePrepared(name string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	harmless := d.prepared[name]
+	delete(d.prepared, name)
+	return harmless
+}

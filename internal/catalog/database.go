@@ -30,8 +30,9 @@ type Database struct {
 	// of them may change functions.
 	changing, changingBodies atomic.Int32
 
-	mu      sync.Mutex // held to change what is above or below, not to look facts up
-	dropped bool       // no longer the Cache's own: nothing is stored any more
+	mu       sync.Mutex      // held to change what is above or below, not to look facts up
+	prepared map[string]bool // transactions without DDL
+	dropped  bool            // no longer the Cache's own: nothing is stored any more
 }
 
 func newDatabase(size int, expire time.Duration, now func() time.Time) *Database {

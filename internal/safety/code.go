@@ -15,6 +15,7 @@ func (j *judge) code(stmt *parser.Statement) {
 		f.text(stmt.Body)
 		if stmt.Body == "" {
 			f.effects.add(&f.effects.opaque, "is in a language that is not looked at")
+			f.effects.redefines = true
 		}
 		j.found(f, "DO", SideEffects)
 	}

@@ -71,10 +71,11 @@ func (s *Session) decidesAgain(b basis, same func() bool) bool {
 	if bodies && b.verdict.Code || s.tx.outdated || main == nil || !s.canAsk(main) || main.begun && keepsSnapshot(s.isolation()) {
 		return false
 	}
-	answer, unlike := main.answer, s.unlike
-	main.answer = wire.Answer{}
+	answer, unlike, care, work := main.answer, s.unlike, s.care, s.work
+	main.answer, s.care = wire.Answer{}, nil
+	b.known.Doubt()
 	alike := same()
-	main.answer, s.unlike = answer, unlike
+	main.answer, s.unlike, s.care, s.work = answer, unlike, care, work
 	return alike
 }
 
@@ -88,12 +89,15 @@ func (a *attempt) goAnew(ctx context.Context) (again, ok bool, err error) {
 	if err := s.startOver(ctx); err != nil {
 		return false, false, err
 	}
-	switch w := s.work.(type) {
+	work := s.work
+	s.care, s.unlike = nil, nil // what is asked is sent as it is
+	switch w := work.(type) {
 	case *queryWork:
 		err = s.decideQueryAgain(ctx, w)
 	case *segment:
 		err = w.decideAgain(ctx)
 	}
+	s.work = work
 	if err = cmp.Or(err, s.disturbed(ctx)); err != nil {
 		ok, err = s.refuseOrEnd(err)
 		return false, ok, err
@@ -135,11 +139,11 @@ func (g *segment) decideAgain(ctx context.Context) error {
 
 // sameQuery decides anew about a statement of a query string.
 func (s *Session) sameQuery(w *queryWork) bool {
+	unlike := s.unlike
 	stmt, text := s.effectiveOf(w.stmt, w.text)
 	if !reflect.DeepEqual(s.verdictOf(stmt, text), w.basis.verdict) {
 		return false
 	}
-	unlike := s.unlike
 	if p := s.named(w.stmt); p != nil && w.stmt.Kind == parser.Execute {
 		if !s.samePrepared(p) {
 			return false

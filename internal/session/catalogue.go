@@ -122,7 +122,7 @@ func (s *Session) canAsk(l *link) bool {
 // changesCatalogue reports whether a statement may change what the catalogue says.
 func changesCatalogue(kind parser.Kind) bool {
 	switch kind {
-	case parser.DDL, parser.CreateTableAs, parser.SelectInto, parser.Do, parser.Unknown:
+	case parser.DDL, parser.CreateTableAs, parser.SelectInto, parser.Unknown:
 		return true
 	}
 	return false
@@ -132,13 +132,15 @@ func changesCatalogue(kind parser.Kind) bool {
 // has DDL in it, runs SQL that it puts together, or cannot be read.
 func (s *Session) redefines(stmt *parser.Statement, sql string) bool {
 	stmt, sql = s.effectiveOf(stmt, sql)
-	return len(stmt.UnknownFunctions)+len(stmt.Targets) > 0 && s.verdictBefore(stmt, sql).Redefines
+	return (len(stmt.UnknownFunctions)+len(stmt.Targets) > 0 || stmt.Kind == parser.Do) && s.verdictBefore(stmt, sql).Redefines
 }
 
 // hasRedefined is redefines for a statement that has run, of which main may have told.
 func (s *Session) hasRedefined(stmt *parser.Statement, sql string) bool {
-	told := s.undefined && s.ranOn == noNode
-	return !told && s.redefines(stmt, sql)
+	if s.ranOn == noNode && s.redefined == catalog.RedefinedNothing {
+		return false
+	}
+	return s.redefines(stmt, sql)
 }
 
 // askRedefined asks main whether code that the work at hand has set off has changed the catalogue, so
@@ -155,7 +157,9 @@ func (s *Session) askRedefined() {
 		s.dropLink(main) // the connection broke; COMMIT finds out why
 	}
 	main.answer = answer
-	s.undefined = err == nil && len(rows) == 1 && rows[0] == "f"
+	if err == nil && len(rows) == 1 {
+		s.redefined = catalog.Redefined(rows[0])
+	}
 }
 
 func (s *Session) workRedefines() bool {
@@ -176,6 +180,9 @@ func (s *Session) workRedefines() bool {
 // forgetCatalogue has all sessions ask again, now and once the transaction has ended.
 func (s *Session) forgetCatalogue(stmt *parser.Statement) {
 	ddl := changesOf(stmt)
+	if !changesCatalogue(stmt.Kind) && s.ranOn == noNode && s.redefined == catalog.RedefinedTables {
+		ddl.bodies = false
+	}
 	s.forget(ddl)
 	if s.tx.kind != txNone {
 		s.tx.ddl = append(s.tx.ddl, ddl)
@@ -249,5 +256,33 @@ func (s *Session) endChange() {
 	}
 	if s.tx.changing != nil {
 		s.tx.changing.EndChange(s.tx.changingBodies)
+	}
+	if s.tx.gid != "" {
+		s.notePreparedDDL()
+	}
+}
+
+// notePreparedDDL follows what PREPARE TRANSACTION leaves to whoever commits it.
+func (s *Session) notePreparedDDL() {
+	known := s.Catalog.Database(s.login.Database)
+	if len(s.tx.ddl) == 0 {
+		known.NotePrepared(s.tx.gid)
+	} else {
+		known.TakePrepared(s.tx.gid)
+	}
+}
+
+// changeByPrepared is beginChange for COMMIT PREPARED, which may be of DDL; end is endChange.
+func (s *Session) changeByPrepared() (end func()) {
+	known, stmt := s.Catalog.Database(s.login.Database), s.utility.stmt
+	if stmt == nil || stmt.Kind != parser.CommitPrepared && stmt.Kind != parser.RollbackPrepared ||
+		known.TakePrepared(stmt.Name) || stmt.Kind == parser.RollbackPrepared {
+		return func() {}
+	}
+	known.BeginChange(true)
+	return func() {
+		known.Forget()
+		s.leases().ForgetHabits()
+		known.EndChange(true)
 	}
 }

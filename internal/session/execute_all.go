@@ -78,6 +78,7 @@ func (s *Session) executeBare(ctx context.Context, opt allOptions) (ok bool, err
 	}
 	opt.bare = true
 	s.beginBare(opt)
+	defer s.changeByPrepared()()
 	ok, err = s.executeAll(ctx, opt)
 	s.tx.wrote = false
 	s.leaveBarrier()

@@ -5,6 +5,9 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/pgchorus/pgchorus/internal/pgtest"
+	"github.com/pgchorus/pgchorus/test/proxy"
 )
 
 // TestDefaultThatIsNewerThanTheSnapshot: a transaction that keeps its snapshot does not see in the
@@ -179,4 +182,23 @@ func TestFunctionIsReplacedUnderWrites(t *testing.T) {
 		s.want(conn, fmt.Sprintf("SELECT v FROM versioned WHERE id = %d", i+1), fmt.Sprint(i+2))
 		s.wantEqual()
 	}
+}
+
+// TestWriteThatWaitsForPreparedDDL: what PREPARE TRANSACTION has kept is done by COMMIT PREPARED.
+func TestWriteThatWaitsForPreparedDDL(t *testing.T) {
+	t.Parallel()
+	nodes := pgtest.Start(t, 3, pgtest.WithSettings(map[string]string{"max_prepared_transactions": "5"}))
+	s := &stage{t: t, nodes: nodes, proxy: proxy.Start(t, nodes)}
+	s.proxy.Exec("CREATE DATABASE " + database)
+	conn, other := s.connect(), s.connect()
+	s.exec(conn, "CREATE TABLE stamped (id int PRIMARY KEY, at timestamptz)")
+	s.exec(other, "BEGIN; "+stampedByDefault+"; PREPARE TRANSACTION 'change'")
+	write := startWrite(t, conn, pgx.QueryExecModeSimpleProtocol, "INSERT INTO stamped (id) VALUES (1)")
+	awaitWaiter(t, s.nodes[0])
+	s.exec(other, "COMMIT PREPARED 'change'")
+	write.must(t)
+	s.exec(conn, "INSERT INTO stamped (id) VALUES (2)")
+	s.exec(other, "INSERT INTO stamped (id) VALUES (3)")
+	s.want(conn, "SELECT count(at) FROM stamped", "3")
+	s.wantEqual()
 }

@@ -27,7 +27,7 @@ func (s *stage) leaveAndAwait(conn *pgx.Conn) {
 	hangUp(conn)
 	await(s.t, "the session has ended", func() bool {
 		for _, node := range s.nodes {
-			busy := direct(node, "SELECT 1 FROM pg_stat_activity WHERE datname = 'app' AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND query NOT LIKE 'DISCARD%'")
+			busy := direct(node, "SELECT 1 FROM pg_stat_activity WHERE datname = 'app' AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND query NOT LIKE 'DISCARD%' AND query <> ''") // where it has asked nothing, nothing is reset
 			if len(busy) > 0 {
 				return false
 			}
