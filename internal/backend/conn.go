@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"maps"
 	"sync/atomic"
 	"time"
 
@@ -60,7 +61,7 @@ func (c *Conn) Opened() auth.Opened { return c.opened }
 // Created is the time of the log-in.
 func (c *Conn) Created() time.Time { return c.created }
 
-// Params is what the server reported by ParameterStatus. The map is c's own.
+// Params is what the server reported by ParameterStatus. Nobody may change the map.
 func (c *Conn) Params() map[string]string { return c.params }
 
 // Changes counts what ParameterStatus has reported: while it is the same, Params is.
@@ -134,7 +135,7 @@ func (c *Conn) awaitReady() error {
 		}
 		switch frame.Kind() {
 		case wire.KindParameterStatus:
-			c.noteParam(frame)
+			noteParam(c.params, frame)
 		case wire.KindBackendKeyData:
 			if c.pid, c.secret, err = wire.DecodeKeyData(frame.Body()); err != nil {
 				return fmt.Errorf("key data: %w", err)
@@ -143,6 +144,7 @@ func (c *Conn) awaitReady() error {
 			return &auth.BackendError{Body: bytes.Clone(frame.Body())}
 		case wire.KindReadyForQuery:
 			c.Status = wire.TxIdle
+			c.params = shared.of(c.params)
 			return nil
 		case wire.KindNoticeResponse, wire.KindNegotiateProtocolVersion:
 		default:
@@ -160,9 +162,15 @@ func (c *Conn) tlsState() *tls.ConnectionState {
 	return nil
 }
 
-func (c *Conn) noteParam(frame wire.Frame) {
+// changeParam follows a ParameterStatus behind the log-in.
+func (c *Conn) changeParam(frame wire.Frame) {
+	c.params = maps.Clone(c.params) // others may have it, too
+	noteParam(c.params, frame)
+	c.changes++
+}
+
+func noteParam(params map[string]string, frame wire.Frame) {
 	if name, value, err := wire.DecodeParameterStatus(frame.Body()); err == nil {
-		c.params[name] = value
-		c.changes++
+		params[name] = value
 	}
 }

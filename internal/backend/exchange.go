@@ -276,7 +276,7 @@ func (c *Conn) parameter(sink Sink, total int, e *wire.Expect) error {
 	if err != nil {
 		return err
 	}
-	c.noteParam(frame)
+	c.changeParam(frame)
 	return c.aside(sink, wire.KindParameterStatus, total, e)
 }
 

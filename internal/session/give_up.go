@@ -27,8 +27,8 @@ type underWay struct {
 	bare   bool // outside of any block
 	// givenUp is why it was ended for others to go on; empty for none.
 	givenUp string
-	// owned are the session's connections, and since when.
-	owned [config.MaxNodes]owned
+	// owned are the session's connections, and since when, by node.
+	owned []owned
 }
 
 type owned struct {
@@ -54,7 +54,15 @@ func (r *running) forgive() {
 func (r *running) own(conn *backend.Conn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.underWay.owned[conn.Node()] = owned{conn, time.Now()}
+	r.underWay.own(conn, time.Now())
+}
+
+// own is for whoever has the lock.
+func (u *underWay) own(conn *backend.Conn, now time.Time) {
+	for int(conn.Node()) >= len(u.owned) {
+		u.owned = append(u.owned, owned{})
+	}
+	u.owned[conn.Node()] = owned{conn, now}
 }
 
 // cancellable are the nodes where the statement may be cancelled. Guarded by mu.

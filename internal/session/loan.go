@@ -363,7 +363,7 @@ func (s *Session) ownLinks() {
 	for _, l := range s.links {
 		if l != nil {
 			l.conn.Heard = l.heard
-			s.running.underWay.owned[l.ID()] = owned{l.conn, now}
+			s.running.underWay.own(l.conn, now)
 		}
 	}
 	s.running.mu.Unlock()
@@ -478,7 +478,7 @@ func (s *Session) knowsParameters(conn *backend.Conn) bool {
 // disown takes the connections out of what others may see of the session.
 func (s *Session) disown() {
 	s.running.mu.Lock()
-	clear(s.running.underWay.owned[:])
+	clear(s.running.underWay.owned)
 	s.running.mu.Unlock()
 	s.mainPID.Store(0)
 }
