@@ -37,14 +37,18 @@ type Order struct {
 	under   [config.MaxNodes]atomic.Int32 // statements under each main
 	waiting atomic.Int32
 
+	spoke func([]Node) bool
+
 	mu      sync.Mutex
 	sent    []Node // main's connections of statements that are on their way to the others
+	looked  []Node // memory
 	changed sync.Cond
 }
 
-// NewOrder returns an Order that nobody waits at.
-func NewOrder() *Order {
-	o := &Order{}
+// NewOrder returns an Order that nobody waits at. spoke reports whether one of many nodes is not
+// Silent; nil to look at them one by one.
+func NewOrder(spoke func(nodes []Node) bool) *Order {
+	o := &Order{spoke: spoke}
 	o.changed.L = &o.mu
 	return o
 }
@@ -117,13 +121,21 @@ func (o *Order) follow(main Node, holds bool) {
 // ending reports whether the connection to main of a statement on its way has ended. The
 // lock keeps their sessions from reading there.
 func (o *Order) ending(main config.NodeID) bool {
+	o.looked = o.looked[:0]
 	for _, node := range o.sent {
-		if node.ID() == main && !node.Silent() {
-			return true
+		if node.ID() == main {
+			o.looked = append(o.looked, node)
 		}
 	}
-	return false
+	defer clear(o.looked)
+	if o.spoke != nil && len(o.looked) > fewToLookAt {
+		return o.spoke(o.looked)
+	}
+	return slices.ContainsFunc(o.looked, func(node Node) bool { return !node.Silent() })
 }
+
+// fewToLookAt is how many connections are looked at one by one.
+const fewToLookAt = 2
 
 // arrived ends what follow began: the others have answered.
 func (o *Order) arrived(main Node) {

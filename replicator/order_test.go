@@ -8,7 +8,7 @@ import (
 
 func TestOrderKeepsTheNextMainBehindTheLostOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		order := NewOrder()
+		order := NewOrder(nil)
 		order.enter(0, false)
 		order.enter(0, false)
 		entered := make(chan struct{})
@@ -36,7 +36,7 @@ func TestOrderKeepsTheNextMainBehindTheLostOne(t *testing.T) {
 
 func TestOrderDoesNotWaitForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		order := NewOrder()
+		order := NewOrder(nil)
 		order.enter(0, false)
 		for _, holds := range []bool{false, true} {
 			began := time.Now()
@@ -50,7 +50,7 @@ func TestOrderDoesNotWaitForEver(t *testing.T) {
 
 func TestOrderDoesNotKeepTheLowestMainWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		order := NewOrder()
+		order := NewOrder(nil)
 		order.enter(1, false)
 		began := time.Now()
 		order.enter(0, false)
@@ -70,7 +70,7 @@ func inOrder(order *Order) *fakeNode {
 
 func TestOrderKeepsAStatementBehindOneWhoseMainHasEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		order := NewOrder()
+		order := NewOrder(nil)
 		healthy, ended := inOrder(order), inOrder(order)
 		ended.ended.Store(true)
 		followed := make(chan struct{})
@@ -97,7 +97,7 @@ func TestOrderKeepsAStatementBehindOneWhoseMainHasEnded(t *testing.T) {
 
 func TestOrderDoesNotKeepAStatementBehindOneThatHasItsLocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		order := NewOrder()
+		order := NewOrder(nil)
 		inOrder(order)
 		began := time.Now()
 		order.follow(&fakeNode{}, false)
@@ -109,7 +109,7 @@ func TestOrderDoesNotKeepAStatementBehindOneThatHasItsLocks(t *testing.T) {
 
 func TestOrderWaitsForAStatementThatWaitsForItButNotForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		order := NewOrder()
+		order := NewOrder(nil)
 		inOrder(order).ended.Store(true)
 		for _, holds := range []bool{false, true} {
 			began := time.Now()

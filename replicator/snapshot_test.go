@@ -133,7 +133,7 @@ func (n *faultyNode) Finish(bool) (*wire.Answer, error) { panic("a bug") }
 // TestNobodyWaitsForAStatementThatPanicked: the session ends by the panic, the others
 // go on.
 func TestNobodyWaitsForAStatementThatPanicked(t *testing.T) {
-	w, gate, order := NewWindow(), NewGate(), NewOrder()
+	w, gate, order := NewWindow(), NewGate(), NewOrder(nil)
 	faulty := []Node{&faultyNode{quietNode{id: 0}}, &quietNode{id: 1}}
 	for _, call := range []func(){
 		func() { _, _ = TakeSnapshot(t.Context(), faulty, w) },

@@ -110,7 +110,7 @@ func build(ctx context.Context, cfg *config.Config, flags serveFlags, log *zap.L
 		SharedTexts: session.NewSharedTexts(),
 		Scripts:     parser.NewCache(scriptCacheBytes, 0),
 		Gate:        replicator.NewGate(),
-		Order:       replicator.NewOrder(),
+		Order:       replicator.NewOrder(session.AnySpoke),
 		Barrier:     barrier,
 		Window:      replicator.NewWindow(),
 		Large:       capture.NewLarge(),

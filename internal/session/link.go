@@ -3,6 +3,7 @@ package session
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/pgchorus/pgchorus/internal/backend"
 	"github.com/pgchorus/pgchorus/internal/config"
@@ -134,6 +135,20 @@ func (l *link) send() error {
 
 // Silent implements replicator.Node.
 func (l *link) Silent() bool { return l.conn.Quiet() }
+
+// lookouts are for AnySpoke.
+var lookouts = sync.Pool{New: func() any { return new(wire.Lookout) }}
+
+// AnySpoke reports whether one of the nodes, which are sessions' own, is not Silent.
+func AnySpoke(nodes []replicator.Node) bool {
+	look := lookouts.Get().(*wire.Lookout)
+	defer lookouts.Put(look)
+	look.Reset()
+	for _, node := range nodes {
+		look.Add(node.(*link).conn.Conn)
+	}
+	return look.Spoke()
+}
 
 // Finish reads the answer to what was sent.
 func (l *link) Finish(visible bool) (*wire.Answer, error) {

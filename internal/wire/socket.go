@@ -20,6 +20,8 @@ type socket struct {
 	raw syscall.RawConn // nil under TLS
 	// poll is the plain socket, also under TLS; nil if there is none.
 	poll syscall.RawConn
+	// fd is its descriptor; negative if there is none.
+	fd int32
 
 	// State of the two callbacks below, which are made once so that a read does
 	// not allocate.
@@ -34,7 +36,7 @@ type socket struct {
 }
 
 func newSocket(nc net.Conn, lend func() []byte, giveBack func()) *socket {
-	s := &socket{nc: nc, lend: lend, giveBack: giveBack}
+	s := &socket{nc: nc, lend: lend, giveBack: giveBack, fd: -1}
 	secured, isTLS := nc.(*tls.Conn)
 	if isTLS {
 		nc = secured.NetConn()
@@ -48,6 +50,7 @@ func newSocket(nc net.Conn, lend func() []byte, giveBack func()) *socket {
 		return s
 	}
 	s.poll = raw
+	_ = raw.Control(func(fd uintptr) { s.fd = int32(fd) }) // it has been closed
 	if !isTLS {
 		s.raw = raw
 		s.onReadable = s.tryRead
