@@ -1,44 +1,56 @@
 package catalog
 
-// Turn is a state of the catalogue, to be told from later ones.
-type Turn struct{ facts, bodies uint64 }
-
-// Turn is the state now.
-func (d *Database) Turn() Turn { return Turn{d.generation.Load(), d.bodies.Load()} }
-
-// Since reports what may have become another since a Turn: facts is anything, bodies are those of
-// functions. What is being committed counts, since some nodes may have it and others not.
-func (d *Database) Since(t Turn) (facts, bodies bool) {
-	// In this order: who ends a change has counted it before.
-	facts, bodies = d.changing.Load() > 0, d.changingBodies.Load() > 0
-	now := d.Turn()
-	return facts || now.facts != t.facts, bodies || now.bodies != t.bodies
-}
-
-// BeginChange is called before the first node is sent the COMMIT of DDL. bodies: functions may become
-// others by it.
-func (d *Database) BeginChange(bodies bool) { d.change(1, bodies) }
-
-// EndChange is called when no node has anything left of it to do, and what was known is forgotten.
-func (d *Database) EndChange(bodies bool) { d.change(-1, bodies) }
-
-func (d *Database) change(by int32, bodies bool) {
-	if bodies {
-		d.changingBodies.Add(by)
-	}
-	d.changing.Add(by)
-}
-
-// Doubt forgets what was kept while a change was being committed: who has waited for a relation's lock to
-// ask about it was told what it was before.
-func (d *Database) Doubt() {
-	if d.changing.Load() > 0 {
-		d.ForgetTables()
-	}
-}
+import "slices"
 
 // maxPrepared bounds how many prepared transactions are remembered.
 const maxPrepared = 10000
+
+// changes are transactions with DDL that are being committed: some nodes may have it already.
+type changes struct {
+	last uint64
+	open []uint64 // their numbers, the oldest first
+}
+
+// BeginChange is called before the first node is sent the COMMIT of DDL. It returns what EndChange is to
+// be told.
+func (d *Database) BeginChange() uint64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	c := &d.changes
+	c.last++
+	c.open = append(c.open, c.last)
+	d.changing.Store(int32(len(c.open)))
+	return c.last
+}
+
+// EndChange is called when no node has anything left of it to do, and what was known is forgotten.
+func (d *Database) EndChange(change uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	c := &d.changes
+	c.open = slices.DeleteFunc(c.open, func(open uint64) bool { return open == change })
+	d.changing.Store(int32(len(c.open)))
+	d.settled.Broadcast()
+}
+
+// ChangedSince reports whether something may have become another since a generation. What is being
+// committed counts.
+func (d *Database) ChangedSince(generation uint64) bool {
+	return d.changing.Load() > 0 || d.Generation() != generation // in this order: who ends a change has counted it before
+}
+
+// AwaitChanges returns when all that is being committed now has been committed on all nodes, and is
+// known to have been.
+func (d *Database) AwaitChanges() {
+	if d.changing.Load() == 0 {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for now := d.changes.last; len(d.changes.open) > 0 && d.changes.open[0] <= now; {
+		d.settled.Wait()
+	}
+}
 
 // NotePrepared remembers that a prepared transaction of that name (PREPARE TRANSACTION) will change nothing here.
 func (d *Database) NotePrepared(name string) {

@@ -2,54 +2,70 @@ package catalog
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
-func TestWhatHasChangedSince(t *testing.T) {
+func TestChangedSince(t *testing.T) {
 	tests := []struct {
-		name          string
-		change        func(d *Database)
-		facts, bodies bool
+		name    string
+		change  func(d *Database)
+		changed bool
 	}{
-		{"nothing", func(*Database) {}, false, false},
-		{"anything", (*Database).Forget, true, true},
-		{"tables", (*Database).ForgetTables, true, false},
-		{"a table", func(d *Database) { d.ForgetNames("t") }, true, false},
-		{"DDL is being committed", func(d *Database) { d.BeginChange(false) }, true, false},
-		{"a function is being committed", func(d *Database) { d.BeginChange(true) }, true, true},
-		{"a COMMIT has failed", func(d *Database) { d.BeginChange(true); d.EndChange(true) }, false, false},
-		{"one of two is still being committed", func(d *Database) { d.BeginChange(true); d.BeginChange(false); d.EndChange(true) }, true, false},
-		{"the database is nobody's any more", (*Database).drop, true, true},
-		{"doubt without a change", (*Database).Doubt, false, false},
+		{"nothing", func(*Database) {}, false},
+		{"anything", (*Database).Forget, true},
+		{"a table", func(d *Database) { d.ForgetNames("t") }, true},
+		{"DDL is being committed", func(d *Database) { d.BeginChange() }, true},
+		{"a COMMIT has failed", func(d *Database) { d.EndChange(d.BeginChange()) }, false},
+		{"one of two is still being committed", func(d *Database) { first := d.BeginChange(); d.BeginChange(); d.EndChange(first) }, true},
+		{"the database is nobody's any more", (*Database).drop, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			d := newDatabase(10, 0, time.Now)
 			d.Forget()
-			turn := d.Turn()
+			generation := d.Generation()
 			tt.change(d)
-			if facts, bodies := d.Since(turn); facts != tt.facts || bodies != tt.bodies {
-				t.Errorf("facts %t, bodies %t; want %t, %t", facts, bodies, tt.facts, tt.bodies)
+			if got := d.ChangedSince(generation); got != tt.changed {
+				t.Errorf("%t, want %t", got, tt.changed)
 			}
 		})
 	}
 }
 
-// TestDoubt: what was kept while DDL is being committed may be what was before it.
-func TestDoubt(t *testing.T) {
-	d := newDatabase(10, 0, time.Now)
-	name := Name{Name: "t"}
-	keep := func() { d.Keep(Answer{relations: map[Name]Relation{name: {Exists: true}}}, d.Generation()) }
-	keep()
-	d.Doubt()
-	if _, known := d.Relation(name); !known {
-		t.Error("forgotten, though nothing is being committed")
-	}
-	d.BeginChange(false)
-	d.Doubt()
-	if _, known := d.Relation(name); known {
-		t.Error("still known while DDL is being committed")
-	}
+// TestAwaitChanges: who waits does so for those that were there before him, and for nobody else.
+func TestAwaitChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDatabase(10, 0, time.Now)
+		d.AwaitChanges()
+		first, second := d.BeginChange(), d.BeginChange()
+		waited := make(chan struct{})
+		go func() {
+			d.AwaitChanges()
+			close(waited)
+		}()
+		want := func(ended bool) {
+			t.Helper()
+			synctest.Wait()
+			select {
+			case <-waited:
+				if !ended {
+					t.Fatal("did not wait")
+				}
+			default:
+				if ended {
+					t.Fatal("still waits")
+				}
+			}
+		}
+		want(false)
+		third := d.BeginChange()
+		d.EndChange(second)
+		want(false)
+		d.EndChange(first)
+		want(true)
+		d.EndChange(third)
+	})
 }
 
 func TestPreparedTransactions(t *testing.T) {

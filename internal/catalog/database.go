@@ -18,7 +18,6 @@ type Database struct {
 
 	used       atomic.Bool   // for Cache: looked up since it was last spared
 	generation atomic.Uint64 // counts Forget; changes under mu
-	bodies     atomic.Uint64 // counts Forget, but not ForgetTables
 	functions  *table[Function]
 	relations  *table[Relation]
 	tables     *table[*Table]
@@ -26,17 +25,17 @@ type Database struct {
 	code         *table[*Code]
 	surroundings *table[*Surroundings]
 	deferral     atomic.Pointer[deferral]
-	// changing is how many transactions with DDL are being committed, and changingBodies how many
-	// of them may change functions.
-	changing, changingBodies atomic.Int32
+	changing     atomic.Int32 // length of changes.open
 
 	mu       sync.Mutex      // held to change what is above or below, not to look facts up
 	prepared map[string]bool // transactions without DDL
-	dropped  bool            // no longer the Cache's own: nothing is stored any more
+	changes  changes
+	settled  sync.Cond // one of them has ended
+	dropped  bool      // no longer the Cache's own: nothing is stored any more
 }
 
 func newDatabase(size int, expire time.Duration, now func() time.Time) *Database {
-	return &Database{
+	d := &Database{
 		expire:    expire,
 		now:       now,
 		functions: newTable[Function](size),
@@ -46,6 +45,8 @@ func newDatabase(size int, expire time.Duration, now func() time.Time) *Database
 		code:         newTable[*Code](size),
 		surroundings: newTable[*Surroundings](size),
 	}
+	d.settled.L = &d.mu
+	return d
 }
 
 // Function returns what is known of the functions of that name; false if that is
@@ -75,14 +76,6 @@ func (d *Database) Generation() uint64 { return d.generation.Load() }
 // Forget drops all facts, because DDL was seen. What is stored with an older
 // generation is thrown away.
 func (d *Database) Forget() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.bodies.Add(1)
-	d.forget()
-}
-
-// ForgetTables is Forget for DDL that leaves the bodies of functions as they are.
-func (d *Database) ForgetTables() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.forget()
@@ -116,7 +109,6 @@ func (d *Database) forget() {
 func (d *Database) drop() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.bodies.Add(1)
 	d.forget()
 	d.dropped = true
 }

@@ -1,6 +1,8 @@
 package safety
 
 import (
+	"fmt"
+	"hash/fnv"
 	"slices"
 	"strings"
 
@@ -184,12 +186,19 @@ func (f *follower) function(n catalog.Name) {
 	}
 }
 
+// sum adds what decides what a function does to the verdict's.
+func (f *follower) sum(n catalog.Name, r *catalog.Routine) {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%s %s %c %d %s", n, r.Language, r.Kind, r.Volatility, r.Source)
+	f.v.Code += h.Sum64() // in whatever order they are met
+}
+
 // routine follows one body of a function.
 func (f *follower) routine(n catalog.Name, r *catalog.Routine) {
 	if r.System {
 		return // what is called by its name is judged by it
 	}
-	f.v.Code = true
+	f.sum(n, r)
 	for _, s := range r.Support {
 		f.function(s)
 	}

@@ -22,8 +22,8 @@ type Verdict struct {
 	Unlike bool
 	// Picks: code that the statement sets off picks rows by something that need not decide it.
 	Picks bool
-	// Code: the statement sets off code of users, whatever that does.
-	Code bool
+	// Code is a sum over the code of users that the statement sets off, whatever that does; 0 for none.
+	Code uint64
 	// Redefines: code that the statement sets off may change what the catalogue says.
 	Redefines bool
 	// ReadLocks are the tables that are to be kept as they are while each node runs it, in

@@ -45,7 +45,7 @@ func (s *Session) newAttempt(opt allOptions) *attempt {
 	*a = attempt{s: s, opt: opt, mark: s.front.Mark(), holds: s.tx.wrote, nodes: a.nodes, hooks: a.hooks}
 	a.first = !a.holds && !opt.bare
 	a.alone = a.first && !s.hasBegun()
-	s.ranOn, s.redefined = noNode, ""
+	s.ranOn, s.undefined = noNode, false
 	s.tx.wrote = true
 	s.noteUnderWay(opt.bare)
 	if !opt.bare {

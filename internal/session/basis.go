@@ -21,16 +21,16 @@ import (
 
 // basis is what the decisions about a statement rest on.
 type basis struct {
-	known   *catalog.Database
-	turn    catalog.Turn // from before it was looked at
-	verdict *safety.Verdict
+	known      *catalog.Database
+	generation uint64 // of known, before it was looked at
+	verdict    *safety.Verdict
 }
 
 // basisOf judges a statement.
 func (s *Session) basisOf(stmt *parser.Statement, text string) basis {
 	known := s.Catalog.Database(s.login.Database)
-	turn := known.Turn()
-	return basis{known, turn, s.verdictOf(stmt, text)}
+	generation := known.Generation()
+	return basis{known, generation, s.verdictOf(stmt, text)}
 }
 
 // errOutdated: which of the nodes has run what, nobody can tell.
@@ -60,20 +60,19 @@ func (s *Session) decidesAlike() bool {
 
 // holds reports whether nothing has changed since.
 func (s *Session) holds(b basis) bool {
-	facts, _ := b.known.Since(b.turn)
-	return !facts && !s.tx.outdated
+	return !b.known.ChangedSince(b.generation) && !s.tx.outdated
 }
 
-// decidesAgain asks main. The bodies of functions nobody locks: some nodes may have run the old one.
+// decidesAgain asks main, when all that may have come in between is committed there. Functions are locked by
+// nobody: some nodes may have run the old one, whose body the verdict has the sum of.
 func (s *Session) decidesAgain(b basis, same func() bool) bool {
-	_, bodies := b.known.Since(b.turn)
 	main := s.main()
-	if bodies && b.verdict.Code || s.tx.outdated || main == nil || !s.canAsk(main) || main.begun && keepsSnapshot(s.isolation()) {
+	if s.tx.outdated || main == nil || !s.canAsk(main) || main.begun && keepsSnapshot(s.isolation()) {
 		return false
 	}
+	b.known.AwaitChanges()
 	answer, unlike, care, work := main.answer, s.unlike, s.care, s.work
 	main.answer, s.care = wire.Answer{}, nil
-	b.known.Doubt()
 	alike := same()
 	main.answer, s.unlike, s.care, s.work = answer, unlike, care, work
 	return alike

@@ -137,10 +137,8 @@ func (s *Session) redefines(stmt *parser.Statement, sql string) bool {
 
 // hasRedefined is redefines for a statement that has run, of which main may have told.
 func (s *Session) hasRedefined(stmt *parser.Statement, sql string) bool {
-	if s.ranOn == noNode && s.redefined == catalog.RedefinedNothing {
-		return false
-	}
-	return s.redefines(stmt, sql)
+	told := s.undefined && s.ranOn == noNode
+	return !told && s.redefines(stmt, sql)
 }
 
 // askRedefined asks main whether code that the work at hand has set off has changed the catalogue, so
@@ -157,9 +155,7 @@ func (s *Session) askRedefined() {
 		s.dropLink(main) // the connection broke; COMMIT finds out why
 	}
 	main.answer = answer
-	if err == nil && len(rows) == 1 {
-		s.redefined = catalog.Redefined(rows[0])
-	}
+	s.undefined = err == nil && len(rows) == 1 && rows[0] == "f"
 }
 
 func (s *Session) workRedefines() bool {
@@ -180,9 +176,6 @@ func (s *Session) workRedefines() bool {
 // forgetCatalogue has all sessions ask again, now and once the transaction has ended.
 func (s *Session) forgetCatalogue(stmt *parser.Statement) {
 	ddl := changesOf(stmt)
-	if !changesCatalogue(stmt.Kind) && s.ranOn == noNode && s.redefined == catalog.RedefinedTables {
-		ddl.bodies = false
-	}
 	s.forget(ddl)
 	if s.tx.kind != txNone {
 		s.tx.ddl = append(s.tx.ddl, ddl)
@@ -191,22 +184,8 @@ func (s *Session) forgetCatalogue(stmt *parser.Statement) {
 }
 
 // ddl is what a statement has changed of the catalogue: relations of these names, or, if
-// there are none, anything; bodies: functions, too.
-type ddl struct {
-	relations []string
-	bodies    bool
-}
-
-// changesBodies reports whether functions may be others behind DDL. Its kinds are those of PostgreSQL's
-// parse tree.
-func changesBodies(stmt *parser.Statement) bool {
-	switch stmt.Node {
-	case "AlterTableStmt", "IndexStmt", "CreateTrigStmt", "CreateSeqStmt", "AlterSeqStmt", "ViewStmt", "RuleStmt", "CreatePolicyStmt", "AlterPolicyStmt",
-		"CommentStmt", "GrantStmt", "CreateStatsStmt", "CreateSchemaStmt":
-		return false
-	}
-	return true
-}
+// there are none, anything.
+type ddl struct{ relations []string }
 
 // changesOf: a table that is created or dropped, which some applications do all the time,
 // changes nothing about others.
@@ -215,25 +194,21 @@ func changesOf(stmt *parser.Statement) ddl {
 	case stmt.Kind == parser.CreateTableAs, stmt.Kind == parser.SelectInto:
 	case stmt.Node == "CreateStmt", stmt.Node == "DropStmt" && len(stmt.Writes) > 0:
 	default:
-		return ddl{bodies: changesBodies(stmt)}
+		return ddl{}
 	}
 	var names []string
 	for _, r := range slices.Concat(stmt.Writes, stmt.Reads) {
 		names = append(names, r.Name)
 	}
-	return ddl{relations: names}
+	return ddl{names}
 }
 
 func (s *Session) forget(changed ddl) {
 	known := s.Catalog.Database(s.login.Database)
-	switch {
-	case len(changed.relations) > 0:
+	if len(changed.relations) > 0 {
 		known.ForgetNames(changed.relations...)
-	case changed.bodies:
+	} else {
 		known.Forget()
-		s.leases().ForgetHabits()
-	default:
-		known.ForgetTables()
 		s.leases().ForgetHabits()
 	}
 	s.seeOwn(known)
@@ -241,12 +216,10 @@ func (s *Session) forget(changed ddl) {
 
 // beginChange is called before the first node is sent the COMMIT of the transaction.
 func (s *Session) beginChange() {
-	if len(s.tx.ddl) == 0 {
-		return
+	if len(s.tx.ddl) > 0 {
+		s.tx.changes = s.Catalog.Database(s.login.Database)
+		s.tx.change = s.tx.changes.BeginChange()
 	}
-	s.tx.changing = s.Catalog.Database(s.login.Database)
-	s.tx.changingBodies = slices.ContainsFunc(s.tx.ddl, func(changed ddl) bool { return changed.bodies })
-	s.tx.changing.BeginChange(s.tx.changingBodies)
 }
 
 // endChange is called when the transaction has ended on all nodes.
@@ -254,8 +227,8 @@ func (s *Session) endChange() {
 	for _, changed := range s.tx.ddl {
 		s.forget(changed)
 	}
-	if s.tx.changing != nil {
-		s.tx.changing.EndChange(s.tx.changingBodies)
+	if s.tx.changes != nil {
+		s.tx.changes.EndChange(s.tx.change)
 	}
 	if s.tx.gid != "" {
 		s.notePreparedDDL()
@@ -279,10 +252,10 @@ func (s *Session) changeByPrepared() (end func()) {
 		known.TakePrepared(stmt.Name) || stmt.Kind == parser.RollbackPrepared {
 		return func() {}
 	}
-	known.BeginChange(true)
+	change := known.BeginChange()
 	return func() {
 		known.Forget()
 		s.leases().ForgetHabits()
-		known.EndChange(true)
+		known.EndChange(change)
 	}
 }

@@ -152,9 +152,8 @@ type Session struct {
 	unanswered []byte
 	// basis is what was last judged.
 	basis basis
-	// redefined is what code that the work at hand has set off has changed of the catalogue, as main
-	// says; empty if it was not asked.
-	redefined catalog.Redefined
+	// undefined: code that the work at hand has set off has left the catalogue as it was, says main.
+	undefined bool
 	utility   utility // the command at hand, if it is one
 
 	memo     parser.Memo

@@ -57,10 +57,9 @@ type transaction struct {
 	seen seen
 	// outdated: it was told of the catalogue by an older snapshot than what others have changed.
 	outdated bool
-	// changing is the catalogue that its COMMIT changes; nil for none. changingBodies: functions may be
-	// others by it.
-	changing       *catalog.Database
-	changingBodies bool
+	// changes is the catalogue that its COMMIT changes, and change the number of that; nil for none.
+	changes *catalog.Database
+	change  uint64
 	// marks: something that may change data was sent to all nodes.
 	marks bool
 	// notifies: it has a NOTIFY in it. unpreparable: PREPARE TRANSACTION would refuse it.
