@@ -5,6 +5,51 @@ import "slices"
 // maxPrepared bounds how many prepared transactions are remembered.
 const maxPrepared = 10000
 
+// Change is what DDL is about. The zero value is anything.
+type Change struct {
+	// Names are those of relations, in whatever schema, if it is about nothing else.
+	Names []string
+	// Bodies: it is about functions and types.
+	Bodies bool
+	// Nothing: facts were only in doubt.
+	Nothing bool
+}
+
+// maxRecent is how many changes are remembered.
+const maxRecent = 64
+
+// note remembers the change that has made the generation.
+func (d *Database) note(c Change) { d.recent[d.generation.Load()%maxRecent] = c }
+
+// MayConcern reports whether something that has changed since a generation may concern who has to do with
+// relations of these names and, if code is set, with functions of users.
+func (d *Database) MayConcern(since uint64, names []string, code bool) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := d.generation.Load()
+	if now-since > maxRecent {
+		return true
+	}
+	for g := since + 1; g <= now; g++ {
+		if d.recent[g%maxRecent].concerns(names, code) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Change) concerns(names []string, code bool) bool {
+	switch {
+	case c.Nothing:
+		return false
+	case c.Bodies:
+		return code
+	case len(c.Names) > 0:
+		return slices.ContainsFunc(c.Names, func(name string) bool { return slices.Contains(names, name) })
+	}
+	return true
+}
+
 // changes are transactions with DDL that are being committed: some nodes may have it already.
 type changes struct {
 	last uint64

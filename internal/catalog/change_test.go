@@ -33,6 +33,40 @@ func TestChangedSince(t *testing.T) {
 	}
 }
 
+func TestMayConcern(t *testing.T) {
+	names := []string{"t", "u"}
+	tests := []struct {
+		name         string
+		change       func(d *Database)
+		plain, coded bool // who has to do with the names, and with functions too
+	}{
+		{"nothing", func(*Database) {}, false, false},
+		{"anything", (*Database).Forget, true, true},
+		{"another relation", func(d *Database) { d.ForgetNames("v"); d.ForgetFor(Change{Names: []string{"w"}}) }, false, false},
+		{"a relation", func(d *Database) { d.ForgetNames("v"); d.ForgetNames("v", "u"); d.ForgetNames("v") }, true, true},
+		{"functions", func(d *Database) { d.ForgetFor(Change{Bodies: true}) }, false, true},
+		{"doubt", func(d *Database) { d.ForgetFor(Change{Nothing: true}) }, false, false},
+		{"too much", func(d *Database) {
+			for range maxRecent + 1 {
+				d.ForgetNames("v")
+			}
+		}, true, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			d := newDatabase(10, 0, time.Now)
+			for range 3 * maxRecent {
+				d.Forget()
+			}
+			since := d.Generation()
+			tt.change(d)
+			if plain, coded := d.MayConcern(since, names, false), d.MayConcern(since, names, true); plain != tt.plain || coded != tt.coded {
+				t.Errorf("%t, with functions %t; want %t, %t", plain, coded, tt.plain, tt.coded)
+			}
+		})
+	}
+}
+
 // TestAwaitChanges: who waits does so for those that were there before him, and for nobody else.
 func TestAwaitChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

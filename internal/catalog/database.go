@@ -30,8 +30,9 @@ type Database struct {
 	mu       sync.Mutex      // held to change what is above or below, not to look facts up
 	prepared map[string]bool // transactions without DDL
 	changes  changes
-	settled  sync.Cond // one of them has ended
-	dropped  bool      // no longer the Cache's own: nothing is stored any more
+	recent   [maxRecent]Change // of the last generations
+	settled  sync.Cond         // one of them has ended
+	dropped  bool              // no longer the Cache's own: nothing is stored any more
 }
 
 func newDatabase(size int, expire time.Duration, now func() time.Time) *Database {
@@ -76,9 +77,15 @@ func (d *Database) Generation() uint64 { return d.generation.Load() }
 // Forget drops all facts, because DDL was seen. What is stored with an older
 // generation is thrown away.
 func (d *Database) Forget() {
+	d.ForgetFor(Change{})
+}
+
+// ForgetFor is Forget where it is known what has changed.
+func (d *Database) ForgetFor(c Change) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.forget()
+	d.note(c)
 }
 
 // ForgetNames drops what is known of relations with these names, in whatever schema,
@@ -88,6 +95,7 @@ func (d *Database) ForgetNames(names ...string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.generation.Add(1)
+	d.note(Change{Names: names})
 	for _, name := range names {
 		d.relations.remove(name)
 		d.tables.remove(name)

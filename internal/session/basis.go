@@ -46,11 +46,12 @@ func (s *Session) decidesAlike() bool {
 	}
 	switch w := s.work.(type) {
 	case *queryWork:
-		return w.stmt == nil || w.stmt.Kind == parser.Prepare || s.holds(w.basis) || s.decidesAgain(w.basis, func() bool { return s.sameQuery(w) })
+		return w.stmt == nil || w.stmt.Kind == parser.Prepare || s.holds(w.stmt, w.basis) ||
+			s.decidesAgain(w.stmt, w.basis, func() bool { return s.sameQuery(w) })
 	case *segment:
 		for i := range w.steps {
-			if st := &w.steps[i]; st.kind == wire.KindExecute && st.prepared != nil && !s.holds(st.portal.basis) &&
-				!s.decidesAgain(st.portal.basis, func() bool { return s.samePortal(st.portal) }) {
+			if st := &w.steps[i]; st.kind == wire.KindExecute && st.prepared != nil && !s.holds(st.prepared.stmt, st.portal.basis) &&
+				!s.decidesAgain(st.prepared.stmt, st.portal.basis, func() bool { return s.samePortal(st.portal) }) {
 				return false
 			}
 		}
@@ -58,19 +59,28 @@ func (s *Session) decidesAlike() bool {
 	return true
 }
 
-// holds reports whether nothing has changed since.
-func (s *Session) holds(b basis) bool {
-	return !b.known.ChangedSince(b.generation) && !s.tx.outdated
+// holds reports whether nothing has changed since, or it does not matter: to a read, and to DDL, which has
+// changed the catalogue itself by now.
+func (s *Session) holds(stmt *parser.Statement, b basis) bool {
+	return b.known == nil || b.verdict == nothingToSay || changesCatalogue(stmt.Kind) || !b.known.ChangedSince(b.generation) && !s.tx.outdated
 }
 
 // decidesAgain asks main, when all that may have come in between is committed there. Functions are locked by
-// nobody: some nodes may have run the old one, whose body the verdict has the sum of.
-func (s *Session) decidesAgain(b basis, same func() bool) bool {
+// nobody: some nodes may have run the old one, whose body the verdict has the sum of. A transaction that keeps
+// its snapshot cannot ask.
+func (s *Session) decidesAgain(stmt *parser.Statement, b basis, same func() bool) bool {
 	main := s.main()
-	if s.tx.outdated || main == nil || !s.canAsk(main) || main.begun && keepsSnapshot(s.isolation()) {
+	if main == nil {
 		return false
 	}
 	b.known.AwaitChanges()
+	if main.begun && keepsSnapshot(s.isolation()) {
+		executed, _ := s.effectiveOf(stmt, "")
+		return !b.known.MayConcern(min(s.tx.seen.generation, b.generation), namesOf(executed), b.verdict.Code != 0)
+	}
+	if !s.canAsk(main) {
+		return false
+	}
 	answer, unlike, care, work := main.answer, s.unlike, s.care, s.work
 	main.answer, s.care = wire.Answer{}, nil
 	alike := same()
@@ -147,7 +157,9 @@ func (s *Session) sameQuery(w *queryWork) bool {
 		if !s.samePrepared(p) {
 			return false
 		}
-	} else if !isRole(w.stmt) && !samePlan(s.planOf(w.stmt, w.planned, parser.PlanOptions{}), w.plan) {
+	} else if !isRole(w.stmt) && !planned(func(lock bool) bool {
+		return reflect.DeepEqual(s.planOf(w.stmt, w.planned, parser.PlanOptions{Lock: lock}), w.plan)
+	}) {
 		return false
 	}
 	return sameCare(s.careFor(w.stmt, w.text, w.sql, len(unlike) > 0), w.care)
@@ -170,16 +182,20 @@ func (s *Session) samePrepared(p *prepared) bool {
 	if p.stmt.Kind == parser.Prepare && !p.bySQL || p.bySQL && p.stmt.Inner == nil || isRole(p.stmt) || p.stmt.Kind == parser.Execute {
 		return true
 	}
-	next := *p
-	if p.bySQL {
-		next = *s.plannedSQL(p.stmt, p.text, false)
-	} else {
-		s.planPrepared(&next, false)
-	}
-	return samePlan(next.plan, p.plan) && slices.Equal(next.locks, p.locks) && reflect.DeepEqual(next.unlike, p.unlike)
+	return planned(func(lock bool) bool {
+		next := *p
+		if p.bySQL {
+			next = *s.plannedSQL(p.stmt, p.text, lock)
+		} else {
+			s.planPrepared(&next, lock)
+		}
+		return reflect.DeepEqual(next.plan, p.plan) && slices.Equal(next.locks, p.locks) && reflect.DeepEqual(next.unlike, p.unlike)
+	})
 }
 
-func samePlan(a, b *parser.Plan) bool { return reflect.DeepEqual(a, b) }
+// planned plans with values of sequences from a lease and, if that is not what was done, without: a right
+// to the sequence may have lacked.
+func planned(same func(lock bool) bool) bool { return same(false) || same(true) }
 
 func sameCare(a, b *care) bool {
 	if a == nil || b == nil {

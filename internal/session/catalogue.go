@@ -183,9 +183,36 @@ func (s *Session) forgetCatalogue(stmt *parser.Statement) {
 	}
 }
 
-// ddl is what a statement has changed of the catalogue: relations of these names, or, if
-// there are none, anything.
-type ddl struct{ relations []string }
+// ddl is what a statement has changed of the catalogue: relations of these names alone, or, if
+// there are none, what may have to do with the change.
+type ddl struct {
+	relations []string
+	change    catalog.Change
+}
+
+// changeOf is what DDL is about that may change what is known of others. Its kinds are those of PostgreSQL's
+// parse tree.
+func changeOf(stmt *parser.Statement) catalog.Change {
+	switch stmt.Node {
+	case "AlterTableStmt", "IndexStmt", "ViewStmt", "CreateSeqStmt", "AlterSeqStmt", "CommentStmt", "GrantStmt":
+		return catalog.Change{Names: namesOf(stmt)}
+	case "CreateFunctionStmt", "AlterFunctionStmt", "CompositeTypeStmt", "CreateEnumStmt", "CreateRangeStmt", "CreateDomainStmt":
+		return catalog.Change{Bodies: true}
+	}
+	return catalog.Change{}
+}
+
+// namesOf are those of the relations in a statement, in whatever schema.
+func namesOf(stmt *parser.Statement) []string {
+	var names []string
+	for _, r := range slices.Concat(stmt.Writes, stmt.Reads) {
+		names = append(names, r.Name)
+	}
+	for i := range stmt.Targets {
+		names = append(names, stmt.Targets[i].Relation.Name)
+	}
+	return names
+}
 
 // changesOf: a table that is created or dropped, which some applications do all the time,
 // changes nothing about others.
@@ -194,13 +221,9 @@ func changesOf(stmt *parser.Statement) ddl {
 	case stmt.Kind == parser.CreateTableAs, stmt.Kind == parser.SelectInto:
 	case stmt.Node == "CreateStmt", stmt.Node == "DropStmt" && len(stmt.Writes) > 0:
 	default:
-		return ddl{}
+		return ddl{change: changeOf(stmt)}
 	}
-	var names []string
-	for _, r := range slices.Concat(stmt.Writes, stmt.Reads) {
-		names = append(names, r.Name)
-	}
-	return ddl{names}
+	return ddl{relations: namesOf(stmt)}
 }
 
 func (s *Session) forget(changed ddl) {
@@ -208,7 +231,7 @@ func (s *Session) forget(changed ddl) {
 	if len(changed.relations) > 0 {
 		known.ForgetNames(changed.relations...)
 	} else {
-		known.Forget()
+		known.ForgetFor(changed.change)
 		s.leases().ForgetHabits()
 	}
 	s.seeOwn(known)

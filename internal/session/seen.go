@@ -52,7 +52,7 @@ func (s *Session) sees(l *link, known *catalog.Database) (generation uint64, sha
 func (s *Session) noteOutdated(known *catalog.Database) {
 	if !s.tx.outdated && s.tx.seen.generation != known.Generation() {
 		s.tx.outdated = true
-		s.tx.ddl = append(s.tx.ddl, ddl{})
+		s.tx.ddl = append(s.tx.ddl, ddl{change: catalog.Change{Nothing: true}})
 	}
 }
 

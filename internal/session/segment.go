@@ -64,7 +64,7 @@ func (st step) needsOwnSegment() bool {
 	case parser.Prepare, parser.Execute, parser.Deallocate, parser.Discard:
 		return true
 	}
-	return st.prepared.stmt.Block != parser.BlockAny
+	return st.prepared.stmt.Block != parser.BlockAny || changesCatalogue(st.prepared.kind()) // what comes behind is decided by it
 }
 
 // onlyPrepares reports whether the segment would be content with going to all nodes.

@@ -202,3 +202,29 @@ func TestWriteThatWaitsForPreparedDDL(t *testing.T) {
 	s.want(conn, "SELECT count(at) FROM stamped", "3")
 	s.wantEqual()
 }
+
+// TestDDLInAPipeline: what comes behind it is decided when it has run.
+func TestDDLInAPipeline(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	conn := s.connect()
+	s.exec(conn, "CREATE TABLE stamped (id int PRIMARY KEY, at timestamptz)")
+	s.exec(conn, "INSERT INTO stamped (id) VALUES (0)")
+	for i, ddl := range []string{
+		"ALTER TABLE stamped ALTER at SET DEFAULT clock_timestamp()",
+		"DROP TABLE stamped", // and anew
+	} {
+		batch := &pgx.Batch{}
+		batch.Queue(ddl)
+		if i == 1 {
+			batch.Queue("CREATE TABLE stamped (id int PRIMARY KEY, at timestamptz DEFAULT clock_timestamp())")
+		}
+		batch.Queue("INSERT INTO stamped (id) VALUES (10)")
+		conn := s.connectBy(pgx.QueryExecModeExec)
+		if err := conn.SendBatch(bounded(t), batch).Close(); err != nil {
+			t.Fatalf("%s: %v", ddl, err)
+		}
+		s.want(conn, "SELECT count(at) FROM stamped WHERE id = 10", "1")
+		s.wantEqual()
+	}
+}
