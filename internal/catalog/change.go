@@ -9,14 +9,14 @@ const maxPrepared = 10000
 type Change struct {
 	// Names are those of relations, in whatever schema, if it is about nothing else.
 	Names []string
-	// Bodies: it is about functions and types.
+	// Bodies: it is about functions, types and the like.
 	Bodies bool
 	// Nothing: facts were only in doubt.
 	Nothing bool
 }
 
 // maxRecent is how many changes are remembered.
-const maxRecent = 64
+const maxRecent = 512
 
 // note remembers the change that has made the generation.
 func (d *Database) note(c Change) { d.recent[d.generation.Load()%maxRecent] = c }

@@ -1,6 +1,7 @@
 package safety
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/pgchorus/pgchorus/internal/catalog"
@@ -66,6 +67,13 @@ func (v *Verdict) String() string {
 		texts[i] = r.String()
 	}
 	return strings.Join(texts, "; ")
+}
+
+// Same reports whether the same follows from two verdicts on a statement, for whatever reasons.
+func (v *Verdict) Same(other *Verdict) bool {
+	return v.Level == other.Level && v.Action == other.Action && v.Unlike == other.Unlike && v.Picks == other.Picks && v.Code == other.Code &&
+		v.Redefines == other.Redefines && v.Elsewhere == other.Elsewhere && v.Firing == other.Firing &&
+		slices.Equal(v.Locks, other.Locks) && slices.Equal(v.ReadLocks, other.ReadLocks)
 }
 
 // Refusal is the error for a statement that is refused, or nil. sql is its text.

@@ -59,10 +59,10 @@ func (s *Session) decidesAlike() bool {
 	return true
 }
 
-// holds reports whether nothing has changed since, or it does not matter: to a read, and to DDL, which has
-// changed the catalogue itself by now.
+// holds reports whether nothing has changed since, or it does not matter: to what stores nothing, and to DDL,
+// which has changed the catalogue itself by now.
 func (s *Session) holds(stmt *parser.Statement, b basis) bool {
-	return b.known == nil || b.verdict == nothingToSay || changesCatalogue(stmt.Kind) || !b.known.ChangedSince(b.generation) && !s.tx.outdated
+	return b.known == nil || b.verdict == nothingToSay || stmt.Kind == parser.Declare || changesCatalogue(stmt.Kind) || !b.known.ChangedSince(b.generation) && !s.tx.outdated
 }
 
 // decidesAgain asks main, when all that may have come in between is committed there. Functions are locked by
@@ -150,7 +150,7 @@ func (g *segment) decideAgain(ctx context.Context) error {
 func (s *Session) sameQuery(w *queryWork) bool {
 	unlike := s.unlike
 	stmt, text := s.effectiveOf(w.stmt, w.text)
-	if !reflect.DeepEqual(s.verdictOf(stmt, text), w.basis.verdict) {
+	if !s.verdictOf(stmt, text).Same(w.basis.verdict) {
 		return false
 	}
 	if p := s.named(w.stmt); p != nil && w.stmt.Kind == parser.Execute {
@@ -168,7 +168,7 @@ func (s *Session) sameQuery(w *queryWork) bool {
 // samePortal decides anew about the execution of a prepared statement.
 func (s *Session) samePortal(bound *portal) bool {
 	p := bound.prepared
-	if !reflect.DeepEqual(s.verdictOf(p.stmt, p.text), bound.basis.verdict) || !s.samePrepared(p) {
+	if !s.verdictOf(p.stmt, p.text).Same(bound.basis.verdict) || !s.samePrepared(p) {
 		return false
 	}
 	if !bound.target.all {
