@@ -6,7 +6,10 @@ import (
 	"reflect"
 	"slices"
 
+	"go.uber.org/zap"
+
 	"github.com/pgchorus/pgchorus/internal/catalog"
+	"github.com/pgchorus/pgchorus/internal/logkey"
 	"github.com/pgchorus/pgchorus/internal/pgerr"
 	"github.com/pgchorus/pgchorus/internal/safety"
 	"github.com/pgchorus/pgchorus/internal/wire"
@@ -81,9 +84,10 @@ func (s *Session) decidesAgain(stmt *parser.Statement, b basis, same func() bool
 	if !s.canAsk(main) {
 		return false
 	}
+	generation := b.known.Generation()
 	answer, unlike, care, work := main.answer, s.unlike, s.care, s.work
 	main.answer, s.care = wire.Answer{}, nil
-	alike := same()
+	alike := same() || b.known.ChangedSince(generation) && same() // in the midst of it, too
 	main.answer, s.unlike, s.care, s.work = answer, unlike, care, work
 	return alike
 }
@@ -92,6 +96,7 @@ func (s *Session) decidesAgain(stmt *parser.Statement, b basis, same func() bool
 // of it.
 func (a *attempt) goAnew(ctx context.Context) (again, ok bool, err error) {
 	s := a.s
+	s.log.Info("the catalogue has changed under a statement, it is decided about anew", zap.Int(logkey.Attempt, a.repeats+1))
 	if !a.first || a.copied || a.repeats >= maxRepeats || s.tx.kind != txImplicit || !s.takeBack(a.mark) {
 		return a.refuse(errOutdated())
 	}
