@@ -68,20 +68,24 @@ func (s *Session) holds(stmt *parser.Statement, b basis) bool {
 	return b.known == nil || b.verdict == nothingToSay || stmt.Kind == parser.Declare || changesCatalogue(stmt.Kind) || !b.known.ChangedSince(b.generation) && !s.tx.outdated
 }
 
-// decidesAgain asks main, when all that may have come in between is committed there. Functions are locked by
-// nobody: some nodes may have run the old one, whose body the verdict has the sum of. A transaction that keeps
-// its snapshot cannot ask.
+// decidesAgain asks main, if something has changed that may concern the statement, when all that may have come
+// in between is committed there. Functions are locked by nobody: some nodes may have run the old one, whose body
+// the verdict has the sum of. A transaction that keeps its snapshot cannot ask.
 func (s *Session) decidesAgain(stmt *parser.Statement, b basis, same func() bool) bool {
 	main := s.main()
 	if main == nil {
 		return false
 	}
 	b.known.AwaitChanges()
-	if main.begun && keepsSnapshot(s.isolation()) {
-		executed, _ := s.effectiveOf(stmt, "")
-		return !b.known.MayConcern(min(s.tx.seen.generation, b.generation), namesOf(executed), b.verdict.Code != 0)
+	since, keeps := b.generation, main.begun && keepsSnapshot(s.isolation())
+	if keeps {
+		since = min(since, s.tx.seen.generation)
 	}
-	if !s.canAsk(main) {
+	executed, _ := s.effectiveOf(stmt, "")
+	if !b.known.MayConcern(since, namesOf(executed), b.verdict.Code != 0) {
+		return true
+	}
+	if keeps || !s.canAsk(main) {
 		return false
 	}
 	generation := b.known.Generation()

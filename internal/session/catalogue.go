@@ -195,6 +195,8 @@ func changeOf(stmt *parser.Statement) catalog.Change {
 	switch {
 	case stmt.Kind != parser.DDL, stmt.Node == "RenameStmt", stmt.Node == "AlterObjectSchemaStmt":
 		return catalog.Change{} // code has done it, or there is a name that is not in the text
+	case stmt.Node == "CreateTrigStmt", stmt.Node == "RuleStmt", stmt.Node == "CreatePolicyStmt", stmt.Node == "AlterPolicyStmt":
+		return catalog.Change{} // it may be on a partition of what another statement names
 	case len(stmt.Writes) > 0:
 		return catalog.Change{Names: namesOf(stmt)}
 	}
