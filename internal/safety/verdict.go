@@ -69,9 +69,11 @@ func (v *Verdict) String() string {
 	return strings.Join(texts, "; ")
 }
 
-// Same reports whether the same follows from two verdicts on a statement, for whatever reasons.
+// Same reports whether the same is done for a statement after two verdicts on it. Their levels and reasons
+// do not matter: a table that was not known is told as one whose rows a condition finds.
 func (v *Verdict) Same(other *Verdict) bool {
-	return v.Level == other.Level && v.Action == other.Action && v.Unlike == other.Unlike && v.Picks == other.Picks && v.Code == other.Code &&
+	alone := func(action Action) bool { return action == Main || action == Refuse }
+	return (v.Action == other.Action || !alone(v.Action) && !alone(other.Action)) && v.OutsideOnly == other.OutsideOnly && v.Unlike == other.Unlike && v.Picks == other.Picks && v.Code == other.Code &&
 		v.Redefines == other.Redefines && v.Elsewhere == other.Elsewhere && v.Firing == other.Firing &&
 		slices.Equal(v.Locks, other.Locks) && slices.Equal(v.ReadLocks, other.ReadLocks)
 }
