@@ -124,7 +124,8 @@ func (a *attempt) goAnew(ctx context.Context) (again, ok bool, err error) {
 }
 
 func (s *Session) decideQueryAgain(ctx context.Context, w *queryWork) error {
-	if err := s.checkSafety(w.stmt, w.text, w.base); err != nil {
+	refusal := s.checkSafety(w.stmt, w.text, w.base)
+	if err := cmp.Or(s.disturbed(ctx), refusal); err != nil {
 		return err
 	}
 	return s.decideQuery(ctx, w)
@@ -142,7 +143,8 @@ func (g *segment) decideAgain(ctx context.Context) error {
 		case st.kind != wire.KindBind:
 			continue
 		}
-		if err := s.checkSafety(st.prepared.stmt, st.prepared.text, 0); err != nil {
+		refusal := s.checkSafety(st.prepared.stmt, st.prepared.text, 0)
+		if err := cmp.Or(s.disturbed(ctx), refusal); err != nil {
 			return err
 		}
 		st.portal.basis = s.basis
