@@ -32,6 +32,9 @@ type allOptions struct {
 // executeAll runs the session's work on all nodes, main first, and compares. ok is
 // false when the frontend was answered with an error; err ends the session.
 func (s *Session) executeAll(ctx context.Context, opt allOptions) (ok bool, err error) {
+	if err := s.disturbed(ctx); err != nil {
+		return s.refuseOrEnd(err)
+	}
 	if err := s.enterBarrier(ctx); err != nil {
 		return false, err
 	}
