@@ -134,18 +134,14 @@ func (a *attempt) conclude(ctx context.Context, out *replicator.Outcome) (again,
 		err = s.tryAgain(ctx, a.repeats)
 		return err == nil, false, err
 	case out.Withheld && s.unanswered != nil:
-		s.takeBack(a.mark)
-		ok, err = s.refuseOrEnd(s.disturbed(ctx))
-		return false, ok, err
+		return a.end(s.disturbed(ctx))
 	case out.Withheld:
 		return a.refuse(s.errWithheld())
 	}
 	ok, torn, err := s.judge(ctx, out, a.mark, a.opt)
 	if ok && a.copied && s.care.relayed() {
 		if err := s.settleRelay(ctx, s.care.relay.quiet); err != nil {
-			s.takeBack(a.mark)
-			ok, err = s.refuseOrEnd(err)
-			return false, ok, err
+			return a.end(err)
 		}
 	}
 	if ok && !a.opt.bare {
@@ -154,9 +150,7 @@ func (a *attempt) conclude(ctx context.Context, out *replicator.Outcome) (again,
 			s.askRedefined()
 		}
 		if err := s.disturbed(ctx); err != nil {
-			s.takeBack(a.mark)
-			ok, err = s.refuseOrEnd(err)
-			return false, ok, err
+			return a.end(err)
 		}
 		if !alike {
 			return a.goAnew(ctx)
@@ -174,6 +168,13 @@ func (a *attempt) conclude(ctx context.Context, out *replicator.Outcome) (again,
 	}
 	err = s.startOver(ctx)
 	return err == nil, false, err
+}
+
+// end ends the work with err, in the place of what the frontend was to be told.
+func (a *attempt) end(err error) (again, ok bool, _ error) {
+	a.s.takeBack(a.mark)
+	ok, err = a.s.refuseOrEnd(err)
+	return false, ok, err
 }
 
 // refuse tells the frontend err in the place of what it was to be told.

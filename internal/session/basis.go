@@ -71,7 +71,7 @@ func (s *Session) holds(stmt *parser.Statement, b basis) bool {
 // decidesAgain asks main, if something has changed that may concern the statement, when all that may have come
 // in between is committed there. Functions are locked by nobody: some nodes may have run the old one, whose body
 // the verdict has the sum of. A transaction that keeps its snapshot cannot ask.
-func (s *Session) decidesAgain(stmt *parser.Statement, b basis, same func() bool) bool {
+func (s *Session) decidesAgain(stmt *parser.Statement, b basis, same func() bool) (alike bool) {
 	main := s.main()
 	if main == nil {
 		return false
@@ -89,10 +89,12 @@ func (s *Session) decidesAgain(stmt *parser.Statement, b basis, same func() bool
 		return false
 	}
 	generation := b.known.Generation()
-	answer, unlike, care, work := main.answer, s.unlike, s.care, s.work
-	main.answer, s.care = wire.Answer{}, nil
-	alike := same() || b.known.ChangedSince(generation) && same() // in the midst of it, too
-	main.answer, s.unlike, s.care, s.work = answer, unlike, care, work
+	unlike, care, work := s.unlike, s.care, s.work
+	s.care = nil
+	main.besides(func() {
+		alike = same() || b.known.ChangedSince(generation) && same() // in the midst of it, too
+	})
+	s.unlike, s.care, s.work = unlike, care, work
 	return alike
 }
 

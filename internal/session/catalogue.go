@@ -148,14 +148,13 @@ func (s *Session) askRedefined() {
 	if !s.workRedefines() || main == nil || !main.begun || !s.canAsk(main) {
 		return
 	}
-	answer := main.answer
-	main.answer = wire.Answer{}
-	rows, err := main.question(catalog.RedefinedSQL())
-	if err != nil && !main.answer.Failed() {
-		s.dropLink(main) // the connection broke; COMMIT finds out why
-	}
-	main.answer = answer
-	s.undefined = err == nil && len(rows) == 1 && rows[0] == "f"
+	main.besides(func() {
+		rows, err := main.question(catalog.RedefinedSQL())
+		if err != nil && !main.answer.Failed() {
+			s.dropLink(main) // the connection broke; COMMIT finds out why
+		}
+		s.undefined = err == nil && len(rows) == 1 && rows[0] == "f"
+	})
 }
 
 func (s *Session) workRedefines() bool {

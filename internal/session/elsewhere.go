@@ -10,7 +10,6 @@ import (
 	"github.com/pgchorus/pgchorus/internal/catalog"
 	"github.com/pgchorus/pgchorus/internal/config"
 	"github.com/pgchorus/pgchorus/internal/safety"
-	"github.com/pgchorus/pgchorus/internal/wire"
 	"github.com/pgchorus/pgchorus/parser"
 )
 
@@ -199,10 +198,10 @@ func (s *Session) gather(c *care) {
 		s.runAlone(c, "the main node is another one now")
 		return
 	}
-	answer := l.answer
-	l.answer = wire.Answer{}
-	replay, obstacle, err := s.gathered(l, c)
-	l.answer = answer
+	var replay []capture.Statement
+	var obstacle string
+	var err error
+	l.besides(func() { replay, obstacle, err = s.gathered(l, c) })
 	switch {
 	case err != nil:
 		s.log.Warn("changes of a transaction not read", zap.Error(err))

@@ -24,6 +24,14 @@ func (l *link) question(query string) ([]string, error) {
 	return l.askRunning("SAVEPOINT pgchorus_question;" + plain + query + ";ROLLBACK TO SAVEPOINT pgchorus_question;RELEASE SAVEPOINT pgchorus_question")
 }
 
+// besides asks the node something behind the work at hand, whose answer stays as it is.
+func (l *link) besides(ask func()) {
+	answer := l.answer
+	l.answer = wire.Answer{}
+	ask()
+	l.answer = answer
+}
+
 // askRunning is ask for what is a part of the statement that runs.
 func (l *link) askRunning(query string) ([]string, error) {
 	l.s.running.add(l)
