@@ -18,6 +18,8 @@ type Body struct {
 	// Reads and Writes are relations, each once; a WITH query or a variable may be
 	// among them.
 	Reads, Writes []Relation
+	// Changes are those of Writes whose rows it may update or delete, besides adding some.
+	Changes []Relation
 	// Clock: CURRENT_TIMESTAMP and its relatives, or a constant such as 'now'.
 	Clock bool
 	// Dynamic: SQL is put together when it runs (EXECUTE), so that anything may be in it.
@@ -252,9 +254,17 @@ func (r *bodyReader) relationWord(i int, word string) {
 		if before.is("insert", "merge") {
 			r.relations(i+1, &r.body.Writes, false)
 		}
+		if before.is("merge") {
+			r.relations(i+1, &r.body.Changes, false)
+		}
+	case "do":
+		if r.word(i + 1).is("update") {
+			r.body.Changes = append(r.body.Changes, r.body.Writes...) // one of them it is
+		}
 	case "update":
 		if !before.is("for", "key", "do", "on", "before", "after", "or", "then") || before.is("then") && r.word(i+2).is("set") {
 			r.relations(i+1, &r.body.Writes, false)
+			r.relations(i+1, &r.body.Changes, false)
 		}
 	case "truncate", "copy":
 		if r.beginsStatement(i) {
@@ -264,6 +274,7 @@ func (r *bodyReader) relationWord(i int, word string) {
 	case "from":
 		if before.is("delete") {
 			r.relations(i+1, &r.body.Writes, false)
+			r.relations(i+1, &r.body.Changes, false)
 		} else if !before.is("distinct") {
 			r.relations(i+1, &r.body.Reads, true)
 		}

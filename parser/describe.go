@@ -159,6 +159,8 @@ func (w *walker) describeUtility(node *pg.Node) {
 		}
 	case *pg.Node_CreatedbStmt:
 		st.named(DDL, n.CreatedbStmt.Dbname)
+	case *pg.Node_RenameStmt:
+		st.named(DDL, n.RenameStmt.Newname)
 	case *pg.Node_DropdbStmt:
 		st.named(DDL, n.DropdbStmt.Dbname)
 	case *pg.Node_CreateTableSpaceStmt:

@@ -43,7 +43,8 @@ type Statement struct {
 	// Node is the type of the parse tree's root, such as "CreatedbStmt".
 	Node string
 	// Name is the name of the prepared statement, cursor, savepoint, channel,
-	// setting, global transaction, database or tablespace (made or dropped); All is set for ALL and *.
+	// setting, global transaction, database or tablespace (made or dropped), or what RENAME gives;
+	// All is set for ALL and *.
 	Name string
 	All  bool
 	// Value is what SET gives, when that is one constant; Values has them all.

@@ -23,6 +23,8 @@ type Changes struct {
 	// Fresh: the transaction has changed nothing.
 	Fresh  bool               `json:"fresh"`
 	Tables map[string]*Change `json:"tables"` // by number
+	// Watch are the tables that BeforeSQL was given the names of, as far as their old rows can be told.
+	Watch []*Change `json:"watch"`
 }
 
 // Change is one table that was changed, or a sequence that was looked at.
@@ -36,6 +38,7 @@ type Change struct {
 	Always    bool           `json:"a"`   // a trigger fires whatever session_replication_role is
 	Inserted  int64          `json:"i"`
 	Updated   int64          `json:"u"`
+	InPlace   int64          `json:"h"` // of Updated: no indexed column has changed (HOT)
 	Deleted   int64          `json:"d"`
 	Fetched   int64          `json:"f"` // blocks, of a sequence
 	Last      *int64         `json:"l"` // of a sequence; nil if nothing was drawn
@@ -46,6 +49,8 @@ type Change struct {
 	// Unsure: some of what was counted may have been taken back, so that rows of earlier
 	// statements may be among those found. They are put in the place of those that are there.
 	Unsure bool `json:"-"`
+	// Watched: which rows were there before can be told.
+	Watched bool `json:"-"`
 
 	number string // of the table
 }
@@ -60,25 +65,20 @@ type changeColumn struct {
 // changesSQL makes one row. Counters of earlier transactions may still be among the numbers:
 // only the difference of two answers within one transaction means something.
 const changesSQL = `SELECT pg_catalog.json_build_object('ready', $ready AND pg_catalog.current_setting('extra_float_digits')::pg_catalog.int4 OPERATOR(pg_catalog.>) 0
-		AND pg_catalog.current_setting('track_counts')::pg_catalog.bool, 'fresh', pg_catalog.pg_current_xact_id_if_assigned() IS NULL, 'tables', pg_catalog.json_object_agg(x.oid, x.facts) FILTER (WHERE x.oid IS NOT NULL))
+		AND pg_catalog.current_setting('track_counts')::pg_catalog.bool, 'fresh', pg_catalog.pg_current_xact_id_if_assigned() IS NULL, 'tables', pg_catalog.json_object_agg(x.oid, x.facts) FILTER (WHERE x.oid IS NOT NULL), 'watch', $watch)
 FROM (SELECT) AS one LEFT JOIN (
 	SELECT c.oid, pg_catalog.json_build_object('s', n.nspname, 'n', c.relname, 'k', c.relkind, 'tmp', c.relpersistence OPERATOR(pg_catalog.=) 't',
-		'sys', c.oid OPERATOR(pg_catalog.<) '16384'::pg_catalog.oid, 'i', c.i, 'u', c.u, 'd', c.d, 'f', c.f,
+		'sys', c.oid OPERATOR(pg_catalog.<) '16384'::pg_catalog.oid, 'i', c.i, 'u', c.u, 'h', c.h, 'd', c.d, 'f', c.f,
 		'p', CASE WHEN c.relkind OPERATOR(pg_catalog.=) 'r' THEN pg_catalog.pg_relation_size(c.oid) OPERATOR(pg_catalog./) pg_catalog.current_setting('block_size')::pg_catalog.int8 END,
 		'may', CASE WHEN c.relkind OPERATOR(pg_catalog.=) 'S' THEN pg_catalog.has_sequence_privilege(c.oid, 'SELECT') AND pg_catalog.has_sequence_privilege(c.oid, 'UPDATE')
 			ELSE pg_catalog.has_table_privilege(c.oid, 'SELECT') AND pg_catalog.has_table_privilege(c.oid, 'INSERT') AND pg_catalog.has_table_privilege(c.oid, 'UPDATE')
 				AND NOT pg_catalog.row_security_active(c.oid) END,
 		'l', CASE WHEN c.relkind OPERATOR(pg_catalog.=) 'S' AND $last AND pg_catalog.has_sequence_privilege(c.oid, 'SELECT') THEN pg_catalog.pg_sequence_last_value(c.oid) END,
 		'a', EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid OPERATOR(pg_catalog.=) c.oid AND NOT g.tgisinternal AND g.tgenabled OPERATOR(pg_catalog.=) ANY ('{A,R}'::pg_catalog."char"[])),
-		'c', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('n', a.attname, 't', pg_catalog.format_type(a.atttypid, '-1'), 'i', a.attidentity, 'g', a.attgenerated) ORDER BY a.attnum)
-			FROM pg_catalog.pg_attribute a WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped),
-		'key', (SELECT k.columns FROM (SELECT pg_catalog.json_agg(a.attname ORDER BY a.attnum) AS columns, pg_catalog.bool_and(a.attnotnull) AS firm, x.indexrelid
-			FROM pg_catalog.pg_index x JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) x.indrelid
-				AND a.attnum OPERATOR(pg_catalog.=) ANY (x.indkey::pg_catalog.int2[])
-			WHERE x.indrelid OPERATOR(pg_catalog.=) c.oid AND x.indisunique AND x.indisvalid AND x.indimmediate AND x.indpred IS NULL AND x.indexprs IS NULL
-				AND x.indnatts OPERATOR(pg_catalog.=) x.indnkeyatts GROUP BY x.indexrelid) AS k WHERE k.firm ORDER BY k.indexrelid LIMIT '1'::pg_catalog.int8)) AS facts
+		'c', $columns, 'key', $key) AS facts
 	FROM (SELECT r.oid, r.relnamespace, r.relname, r.relkind, r.relpersistence, pg_catalog.pg_stat_get_xact_tuples_inserted(r.oid) AS i,
-			pg_catalog.pg_stat_get_xact_tuples_updated(r.oid) AS u, pg_catalog.pg_stat_get_xact_tuples_deleted(r.oid) AS d,
+			pg_catalog.pg_stat_get_xact_tuples_updated(r.oid) AS u, pg_catalog.pg_stat_get_xact_tuples_hot_updated(r.oid) AS h,
+			pg_catalog.pg_stat_get_xact_tuples_deleted(r.oid) AS d,
 			CASE WHEN r.relkind OPERATOR(pg_catalog.=) 'S' THEN pg_catalog.pg_stat_get_xact_blocks_fetched(r.oid) ELSE '0'::pg_catalog.int8 END AS f
 		FROM pg_catalog.pg_class r WHERE r.relkind OPERATOR(pg_catalog.=) ANY ('{r,m,S}'::pg_catalog."char"[])) AS c
 	JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
@@ -86,15 +86,30 @@ FROM (SELECT) AS one LEFT JOIN (
 		AND n.nspname OPERATOR(pg_catalog.<>) 'pgchorus'
 ) AS x ON true`
 
+// columnsOf and keyOf are the columns of the relation c, and a key that every row of it has.
+const (
+	columnsOf = `(SELECT pg_catalog.json_agg(pg_catalog.json_build_object('n', a.attname, 't', pg_catalog.format_type(a.atttypid, '-1'), 'i', a.attidentity, 'g', a.attgenerated) ORDER BY a.attnum)
+		FROM pg_catalog.pg_attribute a WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped)`
+	keyOf = `(SELECT k.columns FROM (SELECT pg_catalog.json_agg(a.attname ORDER BY a.attnum) AS columns, pg_catalog.bool_and(a.attnotnull) AS firm, x.indexrelid
+		FROM pg_catalog.pg_index x JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) x.indrelid
+			AND a.attnum OPERATOR(pg_catalog.=) ANY (x.indkey::pg_catalog.int2[])
+		WHERE x.indrelid OPERATOR(pg_catalog.=) c.oid AND x.indisunique AND x.indisvalid AND x.indimmediate AND x.indpred IS NULL AND x.indexprs IS NULL
+			AND x.indnatts OPERATOR(pg_catalog.=) x.indnkeyatts GROUP BY x.indexrelid) AS k WHERE k.firm ORDER BY k.indexrelid LIMIT '1'::pg_catalog.int8)`
+)
+
 // BeforeSQL asks what the transaction has changed so far. mayReplicate is a condition: the
-// session may set session_replication_role.
-func BeforeSQL(mayReplicate string) string { return fillChanges(mayReplicate, "false") }
+// session may set session_replication_role. names are of relations whose rows may be changed or
+// deleted next.
+func BeforeSQL(mayReplicate string, names []catalog.Name) string {
+	return fillChanges(mayReplicate, "false", watchSQL(names))
+}
 
 // AfterSQL asks it again, and where the sequences stand, which counts as a look at them.
-func AfterSQL() string { return fillChanges("true", "true") }
+func AfterSQL() string { return fillChanges("true", "true", "NULL") }
 
-func fillChanges(ready, last string) string {
-	return strings.NewReplacer("$ready", ready, "$last", last, "\t", "", "\n", " ").Replace(changesSQL)
+func fillChanges(ready, last, watch string) string {
+	return strings.NewReplacer("$ready", ready, "$last", last, "$watch", watch, "\t", "", "\n", " ").Replace(
+		strings.NewReplacer("$columns", columnsOf, "$key", keyOf).Replace(changesSQL))
 }
 
 // maxChanges bounds the answer to BeforeSQL and AfterSQL, in bytes.
@@ -145,8 +160,10 @@ func (c *Change) Obstacle() string {
 		return ""
 	case c.Kind != "r", c.Always:
 		return what + " is no table without triggers that always fire"
-	case c.Deleted != 0:
+	case c.Deleted != 0 && !c.Watched:
 		return "it deletes rows of " + what
+	case c.MayMove() && !c.Watched && len(c.Key) > 0:
+		return "it may change keys of " + what
 	case c.Updated != 0 && len(c.Key) == 0:
 		return "it updates rows of " + what + ", which has no key"
 	case c.Unsure && len(c.Key) == 0:
@@ -184,7 +201,7 @@ func (c *Change) Searches(known bool) []int64 {
 			from = append(from, c.Pages-pages)
 		}
 	}
-	if c.Pages <= maxScanned {
+	if !c.TooLarge() {
 		from = append(from, 0)
 	}
 	return from
@@ -252,7 +269,7 @@ func (c *Change) shape() *shape {
 		switch {
 		case contains(c.Key, column.Name):
 			s.key = append(s.key, at)
-		case (c.Updated != 0 || c.Unsure) && column.Identity != "a":
+		case (c.Updated+c.Deleted != 0 || c.Unsure) && column.Identity != "a":
 			s.sets = append(s.sets, at)
 		}
 	}
@@ -295,9 +312,13 @@ func Elsewhere(st *parser.Statement) *Plan {
 // Besides is the situation in which main's rows are those of the statement's target, whatever
 // its triggers do elsewhere.
 func (sit Situation) Besides() Situation {
-	sit.Firing, sit.UnlikeRows, sit.Also = TriggersInRow, true, nil
+	sit.Firing, sit.UnlikeRows, sit.Also, sit.Elsewhere = TriggersInRow, true, nil, true
 	return sit
 }
+
+// GivesTarget reports whether main returns the rows of the statement's target, if that is all that happens
+// to them.
+func (p *Plan) GivesTarget() bool { return p.target != nil }
 
 // Covers reports whether a number of captured rows is all that has happened to the table of
 // the plan.

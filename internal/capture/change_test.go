@@ -55,7 +55,8 @@ func TestGive(t *testing.T) {
 func TestObstacleOfChange(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"s": "public", "n": "t", "k": "r", "may": true, "i": 1, "c": [{"n": "a"}]}`:                         "",
-		`{"s": "public", "n": "t", "k": "r", "may": true, "u": 1, "c": [{"n": "a"}], "key": ["a"]}`:           "",
+		`{"s": "public", "n": "t", "k": "r", "may": true, "u": 1, "h": 1, "c": [{"n": "a"}], "key": ["a"]}`:   "",
+		`{"s": "public", "n": "t", "k": "r", "may": true, "u": 2, "h": 1, "c": [{"n": "a"}], "key": ["a"]}`:   "change keys",
 		`{"s": "public", "n": "t", "k": "r", "may": true, "u": 1, "c": [{"n": "a"}]}`:                         "has no key",
 		`{"s": "public", "n": "t", "k": "r", "may": true, "d": 1, "c": [{"n": "a"}]}`:                         "deletes rows",
 		`{"s": "public", "n": "t", "k": "r", "may": false, "i": 1, "c": [{"n": "a"}]}`:                        "rights",
@@ -88,5 +89,26 @@ func TestSearches(t *testing.T) {
 		if got := (&capture.Change{Pages: tt.pages}).Searches(tt.known); !slices.Equal(got, tt.want) {
 			t.Errorf("%d pages, known %t: %v, want %v", tt.pages, tt.known, got, tt.want)
 		}
+	}
+}
+
+// TestRemoved: what a cursor has seen and is not there any more is gone; what is there, and was made by the
+// transaction, was touched; the rest was locked by somebody.
+func TestRemoved(t *testing.T) {
+	c := decoded(t, someChanges).Tables["2"]
+	gone, touched, err := c.Removed([]string{"(1)", "(2)", "(3)"}, []string{"(2)", "(3)"}, [][]byte{[]byte(`(2,"a ""b")`), []byte("(9,x)")})
+	if err != nil || !slices.Equal(gone, []string{"(1)"}) || touched != 2 {
+		t.Errorf("gone %q, touched %d, %v", gone, touched, err)
+	}
+	if _, _, err := c.Removed([]string{"1"}, nil, nil); err == nil {
+		t.Error("no record, and no error")
+	}
+	removal, err := c.Remove(gone)
+	const want = `DELETE FROM ONLY "public"."stock" AS pgchorus_table USING (VALUES ('1'::integer)) AS pgchorus_rows ("0") WHERE pgchorus_table."id" = pgchorus_rows."0"`
+	if err != nil || len(removal) != 1 || removal[0].SQL != want || removal[0].Tag != "DELETE 1" {
+		t.Errorf("%v, %v\nwant %s", removal, err, want)
+	}
+	if removal, err := c.Remove(nil); len(removal) != 0 || err != nil {
+		t.Errorf("nothing: %v, %v", removal, err)
 	}
 }

@@ -49,6 +49,8 @@ type Situation struct {
 	// or that they read tables.
 	Firing                 Firing
 	UnlikeRows, RacingRows bool
+	// Elsewhere: what is changed in other tables is given to the others, too.
+	Elsewhere bool
 	// Also are the tables that code changes which the statement sets off, or reads
 	// (Lock.Mode). A statement that does nothing else to be kept the same is run under
 	// these locks.
@@ -302,7 +304,7 @@ func (d *decider) plan() *Plan {
 	case parser.Insert, parser.Update, parser.Delete:
 		p.target = &d.st.Targets[0]
 	}
-	p.quiet = p.table != nil && p.table.Effects.Triggers && d.sit.Firing == TriggersInRow
+	p.quiet = p.table != nil && d.sit.Firing == TriggersInRow && (p.table.Effects.Triggers || d.sit.Elsewhere && p.table.Effects.Cascades)
 	p.shape, p.Obstacle = d.capturable(p)
 	switch {
 	case p.Obstacle == "" && (d.sit.Way == Rows || d.chooses()):

@@ -19,7 +19,7 @@ func (d *decider) capturable(p *Plan) (*shape, string) {
 	if obstacle := obstacleOfTable(p); obstacle != "" {
 		return nil, obstacle
 	}
-	if obstacle := p.obstacleOfTriggers(d.sit.Firing); obstacle != "" {
+	if obstacle := p.obstacleOfTriggers(d.sit); obstacle != "" {
 		return nil, obstacle
 	}
 	switch p.target.Kind {

@@ -13,7 +13,8 @@ import (
 // not fire again where the row is given to the others: session_replication_role is set to
 // replica there (PostgreSQL manual, chapter 20.11.1), which keeps the triggers of foreign
 // keys quiet too. So the rows that these would have locked are locked by the replay, and a
-// table whose foreign keys do more than refuse is not captured.
+// table whose foreign keys do more than refuse is not captured, unless the rows of the other
+// tables are, too.
 
 // Firing is what is known of the triggers that fire when a statement changes rows.
 type Firing uint8
@@ -32,16 +33,16 @@ const (
 func (p *Plan) Quiet() bool { return p.quiet }
 
 // obstacleOfTriggers is why the rows do not tell all that triggers do.
-func (p *Plan) obstacleOfTriggers(firing Firing) string {
+func (p *Plan) obstacleOfTriggers(sit Situation) string {
 	e := &p.table.Effects
 	switch {
-	case !e.Triggers, firing == TriggersSilent:
+	case !e.Triggers, sit.Firing == TriggersSilent:
 		return ""
-	case firing != TriggersInRow:
+	case sit.Firing != TriggersInRow:
 		return "the table has triggers"
 	case e.Always:
 		return "the table has triggers that fire whatever session_replication_role is"
-	case e.Cascades && (p.target.Kind != parser.Insert || p.target.Conflict == parser.ConflictUpdates):
+	case e.Cascades && !sit.Elsewhere && (p.target.Kind != parser.Insert || p.target.Conflict == parser.ConflictUpdates):
 		return "the table has triggers, and foreign keys that point to it do more than refuse"
 	}
 	return ""

@@ -21,9 +21,18 @@ const maxRecent = 512
 // note remembers the change that has made the generation.
 func (d *Database) note(c Change) { d.recent[d.generation.Load()%maxRecent] = c }
 
-// MayConcern reports whether something that has changed since a generation may concern who has to do with
-// relations of these names and, if code is set, with functions of users.
-func (d *Database) MayConcern(since uint64, names []string, code bool) bool {
+// Concern is what somebody has to do with.
+type Concern struct {
+	// Names are those of relations, in whatever schema.
+	Names []string
+	// Far: relations of other names, too.
+	Far bool
+	// Code: functions of users.
+	Code bool
+}
+
+// MayConcern reports whether something that has changed since a generation may concern somebody.
+func (d *Database) MayConcern(since uint64, concern Concern) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := d.generation.Load()
@@ -31,21 +40,21 @@ func (d *Database) MayConcern(since uint64, names []string, code bool) bool {
 		return true
 	}
 	for g := since + 1; g <= now; g++ {
-		if d.recent[g%maxRecent].concerns(names, code) {
+		if d.recent[g%maxRecent].concerns(&concern) {
 			return true
 		}
 	}
 	return false
 }
 
-func (c *Change) concerns(names []string, code bool) bool {
+func (c *Change) concerns(whom *Concern) bool {
 	switch {
 	case c.Nothing:
 		return false
 	case c.Bodies:
-		return code
+		return whom.Code
 	case len(c.Names) > 0:
-		return slices.ContainsFunc(c.Names, func(name string) bool { return slices.Contains(names, name) })
+		return whom.Far || slices.ContainsFunc(c.Names, func(name string) bool { return slices.Contains(whom.Names, name) })
 	}
 	return true
 }

@@ -36,21 +36,21 @@ func TestChangedSince(t *testing.T) {
 func TestMayConcern(t *testing.T) {
 	names := []string{"t", "u"}
 	tests := []struct {
-		name         string
-		change       func(d *Database)
-		plain, coded bool // who has to do with the names, and with functions too
+		name              string
+		change            func(d *Database)
+		plain, far, coded bool // who has to do with the names, with other relations or with functions too
 	}{
-		{"nothing", func(*Database) {}, false, false},
-		{"anything", (*Database).Forget, true, true},
-		{"another relation", func(d *Database) { d.ForgetNames("v"); d.ForgetFor(Change{Names: []string{"w"}}) }, false, false},
-		{"a relation", func(d *Database) { d.ForgetNames("v"); d.ForgetNames("v", "u"); d.ForgetNames("v") }, true, true},
-		{"functions", func(d *Database) { d.ForgetFor(Change{Bodies: true}) }, false, true},
-		{"doubt", func(d *Database) { d.ForgetFor(Change{Nothing: true}) }, false, false},
+		{"nothing", func(*Database) {}, false, false, false},
+		{"anything", (*Database).Forget, true, true, true},
+		{"another relation", func(d *Database) { d.ForgetNames("v"); d.ForgetFor(Change{Names: []string{"w"}}) }, false, true, false},
+		{"a relation", func(d *Database) { d.ForgetNames("v"); d.ForgetNames("v", "u"); d.ForgetNames("v") }, true, true, true},
+		{"functions", func(d *Database) { d.ForgetFor(Change{Bodies: true}) }, false, false, true},
+		{"doubt", func(d *Database) { d.ForgetFor(Change{Nothing: true}) }, false, false, false},
 		{"too much", func(d *Database) {
 			for range maxRecent + 1 {
 				d.ForgetNames("v")
 			}
-		}, true, true},
+		}, true, true, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -60,8 +60,13 @@ func TestMayConcern(t *testing.T) {
 			}
 			since := d.Generation()
 			tt.change(d)
-			if plain, coded := d.MayConcern(since, names, false), d.MayConcern(since, names, true); plain != tt.plain || coded != tt.coded {
-				t.Errorf("%t, with functions %t; want %t, %t", plain, coded, tt.plain, tt.coded)
+			for _, whom := range []struct {
+				Concern
+				want bool
+			}{{Concern{Names: names}, tt.plain}, {Concern{Names: names, Far: true}, tt.far}, {Concern{Names: names, Code: true}, tt.coded}} {
+				if got := d.MayConcern(since, whom.Concern); got != whom.want {
+					t.Errorf("%+v: %t, want %t", whom.Concern, got, whom.want)
+				}
 			}
 		})
 	}

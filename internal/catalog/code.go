@@ -43,8 +43,21 @@ type Surroundings struct {
 	Unlogged bool
 	// Deferrable: a unique key that is not checked at once.
 	Deferrable bool
-	Triggers   []Trigger
-	Texts      []Text
+	// Related: it has partitions, children or parents.
+	Related  bool
+	Triggers []Trigger
+	// Cascades are the foreign keys that change rows of other tables along with those of it.
+	Cascades []Cascade
+	Texts    []Text
+}
+
+// Cascade is a foreign key that points to a relation and has an action besides refusing.
+type Cascade struct {
+	// Relation is the table that refers to it.
+	Relation Name
+	// Deletes and Updates are the bits of the triggers that fire there when a row that is referred to
+	// is deleted, or its key is changed; 0 if nothing is done then.
+	Deletes, Updates int
 }
 
 // Trigger is one that is enabled and not PostgreSQL's own.
@@ -155,7 +168,9 @@ type codeRow struct {
 	Loose   bool         `json:"unlogged"`
 	Late    bool         `json:"deferrable"`
 
+	Related  bool         `json:"related"`
 	Triggers []triggerRow `json:"triggers"`
+	Cascades []cascadeRow `json:"cascades"`
 	Texts    []textRow    `json:"texts"`
 }
 
@@ -177,6 +192,12 @@ type triggerRow struct {
 	Function   string `json:"function"`
 	Type       int    `json:"type"`
 	Deferrable bool   `json:"deferrable"`
+}
+
+type cascadeRow struct {
+	Relation string `json:"relation"`
+	Delete   string `json:"delete"`
+	Update   string `json:"update"`
 }
 
 type textRow struct {
@@ -278,7 +299,7 @@ func bodyOf(source string) string {
 }
 
 func (r *codeRow) decodeSurroundings() (*Surroundings, error) {
-	s := &Surroundings{Exists: true, More: r.More, Foreign: r.Foreign, View: r.View, Unlogged: r.Loose, Deferrable: r.Late}
+	s := &Surroundings{Exists: true, More: r.More, Foreign: r.Foreign, View: r.View, Unlogged: r.Loose, Deferrable: r.Late, Related: r.Related}
 	for _, t := range r.Triggers {
 		name, err := unhex(t.Name)
 		if err != nil {
@@ -290,6 +311,13 @@ func (r *codeRow) decodeSurroundings() (*Surroundings, error) {
 		}
 		s.Triggers = append(s.Triggers, Trigger{Name: name, Function: function, Type: t.Type, Deferrable: t.Deferrable})
 	}
+	for _, k := range r.Cascades {
+		relation, err := decodeName(k.Relation)
+		if err != nil {
+			return nil, err
+		}
+		s.Cascades = append(s.Cascades, Cascade{relation, firedBy(k.Delete, TriggerDelete), firedBy(k.Update, TriggerUpdate)})
+	}
 	for _, t := range r.Texts {
 		texts, err := unhexAll([]string{t.Column, t.Text})
 		if err != nil {
@@ -298,4 +326,16 @@ func (r *codeRow) decodeSurroundings() (*Surroundings, error) {
 		s.Texts = append(s.Texts, Text{Kind: TextKind(t.Kind), Column: texts[0], Text: texts[1]})
 	}
 	return s, nil
+}
+
+// firedBy are the bits of the triggers that an action of a foreign key fires (pg_constraint.confdeltype,
+// confupdtype). cascade is what CASCADE does.
+func firedBy(action string, cascade int) int {
+	switch action {
+	case "c":
+		return cascade
+	case "n", "d":
+		return TriggerUpdate
+	}
+	return 0
 }

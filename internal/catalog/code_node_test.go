@@ -33,6 +33,12 @@ CREATE VIEW app.v AS SELECT random() AS r FROM app.t;
 CREATE TABLE app.part (k int) PARTITION BY LIST (k);
 CREATE UNLOGGED TABLE app.leaf PARTITION OF app.part FOR VALUES IN (1);
 CREATE TRIGGER leaf AFTER UPDATE ON app.leaf FOR EACH ROW EXECUTE FUNCTION app.stamp();
+CREATE TABLE app.pointed (k int PRIMARY KEY) PARTITION BY LIST (k);
+CREATE TABLE app.pointed_part PARTITION OF app.pointed FOR VALUES IN (1);
+CREATE TABLE app.child (k int REFERENCES app.pointed ON DELETE CASCADE ON UPDATE SET NULL) PARTITION BY LIST (k);
+CREATE TABLE app.child_part PARTITION OF app.child DEFAULT;
+CREATE TABLE other (k int REFERENCES app.pointed ON DELETE SET NULL ON UPDATE CASCADE);
+CREATE TABLE app.plain (k int REFERENCES app.pointed);
 CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w; CREATE FOREIGN TABLE app.far (a int) SERVER s;
 CREATE EXTENSION pgcrypto;
 `
@@ -96,9 +102,13 @@ func TestSurroundings(t *testing.T) {
 			"default other: nextval()", "deferrable", "generated twice: (id * 2)", "policy mine: ((at)::timestamp with time zone < now()) (id < 10)",
 			"rule log: CREATE RULE log AS\n    ON INSERT TO app.t DO\n NOTIFY c;", "trigger stamp app.stamp 23"}},
 		{"v", []string{"view", "view : SELECT random() AS r\n   FROM app.t;"}},
-		{"part", []string{"trigger leaf app.stamp 17", "unlogged"}},
+		{"part", []string{"related", "trigger leaf app.stamp 17", "unlogged"}},
 		{"far", []string{"foreign"}},
 		{"none", []string{"does not exist"}},
+		{"app.pointed", []string{"cascade app.child 8 16", "cascade public.other 16 16", "related"}},
+		{"app.pointed_part", []string{"cascade app.child 8 16", "cascade public.other 16 16", "related"}},
+		{"app.plain", nil},
+		{"leaf", []string{"related", "trigger leaf app.stamp 17", "unlogged"}},
 	}
 	var q catalog.CodeQuestion
 	for _, tt := range tests {
@@ -121,13 +131,16 @@ func surroundingsText(s *catalog.Surroundings) []string {
 	for _, flag := range []struct {
 		is   bool
 		name string
-	}{{s.Foreign, "foreign"}, {s.View, "view"}, {s.Unlogged, "unlogged"}, {s.Deferrable, "deferrable"}, {s.More, "more"}} {
+	}{{s.Foreign, "foreign"}, {s.View, "view"}, {s.Unlogged, "unlogged"}, {s.Deferrable, "deferrable"}, {s.Related, "related"}, {s.More, "more"}} {
 		if flag.is {
 			all = append(all, flag.name)
 		}
 	}
 	for _, t := range s.Triggers {
 		all = append(all, fmt.Sprintf("trigger %s %s %d", t.Name, t.Function, t.Type))
+	}
+	for _, k := range s.Cascades {
+		all = append(all, fmt.Sprintf("cascade %s %d %d", k.Relation, k.Deletes, k.Updates))
 	}
 	for _, t := range s.Texts {
 		all = append(all, fmt.Sprintf("%s %s: %s", t.Kind, t.Column, strings.TrimSpace(t.Text)))

@@ -94,22 +94,32 @@ var expressionTexts = `
 // surroundingsSQL has a row for each name that there is a relation for.
 var surroundingsSQL = withBounds(`
 SELECT pc.json_build_object('about', q.i, 'foreign', f."foreign", 'view', f.view, 'unlogged', f.unlogged, 'deferrable', f.late,
-	'more', f.triggers @> $maxTexts OR f.texts @> $maxTexts OR f.longest @> $maxText OR f.number @>= $maxWalk,
+	'related', f.related, 'cascades', f.cascade_rows, 'more', f.triggers @> $maxTexts OR f.cascades @> $maxTexts OR f.texts @> $maxTexts OR f.longest @> $maxText OR f.number @>= $maxWalk,
 	'triggers', f.trigger_rows, 'texts', f.text_rows)
 FROM (VALUES $names) AS q (i, s, n) CROSS JOIN LATERAL (` + foundRelations + `, triggers AS (
 		SELECT DISTINCT t.tgname, t.tgtype, t.tgdeferrable, fn.nspname, p.proname
 		FROM found w JOIN pc.pg_trigger t ON t.tgrelid @= w.oid
 		JOIN pc.pg_proc p ON p.oid @= t.tgfoid JOIN pc.pg_namespace fn ON fn.oid @= p.pronamespace
 		WHERE NOT t.tgisinternal AND t.tgenabled @<> 'D'
+	), cascades AS (
+		SELECT DISTINCT n.nspname, c.relname, k.confdeltype, k.confupdtype
+		FROM found w JOIN pc.pg_constraint k ON k.confrelid @= w.oid
+		JOIN pc.pg_class c ON c.oid @= k.conrelid JOIN pc.pg_namespace n ON n.oid @= c.relnamespace
+		WHERE k.contype @= 'f' AND (k.confdeltype @<> ALL ('{a,r}'::pc."char"[]) OR k.confupdtype @<> ALL ('{a,r}'::pc."char"[]))
+			AND NOT (c.relispartition AND k.conparentid @<> '0'::pc.oid)
 	), texts AS (` + expressionTexts + `)
 	SELECT pc.count(*) AS number, pc.bool_or(c.relkind @= 'f') AS "foreign", pc.bool_or(c.relkind @= 'v') AS view,
 		pc.bool_or(c.relpersistence @= 'u') AS unlogged,
 		pc.bool_or(EXISTS (SELECT FROM pc.pg_index x WHERE x.indrelid @= c.oid AND x.indisunique AND NOT x.indimmediate)) AS late,
-		(SELECT pc.count(*) FROM triggers) AS triggers, (SELECT pc.count(*) FROM texts) AS texts,
+		pc.bool_or(EXISTS (SELECT FROM pc.pg_inherits h WHERE h.inhrelid @= c.oid OR h.inhparent @= c.oid)) AS related,
+		(SELECT pc.count(*) FROM triggers) AS triggers, (SELECT pc.count(*) FROM cascades) AS cascades, (SELECT pc.count(*) FROM texts) AS texts,
 		(SELECT pc.max(pc.octet_length(x.text)) FROM texts x) AS longest,
 		(SELECT pc.json_agg(pc.json_build_object('name', ` + hexadecimal("t.tgname") + `, 'type', t.tgtype, 'deferrable', t.tgdeferrable,
 			'function', pc.concat(` + hexadecimal("t.nspname") + `, '.', ` + hexadecimal("t.proname") + `)))
 			FROM (SELECT * FROM triggers LIMIT (SELECT $maxTexts)) AS t) AS trigger_rows,
+		(SELECT pc.json_agg(pc.json_build_object('relation', pc.concat(` + hexadecimal("k.nspname") + `, '.', ` + hexadecimal("k.relname") + `),
+			'delete', k.confdeltype, 'update', k.confupdtype))
+			FROM (SELECT * FROM cascades LIMIT (SELECT $maxTexts)) AS k) AS cascade_rows,
 		(SELECT pc.json_agg(pc.json_build_object('kind', x.kind, 'column', ` + hexadecimal("x.name") + `, 'text', ` + hexadecimal("x.text") + `))
 			FROM (SELECT * FROM texts y WHERE pc.octet_length(y.text) @<= $maxText LIMIT (SELECT $maxTexts)) AS x) AS text_rows
 	FROM found w JOIN pc.pg_class c ON c.oid @= w.oid

@@ -25,6 +25,7 @@ func (j *judge) elsewhere(e *effects) {
 	v := &j.v.Elsewhere
 	writes := len(e.writes)+len(e.opaque) > 0
 	v.Writes = v.Writes || writes
+	j.v.changed(e.changes)
 	v.Differs = v.Differs || writes && (!e.alike() || e.picks)
 	j.v.Picks = j.v.Picks || e.picks
 	j.v.Redefines = j.v.Redefines || e.redefines

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pgchorus/pgchorus/internal/catalog"
@@ -22,6 +23,8 @@ type effects struct {
 	opaque []string
 	// writes are the relations that it changes.
 	writes []catalog.Name
+	// changes are those of writes whose rows it may update or delete.
+	changes []catalog.Name
 	// reads are the relations that it reads.
 	reads []catalog.Name
 	// picks: nodes may pick other rows of the same ones.
@@ -61,6 +64,13 @@ func (e *effects) add(list *[]string, text string) {
 func (e *effects) write(n catalog.Name) {
 	if !slices.Contains(e.writes, n) {
 		e.writes = append(e.writes, n)
+	}
+}
+
+// change notes a relation that is among writes.
+func (e *effects) change(n catalog.Name) {
+	if !slices.Contains(e.changes, n) {
+		e.changes = append(e.changes, n)
 	}
 }
 
@@ -120,6 +130,9 @@ func (f *follower) text(text string) {
 	for _, r := range body.Writes {
 		e.write(catalog.Name{Schema: r.Schema, Name: r.Name})
 		f.changed(catalog.Name{Schema: r.Schema, Name: r.Name}, anyEvent)
+	}
+	for _, r := range body.Changes {
+		e.change(catalog.Name{Schema: r.Schema, Name: r.Name})
 	}
 	for _, r := range body.Reads {
 		f.viewed(catalog.Name{Schema: r.Schema, Name: r.Name})
@@ -188,9 +201,13 @@ func (f *follower) function(n catalog.Name) {
 
 // sum adds what decides what a function does to the verdict's.
 func (f *follower) sum(n catalog.Name, r *catalog.Routine) {
+	f.v.Code += sumOf(n, r.Language, r.Kind, r.Volatility, r.Source) // in whatever order they are met
+}
+
+func sumOf(parts ...any) uint64 {
 	h := fnv.New64a()
-	fmt.Fprintf(h, "%s %s %c %d %s", n, r.Language, r.Kind, r.Volatility, r.Source)
-	f.v.Code += h.Sum64() // in whatever order they are met
+	fmt.Fprintf(h, "%q", parts)
+	return h.Sum64()
 }
 
 // routine follows one body of a function.
@@ -199,6 +216,7 @@ func (f *follower) routine(n catalog.Name, r *catalog.Routine) {
 		return // what is called by its name is judged by it
 	}
 	f.sum(n, r)
+	f.v.Far = true
 	for _, s := range r.Support {
 		f.function(s)
 	}
@@ -249,7 +267,7 @@ const anyEvent = catalog.TriggerInsert | catalog.TriggerDelete | catalog.Trigger
 
 // changed follows what a change of a relation sets off, within code.
 func (f *follower) changed(n catalog.Name, events int) {
-	if !f.first("table", n.String()) {
+	if !f.first("table", n.String()+" "+strconv.Itoa(events)) {
 		return
 	}
 	s, known := f.facts.Surroundings(n)
@@ -266,7 +284,41 @@ func (f *follower) changed(n catalog.Name, events int) {
 			f.function(t.Function)
 		}
 	}
-	for _, t := range s.Texts {
-		f.text(t.Text)
+	for i := range s.Texts {
+		if t := &s.Texts[i]; runsOn(t.Kind, events) {
+			f.text(t.Text)
+		}
+	}
+	f.cascades(s, events)
+}
+
+// runsOn reports whether a text may be run when rows of its relation are changed so.
+func runsOn(kind catalog.TextKind, events int) bool {
+	switch kind {
+	case catalog.DefaultText:
+		return events&catalog.TriggerInsert != 0
+	case catalog.GeneratedText, catalog.CheckText:
+		return events&(catalog.TriggerInsert|catalog.TriggerUpdate) != 0
+	case catalog.ReferenceText:
+		return events&(catalog.TriggerUpdate|catalog.TriggerDelete) != 0
+	}
+	return true
+}
+
+// cascades follows what foreign keys do when rows are changed that they point to.
+func (f *follower) cascades(s *catalog.Surroundings, events int) {
+	for i := range s.Cascades {
+		c, fired := &s.Cascades[i], 0
+		if events&catalog.TriggerDelete != 0 {
+			fired |= c.Deletes
+		}
+		if events&catalog.TriggerUpdate != 0 {
+			fired |= c.Updates
+		}
+		if fired != 0 {
+			f.effects.write(c.Relation)
+			f.effects.change(c.Relation)
+			f.changed(c.Relation, fired)
+		}
 	}
 }

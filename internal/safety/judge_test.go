@@ -67,6 +67,10 @@ func withText(kind catalog.TextKind, text string) *catalog.Surroundings {
 	return &catalog.Surroundings{Exists: true, Texts: []catalog.Text{{Kind: kind, Column: "c", Text: text}}}
 }
 
+func pointedAt(by string, deletes, updates int) *catalog.Surroundings {
+	return &catalog.Surroundings{Exists: true, Cascades: []catalog.Cascade{{Relation: catalog.Name{Name: by}, Deletes: deletes, Updates: updates}}}
+}
+
 const (
 	beforeRow = catalog.TriggerRow | catalog.TriggerBefore | catalog.TriggerInsert | catalog.TriggerUpdate
 	afterRow  = catalog.TriggerRow | catalog.TriggerInsert
@@ -97,12 +101,14 @@ func someWorld() world {
 		},
 		around: map[string]*catalog.Surroundings{
 			"plain": {Exists: true}, "log": {Exists: true}, "src": {Exists: true},
+			"referred": pointedAt("stamped", catalog.TriggerDelete, catalog.TriggerUpdate), "kept": pointedAt("plain", catalog.TriggerUpdate, 0),
+			"twice_referred": pointedAt("referred", catalog.TriggerDelete, 0), "family": {Exists: true, Related: true},
 			"stamped": withTrigger("stamp", beforeRow), "sobered": withTrigger("sober", beforeRow), "audited": withTrigger("audit", afterRow),
 			"counted": withTrigger("counts", afterRow), "deeply": withTrigger("deep", beforeRow),
 			"checked": withText(catalog.CheckText, "CHECK ((due > now()))"), "fenced": withText(catalog.PolicyText, "(valid > now())"),
 			"made": withText(catalog.GeneratedText, "false_imm(id)"), "ruled": withText(catalog.RuleText, "CREATE RULE r AS ON INSERT TO ruled DO INSERT INTO log VALUES (now())"),
 			"ruled_well": withText(catalog.RuleText, "CREATE RULE r AS ON INSERT TO ruled_well DO INSERT INTO log VALUES (1)"),
-			"shown":      {Exists: true, Texts: []catalog.Text{{Kind: catalog.ViewText, Text: "SELECT id FROM src"}}},
+			"shown":      {Exists: true, View: true, Texts: []catalog.Text{{Kind: catalog.ViewText, Text: "SELECT id FROM src"}}},
 			"far":        {Exists: true, Foreign: true},
 		},
 		tables: map[string]*catalog.Table{
@@ -325,6 +331,13 @@ func TestElsewhere(t *testing.T) {
 		{"SELECT settler()", "Writes Differs Hidden", ""},
 		{"INSERT INTO ruled VALUES (1)", "Writes Differs", ""},
 		{"DO 'BEGIN INSERT INTO log VALUES (random()); END'", "Writes Differs", ""},
+		{"INSERT INTO referred VALUES (1)", "", ""},
+		{"UPDATE referred SET id = 1", "Writes Differs", ""},
+		{"INSERT INTO referred VALUES (1) ON CONFLICT (id) DO UPDATE SET id = 2", "Writes Differs", ""},
+		{"DELETE FROM referred", "Writes", ""}, // stamp is not for DELETE
+		{"DELETE FROM twice_referred", "Writes", ""},
+		{"UPDATE twice_referred SET id = 1", "", ""},
+		{"DELETE FROM kept", "Writes", ""},
 	} {
 		v := judged(t, policyOf(t), tt.sql)
 		if got := flags(v.Elsewhere); got != tt.elsewhere {
@@ -332,6 +345,21 @@ func TestElsewhere(t *testing.T) {
 		}
 		if got := flags(v.Firing); got != tt.firing {
 			t.Errorf("%s: firing %q, want %q", tt.sql, got, tt.firing)
+		}
+	}
+}
+
+// TestFar: whether the nature of other relations than those that are named may matter.
+func TestFar(t *testing.T) {
+	t.Parallel()
+	for sql, want := range map[string]bool{
+		"INSERT INTO plain VALUES (1)": false, "UPDATE plain SET id = 1 WHERE id = 2": false, "INSERT INTO plain SELECT * FROM src": false,
+		"INSERT INTO checked VALUES (1)": false, "INSERT INTO stamped VALUES (1)": true, "UPDATE referred SET id = 1": true,
+		"INSERT INTO family VALUES (1)": true, "INSERT INTO ruled VALUES (1)": true, "INSERT INTO plain VALUES (lucky())": true,
+		"TRUNCATE plain": true, "DO 'BEGIN INSERT INTO log VALUES (1); END'": true, "INSERT INTO plain SELECT * FROM shown": true,
+	} {
+		if v := judged(t, policyOf(t), sql); v.Far != want {
+			t.Errorf("%s: %t", sql, v.Far)
 		}
 	}
 }

@@ -19,6 +19,7 @@ func TestSame(t *testing.T) {
 		{"main alone runs it", func(v *Verdict) { v.Action = Main }, false},
 		{"a value", func(v *Verdict) { v.Unlike = true }, false},
 		{"a body", func(v *Verdict) { v.Code = 7 }, false},
+		{"a default", func(v *Verdict) { v.Defaults = 7 }, false},
 		{"a trigger", func(v *Verdict) { v.Firing.InRow = true }, false},
 		{"code", func(v *Verdict) { v.Elsewhere.Writes = true }, false},
 		{"a lock", func(v *Verdict) { v.Locks = []catalog.Name{{Name: "t"}} }, false},

@@ -13,6 +13,9 @@ func (j *judge) targets(stmt *parser.Statement) {
 		t := &stmt.Targets[i]
 		j.target(t, j.events(t))
 	}
+	if stmt.Kind == parser.Truncate || stmt.Kind == parser.Do {
+		j.v.Far = true
+	}
 	if stmt.Kind == parser.Truncate {
 		for _, r := range stmt.Writes {
 			j.target(&parser.Target{Kind: parser.Truncate, Relation: r}, catalog.TriggerTruncate)
@@ -48,6 +51,7 @@ func (j *judge) target(t *parser.Target, events int) {
 		return
 	}
 	j.v.Firing.Beside = j.v.Firing.Beside || s.More || s.View || s.Foreign
+	j.v.Far = j.v.Far || reachesFar(s)
 	switch {
 	case s.Foreign && j.reachesForeign(name, events):
 		j.foreign(t.Relation.Name)
@@ -63,8 +67,20 @@ func (j *judge) target(t *parser.Target, events int) {
 		}
 	}
 	for i := range s.Texts {
-		j.definition(name, t, &s.Texts[i])
+		j.definition(name, t, events, &s.Texts[i])
 	}
+	if len(s.Cascades) > 0 {
+		f := j.follow()
+		f.cascades(s, events)
+		j.found(f, "where a foreign key points to "+name.String(), SideEffects)
+	}
+}
+
+// reachesFar reports whether what is done to a relation may hang on another one's nature.
+func reachesFar(s *catalog.Surroundings) bool {
+	return s.View || s.Foreign || s.More || s.Related || len(s.Triggers)+len(s.Cascades) > 0 || slices.ContainsFunc(s.Texts, func(t catalog.Text) bool {
+		return t.Kind == catalog.RuleText || t.Kind == catalog.PolicyText || t.Kind == catalog.ReferenceText
+	})
 }
 
 // reachesForeign: what is inserted goes into the table itself or into a partition, never into
@@ -101,6 +117,7 @@ func (j *judge) source(stmt *parser.Statement, r parser.Relation) {
 		j.ask.Relations = append(j.ask.Relations, name)
 		return
 	}
+	j.v.Far = j.v.Far || s.View
 	if s.Foreign {
 		j.add(Reason{Level: Rows, Action: j.policy.bySafety(Warn, Capture, Capture), Text: "stores what it reads from the foreign table " + name.String()})
 	}
@@ -164,18 +181,16 @@ func (j *judge) lock(names []catalog.Name) {
 }
 
 // definition judges a text that belongs to a table.
-func (j *judge) definition(table catalog.Name, t *parser.Target, text *catalog.Text) {
-	if text.Kind == catalog.DefaultText || text.Kind == catalog.ViewText {
-		return // what Plan looks at, and what viewTarget does
-	}
-	if t.Kind != parser.Delete && t.Kind != parser.Update && t.Kind != parser.Merge && text.Kind == catalog.ReferenceText {
-		return // no row goes that another refers to
-	}
-	if t.Kind == parser.Delete && (text.Kind == catalog.CheckText || text.Kind == catalog.GeneratedText) || t.Kind == parser.Truncate {
-		return
+func (j *judge) definition(table catalog.Name, t *parser.Target, events int, text *catalog.Text) {
+	if text.Kind == catalog.ViewText || t.Kind == parser.Truncate || !runsOn(text.Kind, events) {
+		return // viewTarget looks at views
 	}
 	f := j.follow()
 	f.text(text.Text)
+	if text.Kind == catalog.DefaultText {
+		j.v.Defaults += sumOf(text.Column, text.Text)
+		return // Plan sees to it; but whose functions it calls counts
+	}
 	if text.Kind == catalog.RuleText {
 		f.effects.opaque = slices.DeleteFunc(f.effects.opaque, func(s string) bool { return s == definesText })
 	}

@@ -25,6 +25,10 @@ type Verdict struct {
 	Picks bool
 	// Code is a sum over the code of users that the statement sets off, whatever that does; 0 for none.
 	Code uint64
+	// Defaults is a sum over the defaults of the columns: those of a domain change without its tables being locked.
+	Defaults uint64
+	// Far: what the statement does may hang on relations that it does not name.
+	Far bool
 	// Redefines: code that the statement sets off may change what the catalogue says.
 	Redefines bool
 	// ReadLocks are the tables that are to be kept as they are while each node runs it, in
@@ -32,6 +36,8 @@ type Verdict struct {
 	ReadLocks []catalog.Name
 	// Elsewhere is what code does that the statement sets off, besides to its rows.
 	Elsewhere Elsewhere
+	// Changes are the relations whose rows that may update or delete.
+	Changes []catalog.Name
 	// Firing is what triggers do when the statement's rows are changed.
 	Firing Firing
 	// OutsideOnly: Main holds outside of transactions only. Inside, all nodes have to
@@ -73,9 +79,18 @@ func (v *Verdict) String() string {
 // do not matter: a table that was not known is told as one whose rows a condition finds.
 func (v *Verdict) Same(other *Verdict) bool {
 	alone := func(action Action) bool { return action == Main || action == Refuse }
-	return (v.Action == other.Action || !alone(v.Action) && !alone(other.Action)) && v.OutsideOnly == other.OutsideOnly && v.Unlike == other.Unlike && v.Picks == other.Picks && v.Code == other.Code &&
+	return (v.Action == other.Action || !alone(v.Action) && !alone(other.Action)) && v.OutsideOnly == other.OutsideOnly && v.Unlike == other.Unlike && v.Picks == other.Picks && v.Code == other.Code && v.Defaults == other.Defaults &&
 		v.Redefines == other.Redefines && v.Elsewhere == other.Elsewhere && v.Firing == other.Firing &&
 		slices.Equal(v.Locks, other.Locks) && slices.Equal(v.ReadLocks, other.ReadLocks)
+}
+
+// changed notes names in Changes, each once.
+func (v *Verdict) changed(names []catalog.Name) {
+	for _, n := range names {
+		if !slices.Contains(v.Changes, n) {
+			v.Changes = append(v.Changes, n)
+		}
+	}
 }
 
 // Refusal is the error for a statement that is refused, or nil. sql is its text.

@@ -12,7 +12,8 @@ import (
 // those that they draw from by name, and those of the tables that they insert into.
 type Habits struct {
 	// Functions and Tables have the sequences that a function of that name draws from, and
-	// a trigger of a table ("schema.table"). Names are in quotes where they need them.
+	// a trigger of a table ("schema.table"), of its partitions and children, or of a table that a foreign key
+	// changes along with it. Names are in quotes where they need them.
 	Functions map[string][]string `json:"functions"`
 	Tables    map[string][]string `json:"tables"`
 	// Resetting are the names of functions that may set a sequence.
@@ -63,7 +64,7 @@ const foundName = `CASE WHEN pg_catalog.strpos(m.found[1], '"') OPERATOR(pg_cata
 
 // habitsSQL reads the bodies of functions. A function is taken to do what the ones do that it
 // names, one step deep; a trigger, what its function does.
-var habitsSQL = qualified(`WITH f AS MATERIALIZED (
+var habitsSQL = qualified(`WITH RECURSIVE f AS MATERIALIZED (
 	SELECT p.oid, pc.quote_ident(p.proname) AS name, pc.concat(p.prosrc, ' ', pc.to_jsonb(p) OPERATOR(pg_catalog.->>) 'prosqlbody') AS body
 	FROM pc.pg_proc p JOIN pc.pg_language l ON l.oid @= p.prolang
 	WHERE p.oid @> '16383'::pc.oid AND l.lanname OPERATOR(pg_catalog.<>) 'internal' AND l.lanname OPERATOR(pg_catalog.<>) 'c'
@@ -94,12 +95,20 @@ var habitsSQL = qualified(`WITH f AS MATERIALIZED (
 	UNION
 	SELECT o.oid, q.sequence FROM f o CROSS JOIN f i JOIN q ON q.oid @= i.oid
 	WHERE o.oid OPERATOR(pg_catalog.<>) i.oid AND pc.strpos(pc.lower(o.body), pc.lower(i.name)) @> 0
+), fired (oid, sequence) AS (
+	SELECT t.tgrelid, deep.sequence FROM pc.pg_trigger t JOIN deep ON deep.oid @= t.tgfoid
+	UNION
+	SELECT u.oid, fired.sequence FROM fired CROSS JOIN LATERAL (
+		SELECT h.inhparent AS oid FROM pc.pg_inherits h WHERE h.inhrelid @= fired.oid
+		UNION ALL
+		SELECT k.confrelid FROM pc.pg_constraint k WHERE k.conrelid @= fired.oid AND k.contype @= 'f'
+			AND (k.confdeltype OPERATOR(pg_catalog.<>) ALL ('{a,r}'::pc."char"[]) OR k.confupdtype OPERATOR(pg_catalog.<>) ALL ('{a,r}'::pc."char"[]))) AS u
 ) SELECT pc.json_build_object(
 	'functions', (SELECT pc.json_object_agg(x.name, x.list) FROM (
 		SELECT f.name, pc.json_agg(DISTINCT deep.sequence) AS list FROM f JOIN deep ON deep.oid @= f.oid GROUP BY f.name) AS x),
 	'tables', (SELECT pc.json_object_agg(x.name, x.list) FROM (
-		SELECT pc.concat(pc.quote_ident(n.nspname), '.', pc.quote_ident(c.relname)) AS name, pc.json_agg(DISTINCT deep.sequence) AS list
-		FROM pc.pg_trigger t JOIN deep ON deep.oid @= t.tgfoid JOIN pc.pg_class c ON c.oid @= t.tgrelid JOIN pc.pg_namespace n ON n.oid @= c.relnamespace
+		SELECT pc.concat(pc.quote_ident(n.nspname), '.', pc.quote_ident(c.relname)) AS name, pc.json_agg(DISTINCT fired.sequence) AS list
+		FROM fired JOIN pc.pg_class c ON c.oid @= fired.oid JOIN pc.pg_namespace n ON n.oid @= c.relnamespace
 		GROUP BY n.nspname, c.relname) AS x),
 	'resets', (SELECT pc.json_agg(DISTINCT f.name) FROM f WHERE f.body OPERATOR(pg_catalog.~*) 'setval|restart|:funcid (1576|1765) '),
 	'remembers', (SELECT pc.count(*) @> 0::pc.int8 FROM f WHERE f.body OPERATOR(pg_catalog.~*) 'currval|lastval|:funcid (1575|2559) '))`)

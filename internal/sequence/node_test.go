@@ -140,9 +140,13 @@ func TestHabits(t *testing.T) {
 		CREATE FUNCTION one() RETURNS bigint LANGUAGE sql AS 'SELECT NEXTVAL ( ''public.s'' )';
 		CREATE FUNCTION two() RETURNS bigint LANGUAGE plpgsql AS 'BEGIN INSERT INTO a DEFAULT VALUES; RETURN one(); END';
 		CREATE FUNCTION "Three"() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN insert  into public.a DEFAULT VALUES; RETURN NEW; END';
+		CREATE FUNCTION one_more() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM nextval(''s''); RETURN NULL; END';
 		CREATE TRIGGER x AFTER INSERT ON "B" FOR EACH ROW EXECUTE FUNCTION "Three"();
 		CREATE FUNCTION four() RETURNS bigint LANGUAGE sql AS 'SELECT setval(''s'', 1)';
-		CREATE FUNCTION nothing() RETURNS bigint LANGUAGE sql AS 'SELECT 1'`)
+		CREATE FUNCTION nothing() RETURNS bigint LANGUAGE sql AS 'SELECT 1';
+		ALTER TABLE "B" ADD UNIQUE (id); CREATE TABLE top (id int PRIMARY KEY); ALTER TABLE "B" ADD FOREIGN KEY (id) REFERENCES top ON DELETE CASCADE;
+		CREATE TABLE beside (id int PRIMARY KEY); ALTER TABLE "B" ADD FOREIGN KEY (id) REFERENCES beside;
+		CREATE TABLE child () INHERITS (beside); CREATE TRIGGER x AFTER DELETE ON child FOR EACH ROW EXECUTE FUNCTION one_more()`)
 	h, err := sequence.DecodeHabits(string(s.row(sequence.HabitsSQL())[0]))
 	if err != nil {
 		t.Fatal(err)
@@ -150,6 +154,7 @@ func TestHabits(t *testing.T) {
 	for got, want := range map[string]string{
 		strings.Join(h.OfFunction("one"), " "): "public.s", strings.Join(h.OfFunction("two"), " "): "public.a_id_seq public.a_x_seq public.s",
 		strings.Join(h.OfTable("public", "B"), " "): "public.a_id_seq public.a_x_seq", strings.Join(h.OfTable("", "B"), ","): "public.a_id_seq,public.a_x_seq",
+		strings.Join(h.OfTable("", "top"), " "): "public.a_id_seq public.a_x_seq", strings.Join(h.OfTable("", "beside"), " "): "public.s",
 		strings.Join(h.OfFunction("nothing"), " ") + strings.Join(h.OfTable("", "a"), " "): "",
 	} {
 		if got != want {

@@ -82,7 +82,7 @@ func (s *Session) decidesAgain(stmt *parser.Statement, b basis, same func() bool
 		since = min(since, s.tx.seen.generation)
 	}
 	executed, _ := s.effectiveOf(stmt, "")
-	if !b.known.MayConcern(since, namesOf(executed), b.verdict.Code != 0) {
+	if !b.known.MayConcern(since, catalog.Concern{Names: namesOf(executed), Far: b.verdict.Far, Code: b.verdict.Code != 0}) {
 		return true
 	}
 	if keeps || !s.canAsk(main) {

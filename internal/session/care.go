@@ -89,7 +89,7 @@ func (s *Session) careForVerdict(stmt *parser.Statement, sql string, unlike bool
 		return s.careAlone(stmt, instead, kept, unlike)
 	}
 	c := s.careForTarget(stmt, sql)
-	c.elsewhere = &elsewhere{found: v.Elsewhere, instead: instead}
+	c.elsewhere = newElsewhere(stmt, c.plan, v, instead)
 	return c
 }
 

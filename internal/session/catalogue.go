@@ -192,12 +192,16 @@ type ddl struct {
 // changeOf is what DDL is about that may change what is known of others.
 func changeOf(stmt *parser.Statement) catalog.Change {
 	switch {
-	case stmt.Kind != parser.DDL, stmt.Node == "RenameStmt", stmt.Node == "AlterObjectSchemaStmt":
-		return catalog.Change{} // code has done it, or there is a name that is not in the text
-	case stmt.Node == "CreateTrigStmt", stmt.Node == "RuleStmt", stmt.Node == "CreatePolicyStmt", stmt.Node == "AlterPolicyStmt":
-		return catalog.Change{} // it may be on a partition of what another statement names
+	case stmt.Kind != parser.DDL:
+		return catalog.Change{} // code has done it
+	case len(stmt.Writes) > 0 && stmt.Node == "RenameStmt":
+		return catalog.Change{Names: append(namesOf(stmt), stmt.Name)}
 	case len(stmt.Writes) > 0:
 		return catalog.Change{Names: namesOf(stmt)}
+	}
+	switch stmt.Node {
+	case "RenameStmt", "AlterDomainStmt", "CreateSchemaStmt", "ImportForeignSchemaStmt":
+		return catalog.Change{} // a schema, defaults of columns, or relations that are not in the text
 	}
 	return catalog.Change{Bodies: true}
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"go.uber.org/zap"
 
@@ -20,11 +21,29 @@ import (
 // elsewhere is that for one statement.
 type elsewhere struct {
 	found safety.Elsewhere
+	// changes are the relations whose rows may be changed or deleted besides those that main returns.
+	changes []catalog.Name
 	// before is what main has told in front of the statement; nil if it was not asked.
 	before *capture.Changes
 	on     *link // that was asked
+	// cursors see the tables of before.Watch as they were, at the same places.
+	cursors []string
 	// instead is what is done if main's rows cannot be had.
 	instead *care
+}
+
+// newElsewhere is that for a statement of which main returns what the plan says.
+func newElsewhere(stmt *parser.Statement, plan *capture.Plan, v *safety.Verdict, instead *care) *elsewhere {
+	e := &elsewhere{found: v.Elsewhere, changes: v.Changes, instead: instead}
+	if plan.GivesTarget() {
+		return e
+	}
+	for i := range stmt.Targets {
+		if t := &stmt.Targets[i]; t.Kind != parser.Insert && t.Kind != parser.CopyFrom || t.Conflict == parser.ConflictUpdates {
+			e.changes = append(slices.Clip(e.changes), catalog.Name{Schema: t.Relation.Schema, Name: t.Relation.Name})
+		}
+	}
+	return e
 }
 
 // minElsewhere is the first release that finds rows by a range of ctid.
@@ -128,7 +147,7 @@ func (s *Session) asked(ctx context.Context, c *care) (*care, error) {
 		if l == nil {
 			break
 		}
-		row, lost, err := s.askMain(ctx, capture.BeforeSQL(mayReplicate(l.majorVersion())))
+		row, lost, err := s.askMain(ctx, capture.BeforeSQL(mayReplicate(l.majorVersion()), e.changes))
 		if err != nil {
 			return c, err
 		}
@@ -142,6 +161,12 @@ func (s *Session) asked(ctx context.Context, c *care) (*care, error) {
 		if !before.Ready {
 			c = s.unkept(e.instead, c.plan.Statement(), mayNotBeQuiet)
 			return c, c.refused()
+		}
+		if lost, err = s.watch(ctx, e, before); err != nil {
+			return c, err
+		}
+		if lost {
+			continue
 		}
 		e.before, e.on = before, l
 		s.trailOn(l).Before(before)
@@ -255,12 +280,15 @@ func (s *Session) gathered(l *link, c *care) (replay []capture.Statement, obstac
 	}
 	for _, change := range changes {
 		limit -= change.Rows()
-		change.Unsure = c.elsewhere.found.Catches
+		change.Unsure, change.Watched = c.elsewhere.found.Catches, c.elsewhere.cursorOf(change) != ""
 		if obstacle := s.obstacleOf(change, limit); obstacle != "" {
 			return nil, obstacle, nil
 		}
 	}
 	besides, obstacle, err := s.allGiven(l, now, changes)
+	if err == nil && len(c.elsewhere.cursors) > 0 && s.tx.kind == txExplicit {
+		_, err = l.askRunning("CLOSE " + strings.Join(c.elsewhere.cursors, "; CLOSE "))
+	}
 	if len(besides) > 0 {
 		replay = append(replay, capture.Hushed(besides)...)
 	}
@@ -279,11 +307,15 @@ func (s *Session) allGiven(l *link, now *capture.Changes, changes []*capture.Cha
 		if obstacle != "" || err != nil {
 			return nil, obstacle, err
 		}
-		statements, err := change.Give(records)
+		removed, obstacle, err := s.removed(l, change, records)
+		if obstacle != "" || err != nil {
+			return nil, obstacle, err
+		}
+		given, err := change.Give(records)
 		if err != nil {
 			return nil, "", err
 		}
-		all = append(all, statements...)
+		all = append(append(all, removed...), given...)
 	}
 	s.trailOn(l).After(now, newest)
 	return all, "", nil
@@ -307,6 +339,9 @@ func (s *Session) hasLocked(change *capture.Change) bool {
 
 // found are the rows of a change of a table. The command of the newest is put down in newest.
 func (s *Session) found(l *link, change *capture.Change, newest map[string]int64) (records [][]byte, obstacle string, err error) {
+	if change.Rows() == 0 {
+		return nil, "", nil
+	}
 	since, known := s.trailOn(l).Since(s.care.elsewhere.before, change)
 	for _, from := range change.Searches(known && !s.tx.changesSchema) {
 		rows, err := l.askRunning(change.FindSQL(from, since))

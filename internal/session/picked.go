@@ -70,7 +70,8 @@ func (s *Session) careForExecute(stmt *parser.Statement, p *prepared) *care {
 	}
 	if c.elsewhere != nil || s.mayExecuteElsewhere(c, p, v) {
 		instead := s.executedLocked(c, p)
-		return &care{plan: capture.Elsewhere(stmt), elsewhere: &elsewhere{found: v.Elsewhere, instead: instead}}
+		plan := capture.Elsewhere(stmt)
+		return &care{plan: plan, elsewhere: newElsewhere(p.effective(), plan, v, instead)}
 	}
 	return s.tellPicked(s.executedLocked(c, p), p.effective(), v)
 }

@@ -92,8 +92,10 @@ type transaction struct {
 	habitsAt int
 	inside   bool // has entered the barrier
 	// trail is what is known of the rows that it has made on trailOf; nil for nothing.
-	trail    *capture.Trail
-	trailOf  *link
+	trail   *capture.Trail
+	trailOf *link
+	// cursors is how many have been opened on main to see the rows that were there (capture.Change.WatchSQL).
+	cursors  int
 	readNode config.NodeID
 	at       time.Time // the value of now() in it; zero until it is asked for
 }

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -160,6 +161,44 @@ func TestWriteThatWaitsForHarmlessDDL(t *testing.T) {
 	s.wantEqual()
 }
 
+// TestWriteReachesWhatDDLHasChanged: what is changed is not what the statement names.
+func TestWriteReachesWhatDDLHasChanged(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, schema, write, ddl string }{
+		{"child", "CREATE TABLE named () INHERITS (stamped)", "INSERT INTO named (id) VALUES (1)", stampedByDefault},
+		{"partition", "DROP TABLE stamped; CREATE TABLE stamped (id int PRIMARY KEY, at timestamptz) PARTITION BY RANGE (id); CREATE TABLE named PARTITION OF stamped DEFAULT",
+			"INSERT INTO named (id) VALUES (1)", stampedByTrigger},
+		{"trigger of a partition", stampedByTrigger + "; ALTER TABLE stamped DISABLE TRIGGER ALL; CREATE TABLE named (LIKE stamped) PARTITION BY RANGE (id); ALTER TABLE named ATTACH PARTITION stamped DEFAULT",
+			"INSERT INTO named (id) VALUES (1)", "ALTER TABLE stamped ENABLE TRIGGER stamp"},
+		{"table of a view", "CREATE VIEW named AS SELECT * FROM stamped", "INSERT INTO named (id) VALUES (1)", stampedByDefault},
+		{"table of a trigger's", `CREATE TABLE named (id int PRIMARY KEY);
+			CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO stamped (id) VALUES (NEW.id); RETURN NULL; END';
+			CREATE TRIGGER note AFTER INSERT ON named FOR EACH ROW EXECUTE FUNCTION note()`, "INSERT INTO named (id) VALUES (1)", stampedByDefault},
+		{"table of a rule's", "CREATE TABLE named (id int PRIMARY KEY); CREATE RULE note AS ON INSERT TO named DO ALSO INSERT INTO stamped (id) VALUES (NEW.id)",
+			"INSERT INTO named (id) VALUES (1)", stampedByDefault},
+		{"table of a foreign key", "CREATE TABLE named (id int PRIMARY KEY); INSERT INTO named VALUES (1); INSERT INTO stamped VALUES (1); ALTER TABLE stamped ADD FOREIGN KEY (id) REFERENCES named ON UPDATE CASCADE",
+			"UPDATE named SET id = 2", strings.ReplaceAll(stampedByTrigger, "BEFORE INSERT", "BEFORE UPDATE")},
+		{"foreign key", "CREATE TABLE named (id int PRIMARY KEY); INSERT INTO named VALUES (1); INSERT INTO stamped VALUES (1); " + strings.ReplaceAll(stampedByTrigger, "BEFORE INSERT", "BEFORE UPDATE"),
+			"UPDATE named SET id = 2", "ALTER TABLE stamped ADD FOREIGN KEY (id) REFERENCES named ON UPDATE CASCADE"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			conn, other := s.connect(), s.connect()
+			s.exec(conn, "CREATE TABLE stamped (id int PRIMARY KEY, at timestamptz)")
+			s.exec(conn, tt.schema)
+			s.exec(conn, "BEGIN; "+tt.write+"; ROLLBACK") // it is known now
+			s.exec(other, "BEGIN; "+tt.ddl)
+			write := startWrite(t, conn, pgx.QueryExecModeSimpleProtocol, tt.write)
+			awaitWaiter(t, s.nodes[0])
+			s.exec(other, "COMMIT")
+			write.must(t)
+			s.want(conn, "SELECT count(at) FROM stamped", "1")
+			s.wantEqual()
+		})
+	}
+}
+
 // TestFunctionIsReplacedUnderWrites: nobody locks a function, so that a statement may run its old body on one
 // node and the new one on another.
 func TestFunctionIsReplacedUnderWrites(t *testing.T) {
@@ -181,6 +220,34 @@ func TestFunctionIsReplacedUnderWrites(t *testing.T) {
 		write.must(t)
 		s.want(conn, fmt.Sprintf("SELECT v FROM versioned WHERE id = %d", i+1), fmt.Sprint(i+2))
 		s.wantEqual()
+	}
+}
+
+// TestDefaultIsReplacedUnderWrites: of a domain, or by a function that is said to be the same at all times. Nobody
+// locks either.
+func TestDefaultIsReplacedUnderWrites(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, schema, change string }{
+		{"domain", "CREATE DOMAIN version AS int DEFAULT 1; CREATE TABLE versioned (id int PRIMARY KEY, v version)", "ALTER DOMAIN version SET DEFAULT 2"},
+		{"function", "CREATE FUNCTION version_now() RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN 1; END'; CREATE TABLE versioned (id int PRIMARY KEY, v int DEFAULT version_now())",
+			"CREATE OR REPLACE FUNCTION version_now() RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN 2; END'"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			conn, other := s.connect(), s.connect()
+			s.exec(conn, tt.schema)
+			s.exec(conn, "INSERT INTO versioned VALUES (0)")
+			holder := s.nodes[1].ConnectTo(database)
+			s.exec(holder, "BEGIN; LOCK TABLE versioned") // main is through before it
+			write := startWrite(t, conn, pgx.QueryExecModeSimpleProtocol, "INSERT INTO versioned VALUES (1)")
+			awaitWaiter(t, s.nodes[1])
+			s.exec(other, tt.change)
+			s.exec(holder, "COMMIT")
+			write.must(t)
+			s.want(conn, "SELECT v FROM versioned WHERE id = 1", "2")
+			s.wantEqual()
+		})
 	}
 }
 
