@@ -69,11 +69,11 @@ const changesSQL = `SELECT pg_catalog.json_build_object('ready', $ready AND pg_c
 FROM (SELECT) AS one LEFT JOIN (
 	SELECT c.oid, pg_catalog.json_build_object('s', n.nspname, 'n', c.relname, 'k', c.relkind, 'tmp', c.relpersistence OPERATOR(pg_catalog.=) 't',
 		'sys', c.oid OPERATOR(pg_catalog.<) '16384'::pg_catalog.oid, 'i', c.i, 'u', c.u, 'h', c.h, 'd', c.d, 'f', c.f,
-		'p', CASE WHEN c.relkind OPERATOR(pg_catalog.=) 'r' THEN pg_catalog.pg_relation_size(c.oid) OPERATOR(pg_catalog./) pg_catalog.current_setting('block_size')::pg_catalog.int8 END,
+		'p', CASE WHEN c.relkind OPERATOR(pg_catalog.=) 'r' AND $after THEN pg_catalog.pg_relation_size(c.oid) OPERATOR(pg_catalog./) pg_catalog.current_setting('block_size')::pg_catalog.int8 END,
 		'may', CASE WHEN c.relkind OPERATOR(pg_catalog.=) 'S' THEN pg_catalog.has_sequence_privilege(c.oid, 'SELECT') AND pg_catalog.has_sequence_privilege(c.oid, 'UPDATE')
 			ELSE pg_catalog.has_table_privilege(c.oid, 'SELECT') AND pg_catalog.has_table_privilege(c.oid, 'INSERT') AND pg_catalog.has_table_privilege(c.oid, 'UPDATE')
 				AND NOT pg_catalog.row_security_active(c.oid) END,
-		'l', CASE WHEN c.relkind OPERATOR(pg_catalog.=) 'S' AND $last AND pg_catalog.has_sequence_privilege(c.oid, 'SELECT') THEN pg_catalog.pg_sequence_last_value(c.oid) END,
+		'l', CASE WHEN c.relkind OPERATOR(pg_catalog.=) 'S' AND $after AND pg_catalog.has_sequence_privilege(c.oid, 'SELECT') THEN pg_catalog.pg_sequence_last_value(c.oid) END,
 		'a', EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid OPERATOR(pg_catalog.=) c.oid AND NOT g.tgisinternal AND g.tgenabled OPERATOR(pg_catalog.=) ANY ('{A,R}'::pg_catalog."char"[])),
 		'c', $columns, 'key', $key) AS facts
 	FROM (SELECT r.oid, r.relnamespace, r.relname, r.relkind, r.relpersistence, pg_catalog.pg_stat_get_xact_tuples_inserted(r.oid) AS i,
@@ -83,7 +83,7 @@ FROM (SELECT) AS one LEFT JOIN (
 		FROM pg_catalog.pg_class r WHERE r.relkind OPERATOR(pg_catalog.=) ANY ('{r,m,S}'::pg_catalog."char"[])) AS c
 	JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
 	WHERE (c.i OPERATOR(pg_catalog.<>) 0 OR c.u OPERATOR(pg_catalog.<>) 0 OR c.d OPERATOR(pg_catalog.<>) 0 OR c.f OPERATOR(pg_catalog.<>) 0)
-		AND n.nspname OPERATOR(pg_catalog.<>) 'pgchorus'
+		AND n.nspname OPERATOR(pg_catalog.<>) 'pgchorus'$news
 ) AS x ON true`
 
 // columnsOf and keyOf are the columns of the relation c, and a key that every row of it has.
@@ -101,14 +101,43 @@ const (
 // session may set session_replication_role. names are of relations whose rows may be changed or
 // deleted next.
 func BeforeSQL(mayReplicate string, names []catalog.Name) string {
-	return fillChanges(mayReplicate, "false", watchSQL(names))
+	return fillChanges("$ready", mayReplicate, "$after", "false", "$watch", watchSQL(names), "$news", "")
 }
 
-// AfterSQL asks it again, and where the sequences stand, which counts as a look at them.
-func AfterSQL() string { return fillChanges("true", "true", "NULL") }
+// AfterSQL asks what has changed since, and where the sequences stand, which counts as a look at them. It waits
+// for no lock of another transaction: the relations that it looks into were changed by this one.
+func AfterSQL(before *Changes) string {
+	return fillChanges("$ready", "true", "$after", "true", "$watch", "NULL", "$news", newsSQL(before))
+}
 
-func fillChanges(ready, last, watch string) string {
-	return strings.NewReplacer("$ready", ready, "$last", last, "$watch", watch, "\t", "", "\n", " ").Replace(
+// newsSQL is the condition for counters to be others than before.
+func newsSQL(before *Changes) string {
+	if len(before.Tables) == 0 {
+		return ""
+	}
+	known := make([]string, 0, len(before.Tables))
+	for number, c := range before.Tables {
+		known = append(known, fmt.Sprintf("(%s::pg_catalog.oid, '%d'::pg_catalog.int8, '%d'::pg_catalog.int8, '%d'::pg_catalog.int8, '%d'::pg_catalog.int8)",
+			appendLiteral(nil, []byte(number)), c.Inserted, c.Updated, c.Deleted, c.Fetched))
+	}
+	return " AND NOT EXISTS (SELECT FROM (VALUES " + strings.Join(known, ", ") + ") AS b (oid, i, u, d, f) WHERE b.oid OPERATOR(pg_catalog.=) c.oid AND b.i OPERATOR(pg_catalog.=) c.i" +
+		" AND b.u OPERATOR(pg_catalog.=) c.u AND b.d OPERATOR(pg_catalog.=) c.d AND b.f OPERATOR(pg_catalog.=) c.f)"
+}
+
+// Complete adds what an answer to AfterSQL leaves out, since it was told before.
+func (c *Changes) Complete(before *Changes) {
+	for number, was := range before.Tables {
+		if c.Tables[number] == nil {
+			if c.Tables == nil {
+				c.Tables = map[string]*Change{}
+			}
+			c.Tables[number] = was
+		}
+	}
+}
+
+func fillChanges(values ...string) string {
+	return strings.NewReplacer(append(values, "\t", "", "\n", " ")...).Replace(
 		strings.NewReplacer("$columns", columnsOf, "$key", keyOf).Replace(changesSQL))
 }
 

@@ -88,6 +88,7 @@ type TextKind string
 // The kinds of texts.
 const (
 	DefaultText   TextKind = "default"   // of a column; nextval() for an identity column
+	DomainText    TextKind = "domain"    // that of a column's type
 	GeneratedText TextKind = "generated" // of a stored generated column
 	CheckText     TextKind = "check"
 	PolicyText    TextKind = "policy"

@@ -98,8 +98,8 @@ func TestSurroundings(t *testing.T) {
 		relation string
 		want     []string
 	}{
-		{"app.t", []string{"check t_id_check: CHECK ((id > 0))", "default at: clock_timestamp()", "default id: nextval('app.t_id_seq'::regclass)",
-			"default other: nextval()", "deferrable", "generated twice: (id * 2)", "policy mine: ((at)::timestamp with time zone < now()) (id < 10)",
+		{"app.t", []string{"check t_id_check: CHECK ((id > 0))", "default id: nextval('app.t_id_seq'::regclass)",
+			"default other: nextval()", "deferrable", "domain at: clock_timestamp()", "generated twice: (id * 2)", "policy mine: ((at)::timestamp with time zone < now()) (id < 10)",
 			"rule log: CREATE RULE log AS\n    ON INSERT TO app.t DO\n NOTIFY c;", "trigger stamp app.stamp 23"}},
 		{"v", []string{"view", "view : SELECT random() AS r\n   FROM app.t;"}},
 		{"part", []string{"related", "trigger leaf app.stamp 17", "unlogged"}},

@@ -64,7 +64,7 @@ const foundRelations = `
 
 // expressionTexts are the texts of what found relations have, each once.
 var expressionTexts = `
-	SELECT 'default' AS kind, a.attname AS name, CASE WHEN a.attidentity @<> '' THEN 'nextval()' ELSE
+	SELECT CASE WHEN d.oid IS NULL AND a.attidentity @= '' THEN 'domain' ELSE 'default' END AS kind, a.attname AS name, CASE WHEN a.attidentity @<> '' THEN 'nextval()' ELSE
 			pc.pg_get_expr(CASE WHEN d.oid IS NULL THEN y.typdefaultbin ELSE d.adbin END, CASE WHEN d.oid IS NULL THEN '0'::pc.oid ELSE a.attrelid END) END AS text
 		FROM found w JOIN pc.pg_attribute a ON a.attrelid @= w.oid JOIN pc.pg_type y ON y.oid @= a.atttypid
 		LEFT JOIN pc.pg_attrdef d ON d.adrelid @= a.attrelid AND d.adnum @= a.attnum

@@ -295,7 +295,7 @@ func (f *follower) changed(n catalog.Name, events int) {
 // runsOn reports whether a text may be run when rows of its relation are changed so.
 func runsOn(kind catalog.TextKind, events int) bool {
 	switch kind {
-	case catalog.DefaultText:
+	case catalog.DefaultText, catalog.DomainText:
 		return events&catalog.TriggerInsert != 0
 	case catalog.GeneratedText, catalog.CheckText:
 		return events&(catalog.TriggerInsert|catalog.TriggerUpdate) != 0

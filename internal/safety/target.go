@@ -130,8 +130,12 @@ func (j *judge) viewTarget(s *catalog.Surroundings, events int) {
 	for _, t := range s.Texts {
 		if t.Kind == catalog.ViewText {
 			for _, r := range j.bodies.read(t.Text).Reads {
-				f.effects.write(catalog.Name{Schema: r.Schema, Name: r.Name})
-				f.changed(catalog.Name{Schema: r.Schema, Name: r.Name}, events)
+				below := catalog.Name{Schema: r.Schema, Name: r.Name}
+				f.effects.write(below)
+				if events != catalog.TriggerInsert {
+					f.effects.change(below)
+				}
+				f.changed(below, events)
 			}
 		}
 	}
@@ -187,8 +191,11 @@ func (j *judge) definition(table catalog.Name, t *parser.Target, events int, tex
 	}
 	f := j.follow()
 	f.text(text.Text)
-	if text.Kind == catalog.DefaultText {
+	switch text.Kind {
+	case catalog.DomainText:
 		j.v.Defaults += sumOf(text.Column, text.Text)
+		return
+	case catalog.DefaultText:
 		return // Plan sees to it; but whose functions it calls counts
 	}
 	if text.Kind == catalog.RuleText {

@@ -25,7 +25,7 @@ type Verdict struct {
 	Picks bool
 	// Code is a sum over the code of users that the statement sets off, whatever that does; 0 for none.
 	Code uint64
-	// Defaults is a sum over the defaults of the columns: those of a domain change without its tables being locked.
+	// Defaults is a sum over the defaults that columns have of their domains: those change without the table being locked.
 	Defaults uint64
 	// Far: what the statement does may hang on relations that it does not name.
 	Far bool

@@ -262,7 +262,7 @@ const manyHints = 10
 
 // gathered makes the replay.
 func (s *Session) gathered(l *link, c *care) (replay []capture.Statement, obstacle string, err error) {
-	rows, err := l.askRunning(capture.AfterSQL())
+	rows, err := l.askRunning(capture.AfterSQL(c.elsewhere.before))
 	if err != nil || len(rows) != 1 {
 		return nil, "main has not told what it has changed", err
 	}
@@ -270,6 +270,7 @@ func (s *Session) gathered(l *link, c *care) (replay []capture.Statement, obstac
 	if err != nil {
 		return nil, "", err
 	}
+	now.Complete(c.elsewhere.before)
 	changes := now.Since(c.elsewhere.before)
 	limit := int64(s.Config().Replication.CaptureRowsHint) * manyHints
 	if at := slices.IndexFunc(changes, func(change *capture.Change) bool { return c.text != "" && c.plan.Covers(change, len(c.rows)) }); at >= 0 {

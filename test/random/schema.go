@@ -13,7 +13,7 @@ type table struct {
 	columns []column
 	// unique are the columns of a key that ON CONFLICT can name; nil for none.
 	unique []string
-	// fills: a column fills itself with what each node computes, in COPY too.
+	// fills: a column fills itself, or a trigger another table, with what each node computes, in COPY too.
 	fills bool
 	ddl   string
 }
@@ -36,7 +36,7 @@ type schema struct {
 
 func (s *schema) ddl() string {
 	var b strings.Builder
-	b.WriteString("CREATE TABLE audit (what text, k int, n numeric);")
+	b.WriteString("CREATE TABLE audit (what text, k int, n numeric, at timestamptz);")
 	for _, t := range s.tables {
 		b.WriteString(t.ddl)
 	}
@@ -101,7 +101,7 @@ func newTable(rng *rand.Rand, i int) *table {
 		parts = append(parts, "made int GENERATED ALWAYS AS (coalesce(grp, 0) * 2) STORED")
 	}
 	if i > 0 && rng.IntN(3) == 0 {
-		ends := []string{"", " ON DELETE CASCADE", " ON DELETE SET NULL", " DEFERRABLE INITIALLY DEFERRED"}
+		ends := []string{"", " ON DELETE CASCADE", " ON DELETE SET NULL", " ON UPDATE CASCADE ON DELETE SET NULL", " DEFERRABLE INITIALLY DEFERRED"}
 		t.columns = append(t.columns, column{"ref", "int"})
 		parts = append(parts, "ref int REFERENCES t0"+ends[rng.IntN(len(ends))])
 	}
@@ -112,13 +112,16 @@ func newTable(rng *rand.Rand, i int) *table {
 	return t
 }
 
-// rest are functions of the tables, a view, and triggers that compute nothing which nodes
-// could compute otherwise.
+// rest are functions of the tables, a view, and triggers. Those of tables with a key, by which rows can be
+// given to others, ask for the time.
 func rest(rng *rand.Rand, all []*table) string {
-	noted := all[1+rng.IntN(len(all)-1)].name
-	return fmt.Sprintf(`
+	noted, clock := all[1+rng.IntN(len(all)-1)], "NULL"
+	if noted.unique != nil {
+		clock, noted.fills = "clock_timestamp()", true
+	}
+	return stamps(rng, all) + fmt.Sprintf(`
 CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-	INSERT INTO audit VALUES (TG_TABLE_NAME || ' ' || TG_OP, CASE WHEN TG_OP = 'DELETE' THEN OLD.k ELSE NEW.k END, 1); RETURN NULL; END $$;
+	INSERT INTO audit VALUES (TG_TABLE_NAME || ' ' || TG_OP, CASE WHEN TG_OP = 'DELETE' THEN OLD.k ELSE NEW.k END, 1, %[3]s); RETURN NULL; END $$;
 CREATE TRIGGER noted AFTER INSERT OR UPDATE OR DELETE ON %[1]s FOR EACH ROW EXECUTE FUNCTION note();
 CREATE FUNCTION round_n() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.n := round(NEW.n, 1); RETURN NEW; END $$;
 CREATE TRIGGER rounded BEFORE INSERT OR UPDATE ON %[2]s FOR EACH ROW EXECUTE FUNCTION round_n();
@@ -129,5 +132,17 @@ CREATE PROCEDURE tidy(low int) LANGUAGE plpgsql AS $$ BEGIN DELETE FROM audit WH
 CREATE VIEW shown AS SELECT k, grp, n FROM t0 WHERE grp < 3;
 CREATE SEQUENCE counter;
 CREATE TABLE drawn (v bigint, who text);
-`, noted, all[rng.IntN(len(all))].name)
+`, noted.name, all[rng.IntN(len(all))].name, clock)
+}
+
+// stamps has some of the tables with a key keep the time of the last change.
+func stamps(rng *rand.Rand, all []*table) string {
+	ddl := "CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.changed := clock_timestamp(); RETURN NEW; END $$;"
+	for _, t := range all[1:] {
+		if t.unique != nil && rng.IntN(3) == 0 {
+			ddl += fmt.Sprintf("ALTER TABLE %[1]s ADD changed timestamptz; CREATE TRIGGER stamp BEFORE %[2]s ON %[1]s FOR EACH ROW EXECUTE FUNCTION stamp();",
+				t.name, []string{"UPDATE", "INSERT OR UPDATE"}[rng.IntN(2)])
+		}
+	}
+	return ddl
 }

@@ -41,6 +41,7 @@ func TestRowsThatMainHasNoMore(t *testing.T) {
 		{"ON DELETE SET NULL", referring("ON DELETE SET NULL") + stampOnUpdate, "DELETE FROM named WHERE id < 3"},
 		{"ON DELETE SET DEFAULT", referring("ON DELETE SET DEFAULT") + stampOnUpdate, "DELETE FROM named WHERE id < 3"},
 		{"ON DELETE CASCADE", referring("ON DELETE CASCADE") + noteDeleted, "DELETE FROM named WHERE id < 3"},
+		{"below a view", "CREATE VIEW seen AS SELECT * FROM named WHERE id < 10;" + referring("ON DELETE SET NULL") + stampOnUpdate, "DELETE FROM seen WHERE id < 3"},
 		{"ON UPDATE CASCADE", referring("ON UPDATE CASCADE") + stampOnUpdate, "UPDATE named SET id = id + 10 WHERE id < 3"},
 		{"ON UPDATE SET NULL", referring("ON UPDATE SET NULL") + stampOnUpdate, "UPDATE named SET id = id + 10 WHERE id < 3"},
 		{"ON UPDATE CASCADE of a key", "ALTER TABLE told ADD FOREIGN KEY (id) REFERENCES named ON UPDATE CASCADE;" + stampOnUpdate, "UPDATE named SET id = id + 10 WHERE id < 3"},
