@@ -95,26 +95,23 @@ var errThere = errors.New("the counter is there")
 // enough to be relied on.
 func (s *Shared) see(slot Slot, c counter) (rests bool) {
 	now := time.Now()
-	since, moved := s.noteSight(slot, c, now)
-	if moved {
-		s.v.Touch(slot)
-	}
+	since := s.noteSight(slot, c, now)
 	if s.ages(slot) {
 		s.touch(slot)
 	}
 	return c.value&busyMask == 0 && now.Sub(since) >= s.timing.quarantine
 }
 
-// noteSight keeps what was seen, and tells since when the counter is known and whether it
-// has moved.
-func (s *Shared) noteSight(slot Slot, c counter, now time.Time) (since time.Time, moved bool) {
+// noteSight keeps what was seen, and tells since when the counter is known. When it has
+// moved the mirror has, too, before anybody else sees the same.
+func (s *Shared) noteSight(slot Slot, c counter, now time.Time) (since time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	seen, known := s.sights[slot]
 	known = known && seen.generation == c.generation
 	version := c.value >> busyBits
 	if known && version <= seen.version {
-		return seen.since, false
+		return seen.since
 	}
 	if !known {
 		seen.generation, seen.since = c.generation, now
@@ -122,7 +119,8 @@ func (s *Shared) noteSight(slot Slot, c counter, now time.Time) (since time.Time
 	seen.version = version
 	seen.moves++
 	s.sights[slot] = seen
-	return seen.since, true
+	s.v.Touch(slot)
+	return seen.since
 }
 
 // ages reports, once each time, that a counter that was seen before has to be kept alive.

@@ -70,6 +70,37 @@ func TestMarkKeepsAnswersBackWhileAnotherCommits(t *testing.T) {
 	})
 }
 
+// TestCounterThatWentUpSaysWhen: a standby is asked for what was committed before then.
+func TestCounterThatWentUpSaysWhen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, 3)
+		a, b := settled(w, 1), settled(w, 2)
+		defer a.kill()
+		defer b.kill()
+		written := []Slot{w.tables[0].slot, w.tables[1].slot, w.tables[2].slot}
+		for range 20 {
+			commit := a.cache.Begin(written)
+			committed := time.Now()
+			var over atomic.Bool
+			var readers sync.WaitGroup
+			for _, p := range []*worldProxy{a, b} {
+				readers.Go(func() {
+					for !over.Load() {
+						_, found := p.cache.Find(Key{Scope: p.scope}, false, written[:1])
+						stamps, rests := p.cache.Stamps(found, written[:1])
+						if since := p.cache.Since(stamps); rests && since.Before(committed) {
+							t.Errorf("what may be kept is said to be of %v before the commit", committed.Sub(since))
+						}
+					}
+				})
+			}
+			commit.End(true)
+			over.Store(true)
+			readers.Wait()
+		}
+	})
+}
+
 // TestLostCountersMakeNothingValidAgain: what is made anew is not what it was.
 func TestLostCountersMakeNothingValidAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

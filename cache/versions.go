@@ -133,20 +133,35 @@ func (v *Versions) Begin(slots []Slot) Write {
 // End says that the COMMIT is over on every node. changed is false only if it is certain
 // that no node has done it.
 func (w Write) End(changed bool) {
+	if changed {
+		w.v.note(w.slots)
+	}
 	if w.shared != nil {
 		w.shared.end()
-	}
-	now := int64(0)
-	if changed && w.v != nil {
-		now = int64(time.Since(w.v.start))
 	}
 	for _, slot := range w.slots {
 		if !changed {
 			w.v.counters[slot].Add(^uint64(0))
 			continue
 		}
-		w.v.changed[slot].Store(now)
 		w.v.counters[slot].Add(1<<busyBits - 1)
+	}
+}
+
+// note says that slots have changed by now. It comes before any counter goes up, here or
+// in memcached: who sees one that did asks a standby for what was committed before then.
+func (v *Versions) note(slots []Slot) {
+	for _, slot := range slots {
+		raise(&v.changed[slot], int64(time.Since(v.start)))
+	}
+}
+
+// raise does not let a moment go back: writes of one name end in any order.
+func raise(moment *atomic.Int64, to int64) {
+	for last := moment.Load(); last < to; last = moment.Load() {
+		if moment.CompareAndSwap(last, to) {
+			return
+		}
 	}
 }
 
