@@ -26,6 +26,9 @@ const patience = 60 * time.Second
 type checker struct {
 	// keepsSnapshots: every block does.
 	keepsSnapshots bool
+	// lags: nodes that are behind are read, so what the readers that start makes are told
+	// may be of any age.
+	lags bool
 
 	cells         []*cell
 	wrong         atomic.Pointer[string]
@@ -45,6 +48,13 @@ func newChecker() *checker {
 		}
 	}
 	return c
+}
+
+// keepColumns is for several proxies; see addColumn.
+func (c *checker) keepColumns() {
+	for _, it := range c.cells {
+		it.keepsColumns = true
+	}
 }
 
 // pick is a cell, most often one whose kind is to be.
@@ -69,7 +79,8 @@ func (c *checker) start(seed uint64, proxies []*proxy.Proxy, database string, wr
 			c.play(func() { c.write(conn, r) })
 		}
 		for w := range readers {
-			who := &reader{conn: p.Connect(database), r: rand.New(rand.NewPCG(seed, uint64(n*1000+500+w))), seen: map[*cell]int64{}}
+			who := newReader(p.Connect(database), rand.New(rand.NewPCG(seed, uint64(n*1000+500+w))))
+			who.lags = c.lags
 			c.play(func() { c.read(who) })
 		}
 	}
@@ -81,6 +92,18 @@ func (c *checker) play(once func()) {
 			once()
 		}
 	})
+}
+
+// rest has nobody write until the function that it returns is called.
+func (c *checker) rest() (goOn func()) {
+	for _, it := range c.cells {
+		it.turn <- struct{}{}
+	}
+	return func() {
+		for _, it := range c.cells {
+			<-it.turn
+		}
+	}
 }
 
 // stop ends all work, and fails the test with what was wrong.
@@ -167,6 +190,27 @@ type reader struct {
 	// block: it is in one. keeps: one that keeps its snapshot, which is on main, where a commit
 	// that was seen on another node may still be under way.
 	block, keeps bool
+	// lags: what it is told may be of any age.
+	lags bool
+}
+
+func newReader(conn *pgx.Conn, r *rand.Rand) *reader {
+	return &reader{conn: conn, r: r, seen: map[*cell]int64{}}
+}
+
+// least is what a read of the cell has to show that begins now.
+func (who *reader) least(it *cell) int64 {
+	if who.lags {
+		return 0
+	}
+	return it.acked.Load()
+}
+
+// sees keeps what was read.
+func (who *reader) sees(it *cell, value int64) {
+	if !who.lags {
+		who.seen[it] = max(who.seen[it], value)
+	}
 }
 
 // read reads a cell, in a block now and then.
@@ -176,7 +220,7 @@ func (c *checker) read(who *reader) {
 		return
 	}
 	it := c.pick(who.r)
-	c.check(who, it, it.acked.Load())
+	c.check(who, it, who.least(it))
 }
 
 // readInBlock reads a cell several times, in a transaction that keeps its snapshot or not.
@@ -193,10 +237,10 @@ func (c *checker) readInBlock(who *reader) {
 	}
 	who.block, who.keeps = true, keeps
 	defer func() { who.block, who.keeps = false, false }()
-	least := it.acked.Load()
+	least := who.least(it)
 	for range 3 {
 		if !keeps {
-			least = it.acked.Load()
+			least = who.least(it)
 		}
 		if !c.check(who, it, least) {
 			break
@@ -238,7 +282,7 @@ func (c *checker) check(who *reader, it *cell, least int64) bool {
 		c.complain("%s with %d shows nothing", sql, it.key)
 		return false
 	}
-	who.seen[it] = max(who.seen[it], values[0])
+	who.sees(it, values[0])
 	c.reads.Add(1)
 	return true
 }

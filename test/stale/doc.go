@@ -13,4 +13,9 @@
 // It runs with the cache in the process, in two clustering modes and with connections that are lent for a
 // transaction, and with two proxies that share a memcached, which is killed, paused and forgets. SEED and SECONDS choose what is made up and for how long
 // (make stale).
+//
+// With a primary it runs beside standbys that lag: one stops replaying at times, the other shows each commit late. What is read
+// there may be old, as read_consistency says, but what is kept of it must not be. So all of the above is demanded for sessions that share their
+// answers with those who read there, and whose own reads go to the primary: what they are told comes from the primary or from memory. With read_consistency = strict
+// it is demanded for all. While writers rest such a session has to be told what a standby has said, or the test would show nothing.
 package stale

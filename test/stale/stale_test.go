@@ -89,11 +89,12 @@ func wantHits(t testing.TB, proxies []*proxy.Proxy) {
 
 // sharing starts two proxies, each with its own way to one memcached. Their numbers tell
 // their transactions apart.
-func sharing(t testing.TB, nodes []*pgtest.Node, m *memcachedtest.Server) (proxies []*proxy.Proxy, ways []*memcachedtest.Way) {
+func sharing(t testing.TB, nodes []*pgtest.Node, m *memcachedtest.Server, more ...string) (proxies []*proxy.Proxy, ways []*memcachedtest.Way) {
 	t.Helper()
 	for i, name := range []string{"a", "b"} {
 		way := m.Way(t, name)
-		lines := append([]string{"memqcache_method = memcached", "memqcache_memcached_host = '" + way.Socket + "'", "commit_mode = main_last", "use_watchdog = on"}, cached...)
+		lines := append([]string{"memqcache_method = memcached", "memqcache_memcached_host = '" + way.Socket + "'", "use_watchdog = on"}, cached...)
+		lines = append(lines, more...)
 		for n := range 2 {
 			lines = append(lines, fmt.Sprintf("hostname%d = 'proxy%d'", n, n), fmt.Sprintf("wd_port%d = 9000", n), fmt.Sprintf("pgpool_port%d = 9999", n))
 		}
@@ -107,12 +108,10 @@ func sharing(t testing.TB, nodes []*pgtest.Node, m *memcachedtest.Server) (proxi
 func TestNoSharedReadIsStale(t *testing.T) {
 	nodes := pgtest.Start(t, 3)
 	m := memcachedtest.Start(t, 64)
-	proxies, ways := sharing(t, nodes, m)
+	proxies, ways := sharing(t, nodes, m, "commit_mode = main_last")
 	prepare(t, proxies[0])
 	c := newChecker()
-	for _, it := range c.cells {
-		it.keepsColumns = true
-	}
+	c.keepColumns()
 	c.start(seed(t), proxies, database, 2, 3)
 	troubles := []struct {
 		name      string
