@@ -56,7 +56,7 @@ golden: need ## rewrite golden files; look at git diff afterwards
 	if [ -n "$$packages" ]; then go test -count=1 $$packages -update; fi
 
 .PHONY: bench
-bench: need-postgresql need-bench need-compiler ## against PostgreSQL, PgBouncer, Pgpool-II; SCENARIO=regexp, PROFILE=cpu
+bench: need-postgresql need-bench need-memcached need-compiler ## against PostgreSQL, PgBouncer, Pgpool-II; SCENARIO=regexp, PROFILE=cpu
 	go run ./bench $(if $(value SCENARIO),-scenario '$(value SCENARIO)') $(if $(PROFILE),-profile $(PROFILE)) $(ARGS)
 
 .PHONY: compare

@@ -31,7 +31,7 @@ type bench struct {
 	cluster        *localpg.Cluster // servers that are strangers to each other; its folder is everybody's
 	serverProgram  string
 	inspectProgram string            // the same with a door for our questions; empty where there is none
-	peers          map[string]string // program files of PgBouncer and Pgpool-II
+	peers          map[string]string // program files of PgBouncer, Pgpool-II and memcached
 	ends           ends
 	profiles       string // how the names of the profiles begin
 
@@ -88,8 +88,8 @@ func (b *bench) prepare(ctx context.Context) error {
 // findPeers looks for the programs of others that are asked for.
 func (b *bench) findPeers(context.Context) error {
 	b.peers = map[string]string{}
-	for name, debianPackage := range map[string]string{pgbouncer: "pgbouncer", pgpool: "pgpool2"} {
-		if !slices.Contains(b.opts.targets, name) {
+	for name, debianPackage := range map[string]string{pgbouncer: "pgbouncer", pgpool: "pgpool2", memcachedProgram: memcachedProgram} {
+		if !b.wants(name) {
 			continue
 		}
 		program, err := findProgram(name, debianPackage)
@@ -99,6 +99,14 @@ func (b *bench) findPeers(context.Context) error {
 		b.peers[name] = program
 	}
 	return nil
+}
+
+// wants tells whether a program of others has a part in what is measured.
+func (b *bench) wants(name string) bool {
+	if name != memcachedProgram {
+		return slices.Contains(b.opts.targets, name)
+	}
+	return slices.ContainsFunc(setups(), func(u setup) bool { return u.memcached && b.scenariosOf(u) != nil })
 }
 
 // nodesWanted is the most servers that a chosen setup has, streaming ones not counted:

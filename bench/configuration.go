@@ -90,5 +90,8 @@ health_check_database = 'postgres'
 	} else {
 		text.WriteString(st.settings)
 	}
+	if t.memcached != nil {
+		text.WriteString(t.memcached.config())
+	}
 	return text.String()
 }

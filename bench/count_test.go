@@ -30,6 +30,19 @@ func TestSystemCallsOfASummary(t *testing.T) {
 	}
 }
 
+func TestUseOfACacheIsRead(t *testing.T) {
+	columns := []string{"num_cache_hits", "num_selects", "cache_hit_ratio"}
+	got, err := parseCache(answer{columns: columns, rows: [][]string{{"90", "10", "0.9"}}})
+	if want := (cacheUse{hits: 90, misses: 10}); err != nil || got != want {
+		t.Errorf("%+v, %v, want %+v", got, err, want)
+	}
+	for _, rows := range [][][]string{nil, {{"", "10", "0"}}} {
+		if _, err := parseCache(answer{columns: columns, rows: rows}); err == nil {
+			t.Errorf("%q is no error", rows)
+		}
+	}
+}
+
 func TestStraceSaysWhetherItIsAttached(t *testing.T) {
 	tests := []struct {
 		said  string

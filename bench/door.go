@@ -41,13 +41,13 @@ func (st *stage) inspected(ctx context.Context, t *target, env []string, do func
 		return err
 	}
 	t.proxy.program, t.proxy.env = st.b.inspectProgram, append([]string{doorVariable + "=" + d.address}, env...)
-	if err = t.proxy.start(ctx, st.b.cluster); err == nil {
+	if err = st.start(ctx, t); err == nil {
 		err = do(d)
 	}
 	err = errors.Join(err, t.proxy.stop())
 	t.proxy.program, t.proxy.env = was.program, was.env
 	if err == nil && was.running() {
-		err = t.proxy.start(ctx, st.b.cluster)
+		err = st.start(ctx, t)
 	}
 	return err
 }

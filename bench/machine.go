@@ -75,7 +75,7 @@ func versions(ctx context.Context, b *bench) []version {
 		{"PostgreSQL", programVersion(ctx, filepath.Join(b.cluster.BinDir, "postgres"))},
 		{"pgbench", programVersion(ctx, filepath.Join(b.cluster.BinDir, "pgbench"))},
 	}
-	for _, name := range []string{pgbouncer, pgpool} {
+	for _, name := range []string{pgbouncer, pgpool, memcachedProgram} {
 		if program := b.peers[name]; program != "" {
 			found = append(found, version{name, programVersion(ctx, program)})
 		}

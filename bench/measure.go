@@ -30,8 +30,13 @@ type run struct {
 	Target   string
 	Round    int
 	outcome
-	CPUMicros float64 // of the proxy, for each unit of work; 0 where nobody looked
-	Error     string  `json:",omitempty"` // why the figures do not count
+	CPUMicros float64 // of the proxy and its memcached, for each unit of work; 0 where nobody looked
+	// Hits and Misses are reads that were answered from memory, and that could have been and
+	// were not; Memory is that of the proxy and its memcached afterwards, in bytes (PSS). 0
+	// where there is no cache.
+	Hits, Misses int    `json:",omitempty"`
+	Memory       int64  `json:",omitempty"`
+	Error        string `json:",omitempty"` // why the figures do not count
 }
 
 // measure gives all targets their turns.
@@ -96,7 +101,7 @@ func (st *stage) restart(ctx context.Context, t *target, r *run) {
 	if st.alone {
 		return // its next turn starts it
 	}
-	if err := errors.Join(t.proxy.stop(), t.proxy.start(ctx, st.b.cluster)); err != nil {
+	if err := errors.Join(t.proxy.stop(), st.start(ctx, t)); err != nil {
 		r.Error += "; and then: " + err.Error()
 		t.broken = err
 	}
@@ -108,7 +113,7 @@ func (st *stage) attemptAlone(ctx context.Context, s scenario, t *target, r *run
 		return t.broken
 	}
 	if st.alone && t.proxy != nil {
-		if err := t.proxy.start(ctx, st.b.cluster); err != nil {
+		if err := st.start(ctx, t); err != nil {
 			return errors.Join(err, t.proxy.stop())
 		}
 		defer func() { err = errors.Join(err, t.proxy.stop()) }()
@@ -125,21 +130,43 @@ func (st *stage) attempt(ctx context.Context, s scenario, t *target, r *run) err
 			return err
 		}
 	}
-	before, err := t.cpu()
+	before, err := st.usage(ctx, t)
 	if err != nil {
 		return err
 	}
 	if r.outcome, err = st.work(ctx, s, t, st.amountOf(s)); err != nil {
 		return err
 	}
-	after, err := t.cpu()
+	after, err := st.usage(ctx, t)
 	if err != nil {
 		return err
 	}
 	if !st.alone { // or connecting would be most of it
-		r.CPUMicros = float64((after - before).Microseconds()) / float64(r.Done)
+		r.CPUMicros = float64((after.cpu - before.cpu).Microseconds()) / float64(r.Done)
+	}
+	r.Hits, r.Misses = after.hits-before.hits, after.misses-before.misses
+	if st.cached {
+		if r.Memory, err = t.memory(); err != nil {
+			return err
+		}
 	}
 	return t.inService(ctx)
+}
+
+// usage is what a target has used and done so far.
+type usage struct {
+	cpu time.Duration
+	cacheUse
+}
+
+func (st *stage) usage(ctx context.Context, t *target) (u usage, err error) {
+	if st.caches(t) {
+		if u.cacheUse, err = askCache(ctx, dsn(t.ports[0], t.database)); err != nil {
+			return u, err
+		}
+	}
+	u.cpu, err = t.cpu()
+	return u, err
 }
 
 // amount is how much work there is to do, as pgbench wants it.
@@ -199,12 +226,34 @@ func (b *bench) psqlWork(ctx context.Context, s scenario, port int, database str
 	return parseCopy(said, copyRows)
 }
 
-// cpu is the processor time of the target's proxy so far.
-func (t *target) cpu() (time.Duration, error) {
-	if t.proxy == nil {
-		return 0, nil
+// pids are the process numbers of the target's proxy and its memcached.
+func (t *target) pids() []int {
+	var all []int
+	if t.proxy != nil {
+		all = append(all, t.proxy.pid())
 	}
-	return cpuOf(t.proxy.pid())
+	if t.memcached != nil {
+		all = append(all, t.memcached.pid())
+	}
+	return all
+}
+
+// cpu is the processor time of these so far.
+func (t *target) cpu() (time.Duration, error) { return sumOf(t.pids(), cpuOf) }
+
+// memory is the memory of these, in bytes (PSS).
+func (t *target) memory() (int64, error) { return sumOf(t.pids(), memoryOf) }
+
+// sumOf adds up a figure of several processes.
+func sumOf[N int64 | time.Duration](pids []int, of func(pid int) (N, error)) (sum N, err error) {
+	for _, pid := range pids {
+		n, err := of(pid)
+		if err != nil {
+			return 0, err
+		}
+		sum += n
+	}
+	return sum, nil
 }
 
 // inService is an error when a replicating proxy has lost a node: it would then be

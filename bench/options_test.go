@@ -124,6 +124,14 @@ func TestOnlyWhatIsChosenIsStarted(t *testing.T) {
 	}
 }
 
+func TestMemcachedIsWantedForItsSetupOnly(t *testing.T) {
+	for args, want := range map[string]bool{"": false, "-scenario ^memcached/hit": true, "-scenario ^cache/": false, "-scenario ^memcached/nonsense": false} {
+		if got := newBench(mustParse(t, args), nil, io.Discard).wants(memcachedProgram); got != want {
+			t.Errorf("%q: %v, want %v", args, got, want)
+		}
+	}
+}
+
 func TestIdleClientsAreCountedForProxiesOnly(t *testing.T) {
 	tests := []struct {
 		args string

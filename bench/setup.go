@@ -31,6 +31,7 @@ type setup struct {
 	fixed     bool   // -clients does not change the numbers of clients
 	alone     bool   // proxies are up for their own turns only
 	cached    bool   // proxies that cannot answer from memory are left out
+	memcached bool   // the answers of each are in a memcached of its own
 	// named: it is left out where no scenarios are named.
 	named bool
 	// looked tells to count system calls and allocations too.
@@ -45,21 +46,27 @@ const (
 	maxNodeCount = 5
 )
 
-// cacheSettings make Pgpool-II and pgchorus keep the answers to reads: large enough
-// for all that the scenarios ask, with nothing expiring.
-const cacheSettings = `memory_cache_enabled = on
-memqcache_method = 'shmem'
-memqcache_total_size = 64MB
+// cacheMegabytes is room for all that scenarios ask again and again.
+const cacheMegabytes = 64
+
+// cacheSettings make Pgpool-II and pgchorus keep the answers to reads, in their own memory
+// (shmem) or in a memcached, with nothing expiring.
+func cacheSettings(method string) string {
+	return fmt.Sprintf(`memory_cache_enabled = on
+memqcache_method = '%s'
+memqcache_total_size = %dMB
 memqcache_max_num_cache = 200000
 memqcache_expire = 0
-`
+`, method, cacheMegabytes)
+}
 
 // setups is everything that is measured, in its order.
 func setups() []setup {
 	all := []string{bare, pgbouncer, pgpool, pgchorus, trio}
 	return []setup{
 		{mode: nativeReplication, nodes: nodeCount, targets: all, families: usual(), looked: true},
-		{name: "cache", mode: nativeReplication, nodes: nodeCount, targets: []string{bare, pgpool, pgchorus, uncached}, families: cacheReads(), settings: cacheSettings, cached: true, looked: true},
+		{name: "cache", mode: nativeReplication, nodes: nodeCount, targets: []string{bare, pgpool, pgchorus, uncached}, families: cacheReads(), settings: cacheSettings("shmem"), cached: true, looked: true},
+		{name: "memcached", mode: nativeReplication, nodes: nodeCount, targets: []string{bare, pgpool, pgchorus, uncached}, families: cacheReads(), settings: cacheSettings("memcached"), cached: true, memcached: true, named: true, looked: true},
 		{name: "ways", mode: nativeReplication, nodes: nodeCount, targets: []string{pgpool, pgchorus, verifying, locking, digesting, trio}, families: ways(), named: true},
 		{name: "dispatch", mode: nativeReplication, nodes: nodeCount, targets: []string{pgpool, pgchorus, atOnce, trio}, families: pointWrites(), named: true},
 		{name: "snapshot", mode: snapshotIsolation, nodes: nodeCount, targets: []string{bare, pgpool, pgchorus, trio}, families: few(), database: "default_transaction_isolation = 'repeatable read'", tries: 10, maxRounds: 2},

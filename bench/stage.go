@@ -107,15 +107,29 @@ func (st *stage) startProxies(ctx context.Context) error {
 		if t.proxy == nil {
 			continue
 		}
+		if t.memcached != nil {
+			st.ends.add(t.memcached.stop)
+			if err := t.memcached.start(ctx, st.b.cluster); err != nil {
+				return err
+			}
+		}
 		st.ends.add(t.proxy.stop)
 		if !st.alone {
-			t.broken = t.proxy.start(ctx, st.b.cluster)
+			t.broken = st.start(ctx, t)
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 	}
 	return nil
+}
+
+// start starts a proxy, and returns when it answers from memory what it may.
+func (st *stage) start(ctx context.Context, t *target) error {
+	if err := t.proxy.start(ctx, st.b.cluster); err != nil || !st.caches(t) {
+		return err
+	}
+	return answersFromMemory(ctx, dsn(t.ports[0], t.database))
 }
 
 // ends undoes what was done, in reverse.

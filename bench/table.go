@@ -35,7 +35,9 @@ func (r *result) table() string {
 		{"Rates: units a second, median of the rounds (trio: each of the bare servers that are worked at once" + r.variantsText() + ")", r.rateRows(rateText)},
 		{"Latency: ms for a transaction, on average; median of the rounds (COPY: the whole)", r.rateRows(latencyText)},
 		{"Latency: ms, half of the transactions / 99 of 100 took at most; median of the rounds", r.rateRows(percentileText)},
-		{"Processor time of the proxy: µs for a unit, median of the rounds", r.cpuRows()},
+		{"Processor time of the proxy, with its memcached: µs for a unit, median of the rounds", r.proxyRows(cpuText)},
+		{"Answered from memory: share of the reads of a turn that could have been; median of the rounds", r.proxyRows(hitText)},
+		{"Memory after a turn with a cache: MB of the proxy and its memcached (PSS); median of the rounds", r.proxyRows(memoryText)},
 		{"System calls of the proxy for a unit: those of I/O / all; and heap allocations of pgchorus; counted apart from the rounds", r.lookRows()},
 		{fmt.Sprintf("Memory of the proxy: MB, what its processes share counted once (PSS); busy is with %d clients", memoryClients), r.memoryRows()},
 		{"Memory for each idle client: KiB (PSS; the kernel's part of a socket is not in it), before servers that are stand-ins", r.idleRows()},
@@ -199,14 +201,30 @@ func showMedian(format string) func(spread, bool) string {
 	}
 }
 
-// cpuRows has a column for each proxy.
-func (r *result) cpuRows() [][]string {
+func hitText(r *result, scenario, target string) string {
+	asked, found := r.figure(scenario, target, func(x run) float64 { return float64(x.Hits + x.Misses) })
+	if !found || asked.Min == 0 {
+		return nothing
+	}
+	return showMedian("%.3f")(r.figure(scenario, target, func(x run) float64 { return float64(x.Hits) / float64(x.Hits+x.Misses) }))
+}
+
+func memoryText(r *result, scenario, target string) string {
+	s, found := r.figure(scenario, target, func(x run) float64 { return float64(x.Memory) })
+	if !found || s.Max == 0 {
+		return nothing
+	}
+	return showMB(int64(s.Median))
+}
+
+// proxyRows has a column for each proxy, with what text makes of its figures.
+func (r *result) proxyRows(text func(r *result, scenario, target string) string) [][]string {
 	proxies := r.proxies()
 	table := [][]string{append([]string{"scenario", "unit"}, proxies...)}
 	for _, s := range r.Scenarios {
 		row := []string{s.Name, s.Unit}
 		for _, target := range proxies {
-			row = append(row, cpuText(r, s.Name, target))
+			row = append(row, text(r, s.Name, target))
 		}
 		if !emptyRow(row[2:]) {
 			table = append(table, row)

@@ -38,7 +38,9 @@ type target struct {
 	ports    []int           // where the work goes; several get the same at once
 	nodes    []*localpg.Node // where the work arrives
 	proxy    *proxy          // nil for bare servers
-	broken   error           // why it cannot work; nil where it can
+	// memcached has the proxy's answers; nil for none.
+	memcached *memcached
+	broken    error // why it cannot work; nil where it can
 }
 
 // makeTarget gives the target that is called name its nodes.
@@ -58,6 +60,11 @@ func (st *stage) makeTarget(name string) (*target, error) {
 		t.nodes = st.nodes
 	}
 	var err error
+	if st.memcached && st.caches(t) {
+		if t.memcached, err = st.makeMemcached(t); err != nil {
+			return t, err
+		}
+	}
 	t.proxy, err = st.makeProxy(t)
 	if err == nil {
 		t.ports = []int{t.proxy.port.Number}
