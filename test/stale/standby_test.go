@@ -25,6 +25,8 @@ type standbyGame struct {
 	*checker
 	nodes   []*pgtest.Node
 	proxies []*proxy.Proxy
+	// balanced and onPrimary are the test's own sessions, one of them careful.
+	balanced, onPrimary *pgx.Conn
 }
 
 // TestNoReadIsStaleBesideStandbys: with read_consistency = eventual a standby is read that is
@@ -54,6 +56,7 @@ func TestNoReadIsStaleBesideStandbys(t *testing.T) {
 			g.settle()
 			g.start(seed(t), g.proxies, database, 2, 3)
 			g.startCareful(t, 3)
+			g.balanced, g.onPrimary = g.proxies[0].Connect(database), connectCareful(t, g.proxies[0])
 			g.wantHits(t, g.proxies)
 			for end, n := time.Now().Add(length(t)), 0; n == 0 || time.Now().Before(end) && g.wrong.Load() == nil; n++ {
 				g.turn(t)
@@ -132,10 +135,9 @@ func (g *standbyGame) turn(t *testing.T) {
 // write meanwhile.
 func (g *standbyGame) wantFills(t *testing.T) {
 	t.Helper()
-	balanced, primary := g.proxies[0].Connect(database), connectCareful(t, g.proxies[0])
 	for end, n := time.Now().Add(patience), 0; g.wrong.Load() == nil; n++ {
 		text := fmt.Sprintf("/*FORCE QUERY CACHE*/ SELECT current_setting('port'), %d FROM plain WHERE k = 0", n)
-		if port := oneNumber(t, balanced, text); port != g.nodes[0].Port && port == oneNumber(t, primary, text) {
+		if port := oneNumber(t, g.balanced, text); port != g.nodes[0].Port && port == oneNumber(t, g.onPrimary, text) {
 			return
 		}
 		if time.Now().After(end) {
