@@ -122,9 +122,12 @@ func connectCareful(t testing.TB, p *proxy.Proxy) *pgx.Conn {
 // turn has a standby stop, and go on while nobody writes.
 func (g *standbyGame) turn(t *testing.T) {
 	t.Helper()
-	g.nodes[1].PauseReplay()
-	g.wantWork(t, 50, 20)
 	goOn := g.rest()
+	g.nodes[1].WaitCaughtUp(g.nodes[0]) // or it might stop with a lock that its readers wait for
+	g.nodes[1].PauseReplay()
+	goOn()
+	g.wantWork(t, 50, 20)
+	goOn = g.rest()
 	defer goOn()
 	g.wantWork(t, 200, 0) // no write ends what is kept of a standby that is behind
 	g.nodes[1].ResumeReplay()
