@@ -25,7 +25,7 @@ func seed(t testing.TB) uint64 { return uint64(pgtest.Given(t, "SEED", 1)) }
 // not to look like a dead node.
 var cached = []string{
 	"memory_cache_enabled = on", "cache_safe_memqcache_table_list = 'v_.*'",
-	"health_check_period = 0", "deadlock_check_interval = 200ms",
+	"health_check_period = 0", "connect_timeout = 30000", "deadlock_check_interval = 200ms",
 }
 
 // hits is how many reads were answered from memory.
