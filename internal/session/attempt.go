@@ -127,6 +127,8 @@ func (a *attempt) conclude(ctx context.Context, out *replicator.Outcome) (again,
 		return a.goByMain(ctx, out)
 	case a.wantsText(out):
 		return a.asText(ctx, out)
+	case a.isOutdated(out):
+		return a.goAnew(ctx)
 	}
 	switch {
 	case !disagrees(out):

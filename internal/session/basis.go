@@ -14,6 +14,7 @@ import (
 	"github.com/pgchorus/pgchorus/internal/safety"
 	"github.com/pgchorus/pgchorus/internal/wire"
 	"github.com/pgchorus/pgchorus/parser"
+	"github.com/pgchorus/pgchorus/replicator"
 )
 
 // What has to be done for a statement is decided before it has locked its tables. Another session's
@@ -96,6 +97,31 @@ func (s *Session) decidesAgain(stmt *parser.Statement, b basis, same func() bool
 	})
 	s.unlike, s.care, s.work = unlike, care, work
 	return alike
+}
+
+// isOutdated reports whether main has refused a text that was made for another catalogue: a column that we ask
+// for, and the frontend does not, was dropped meanwhile.
+func (a *attempt) isOutdated(out *replicator.Outcome) bool {
+	s := a.s
+	if s.care == nil || a.opt.bare || out.Answer == nil || pgerr.Code(out.Answer.Code()) != pgerr.UndefinedColumn {
+		return false
+	}
+	outdated := func(stmt *parser.Statement, b basis) bool {
+		if s.holds(stmt, b) {
+			return false
+		}
+		b.known.AwaitChanges()
+		return true
+	}
+	switch w := s.work.(type) {
+	case *queryWork:
+		return w.stmt != nil && outdated(w.stmt, w.basis)
+	case *segment:
+		return slices.ContainsFunc(w.steps, func(st step) bool {
+			return st.kind == wire.KindExecute && st.prepared != nil && outdated(st.prepared.stmt, st.portal.basis)
+		})
+	}
+	return false
 }
 
 // goAnew takes back what was decided on the catalogue as it was, and decides again, if nobody has heard

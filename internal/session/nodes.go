@@ -217,7 +217,17 @@ func (s *Session) notReached(ctx context.Context, id config.NodeID, cause error)
 		}
 	}
 	s.log.Warn("node does not let the session in", zap.Int(logkey.Node, int(id)), zap.Error(cause))
-	return cause
+	if _, answered := errors.AsType[*auth.BackendError](cause); answered || wasRefused(cause) {
+		return cause
+	}
+	return errNotLetIn(id, cause)
+}
+
+// errNotLetIn is told when a node that lives has not let the session in, and has not said why.
+func errNotLetIn(id config.NodeID, cause error) error {
+	return pgerr.Fatalf(pgerr.CannotConnectNow, "node %d does not let the session in", id).
+		WithHint("Connect again. The log of pgchorus has the cause; see connect_timeout.").
+		Wrap(cause)
 }
 
 // errStillInService is told when a node is dead and must not be left out: it is the

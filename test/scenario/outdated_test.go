@@ -223,6 +223,37 @@ func TestFunctionIsReplacedUnderWrites(t *testing.T) {
 	}
 }
 
+// TestColumnThatIsDroppedUnderAWrite: the others are given main's rows, with a column that is not there any more by the time when
+// main returns it. The client has not asked for it.
+func TestColumnThatIsDroppedUnderAWrite(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeExec} {
+		for _, block := range []bool{false, true} {
+			t.Run(fmt.Sprint(mode, ", in a block: ", block), func(t *testing.T) {
+				t.Parallel()
+				s := newStage(t)
+				conn, other := s.connect(), s.connect()
+				s.exec(conn, "CREATE TABLE plain (id int PRIMARY KEY, n int, more int); CREATE TABLE aside (id int); INSERT INTO plain (id, n) SELECT 1, count(*) FROM aside")
+				s.exec(other, "BEGIN; ALTER TABLE plain DROP more")
+				if block {
+					s.exec(conn, "BEGIN")
+				}
+				write := startWrite(t, conn, mode, "INSERT INTO plain (id, n) SELECT 2, count(*) FROM aside")
+				awaitWaiter(t, s.nodes[0])
+				s.exec(other, "COMMIT")
+				_, err := write.wait(t)
+				if block {
+					s.wantRefused(conn, err)
+				} else if err != nil {
+					t.Error(err)
+				}
+				s.exec(conn, "INSERT INTO plain (id, n) SELECT 3, count(*) FROM aside")
+				s.wantEqual()
+			})
+		}
+	}
+}
+
 // TestDefaultIsReplacedUnderWrites: of a domain, or by a function that is said to be the same at all times. Nobody
 // locks either.
 func TestDefaultIsReplacedUnderWrites(t *testing.T) {
