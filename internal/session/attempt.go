@@ -1,6 +1,8 @@
 package session
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"slices"
 
@@ -136,14 +138,16 @@ func (a *attempt) conclude(ctx context.Context, out *replicator.Outcome) (again,
 		err = s.tryAgain(ctx, a.repeats)
 		return err == nil, false, err
 	case out.Withheld && s.unanswered != nil:
-		return a.end(s.disturbed(ctx))
+		return a.end(func() error { return s.disturbed(ctx) })
 	case out.Withheld:
 		return a.refuse(s.errWithheld())
 	}
 	ok, torn, err := s.judge(ctx, out, a.mark, a.opt)
 	if ok && a.copied && s.care.relayed() {
+		from := s.front.Mark()
 		if err := s.settleRelay(ctx, s.care.relay.quiet); err != nil {
-			return a.end(err)
+			told := bytes.Clone(s.front.Tail(from))
+			return a.end(func() error { return cmp.Or(s.front.Append(told), err) })
 		}
 	}
 	if ok && !a.opt.bare {
@@ -151,8 +155,8 @@ func (a *attempt) conclude(ctx context.Context, out *replicator.Outcome) (again,
 		if alike {
 			s.askRedefined()
 		}
-		if err := s.disturbed(ctx); err != nil {
-			return a.end(err)
+		if s.unanswered != nil {
+			return a.end(func() error { return s.disturbed(ctx) })
 		}
 		if !alike {
 			return a.goAnew(ctx)
@@ -172,10 +176,11 @@ func (a *attempt) conclude(ctx context.Context, out *replicator.Outcome) (again,
 	return err == nil, false, err
 }
 
-// end ends the work with err, in the place of what the frontend was to be told.
-func (a *attempt) end(err error) (again, ok bool, _ error) {
+// end ends the work with the error that why returns or has told the frontend of, in the place of what
+// that was to be told.
+func (a *attempt) end(why func() error) (again, ok bool, err error) {
 	a.s.takeBack(a.mark)
-	ok, err = a.s.refuseOrEnd(err)
+	ok, err = a.s.refuseOrEnd(why())
 	return false, ok, err
 }
 

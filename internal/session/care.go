@@ -40,6 +40,7 @@ type care struct {
 	bytes  int64
 	over   bool // there are more than may be kept
 	broken bool // a row was none
+	raced  bool // another session has come in between: it may be run again as it is
 	replay []capture.Statement
 	tags   []byte // what a replay has to be answered with
 }
@@ -234,7 +235,7 @@ func (s *Session) datesAreISO() bool {
 // reset begins a new attempt: what another one has left is gone.
 func (c *care) reset(main *link) {
 	c.main = main
-	c.rows, c.bytes, c.over, c.broken = c.rows[:0], 0, false, false
+	c.rows, c.bytes, c.over, c.broken, c.raced = c.rows[:0], 0, false, false, false
 	c.replay, c.tags = nil, nil
 }
 
@@ -280,7 +281,7 @@ func (c *care) withholds() bool {
 		return c.over
 	}
 	c.statements()
-	return c.broken
+	return c.broken || c.raced
 }
 
 // takeTail passes on a row of main's without the column that is ours, and keeps that.

@@ -201,6 +201,10 @@ func (s *Session) errWithheld() error {
 			WithDetail("The statement %s.", strings.Join(s.care.plan.Reasons, ", ")).
 			WithHint("The transaction might succeed if retried: the tables are locked then. See capture_rows_hint and capture_max_bytes.")
 	}
+	if s.care.raced {
+		return pgerr.New(pgerr.SerializationFailure, "another session has changed the rows that code has deleted, the transaction is rolled back").
+			WithHint("The transaction might succeed if retried.")
+	}
 	return pgerr.New(pgerr.SerializationFailure, "a row of the main node cannot be given to the others, the transaction is rolled back").
 		WithHint("Set set_write_strategy to lock.")
 }

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -228,6 +229,8 @@ func (s *Session) gather(c *care) {
 	var err error
 	l.besides(func() { replay, obstacle, err = s.gathered(l, c) })
 	switch {
+	case errors.Is(err, errRaced):
+		c.raced = true
 	case err != nil:
 		s.log.Warn("changes of a transaction not read", zap.Error(err))
 		c.broken = true

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -10,6 +11,9 @@ import (
 
 // Rows that code deletes on main, or gives another key, are seen by cursors that were opened before it
 // (capture.Change.WatchSQL, decision 0040).
+
+// errRaced: another session has committed rows between the cursor and the statement, which has found them.
+var errRaced = errors.New("rows that are gone came after the look at those that are there")
 
 // watch opens a cursor for each of the tables whose old rows may be asked for.
 func (s *Session) watch(ctx context.Context, e *elsewhere, before *capture.Changes) (lost bool, err error) {
@@ -67,6 +71,9 @@ func (s *Session) removed(l *link, change *capture.Change, records [][]byte) (st
 		return nil, "", err
 	}
 	if change.Deleted != 0 && touched != change.Updated+change.Deleted {
+		if int64(len(records)) == change.Rows() {
+			return nil, "", errRaced // every row was changed once: some have come after the cursor
+		}
 		return nil, "it changes rows of " + change.Name + " more than once, or such that were new, and deletes some", nil
 	}
 	statements, err = change.Remove(gone)

@@ -48,11 +48,15 @@ type player struct {
 var serverSettings = map[string]string{"deadlock_timeout": "100ms", "max_prepared_transactions": "20"}
 
 // setting is what pgchorus is to do, in so many ways.
-func setting(rng *rand.Rand) []string {
+func setting(rng *rand.Rand, clocks bool) []string {
 	of := func(name string, values ...string) string { return name + " = " + values[rng.IntN(len(values))] }
+	strategy := of("set_write_strategy", "auto", "auto", "auto", "lock")
+	if clocks {
+		strategy = "set_write_strategy = auto"
+	}
 	return []string{
 		of("commit_mode", "auto", "parallel", "main_last", "main_first", "last_agent"),
-		of("set_write_strategy", "auto", "auto", "auto", "lock"),
+		strategy,
 		of("backend_clustering_mode", "native_replication", "native_replication", "native_replication", "snapshot_isolation"),
 		of("sequence_strategy", "auto", "auto", "lock"),
 		of("parallel_dispatch", "on", "on", "off"),
@@ -67,7 +71,7 @@ func newStage(t testing.TB, seed uint64) *stage {
 	nodes := pgtest.Start(t, 3, pgtest.WithSettings(serverSettings))
 	s := &stage{t: t, nodes: nodes, single: pgtest.Start(t, 1, pgtest.WithSettings(serverSettings))[0], counts: map[string]int{}}
 	s.schema = newSchema(rng)
-	lines := setting(rng)
+	lines := setting(rng, s.schema.clocks)
 	t.Logf("%s", strings.Join(lines, ", "))
 	s.proxy = proxy.Start(t, nodes, proxy.WithConfig(lines...))
 	s.proxy.Exec(s.schema.ddl())

@@ -13,6 +13,8 @@ type table struct {
 	columns []column
 	// unique are the columns of a key that ON CONFLICT can name; nil for none.
 	unique []string
+	// draws: a column draws from a sequence.
+	draws bool
 	// fills: a column fills itself, or a trigger another table, with what each node computes, in COPY too.
 	fills bool
 	ddl   string
@@ -31,6 +33,9 @@ func (t *table) names() []string {
 // schema is what statements are made up for. It does not change.
 type schema struct {
 	tables []*table
+	// clocks: triggers ask for the time. The others are given main's rows then, unless tables are to be locked
+	// instead (set_write_strategy).
+	clocks bool
 	rest   string // functions, views, triggers
 }
 
@@ -55,11 +60,11 @@ var opaque = []string{
 const tables = 6
 
 func newSchema(rng *rand.Rand) *schema {
-	s := &schema{}
+	s := &schema{clocks: rng.IntN(2) == 0}
 	for i := range tables {
 		s.tables = append(s.tables, newTable(rng, i))
 	}
-	s.rest = rest(rng, s.tables)
+	s.rest = s.behind(rng)
 	return s
 }
 
@@ -78,6 +83,7 @@ func newTable(rng *rand.Rand, i int) *table {
 		parts = append(parts, "k int UNIQUE DEFERRABLE INITIALLY DEFERRED")
 	case shape == 4:
 		parts = append(parts, "k int", "id serial PRIMARY KEY")
+		t.draws = true
 	case shape == 5:
 		parts, behind = append(parts, "k int PRIMARY KEY"), " PARTITION BY RANGE (k)"
 		t.unique = []string{"k"}
@@ -95,6 +101,7 @@ func newTable(rng *rand.Rand, i int) *table {
 	}
 	for _, at := range fillers {
 		parts = append(parts, opaque[at])
+		t.draws = t.draws || strings.Contains(opaque[at], "serial") || strings.Contains(opaque[at], "IDENTITY")
 		t.fills = t.fills || strings.Contains(opaque[at], "DEFAULT ") && !strings.Contains(opaque[at], "IDENTITY")
 	}
 	if rng.IntN(4) == 0 {
@@ -112,14 +119,18 @@ func newTable(rng *rand.Rand, i int) *table {
 	return t
 }
 
-// rest are functions of the tables, a view, and triggers. Those of tables with a key, by which rows can be
-// given to others, ask for the time.
-func rest(rng *rand.Rand, all []*table) string {
+// hasClock reports whether a trigger of the table may ask for the time: rows can be given to others by its key,
+// also if they take the place of some.
+func (s *schema) hasClock(t *table) bool { return s.clocks && t.unique != nil && !t.draws }
+
+// behind are functions of the tables, a view, and triggers.
+func (s *schema) behind(rng *rand.Rand) string {
+	all := s.tables
 	noted, clock := all[1+rng.IntN(len(all)-1)], "NULL"
-	if noted.unique != nil {
+	if s.hasClock(noted) {
 		clock, noted.fills = "clock_timestamp()", true
 	}
-	return stamps(rng, all) + fmt.Sprintf(`
+	return s.stamps(rng) + fmt.Sprintf(`
 CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 	INSERT INTO audit VALUES (TG_TABLE_NAME || ' ' || TG_OP, CASE WHEN TG_OP = 'DELETE' THEN OLD.k ELSE NEW.k END, 1, %[3]s); RETURN NULL; END $$;
 CREATE TRIGGER noted AFTER INSERT OR UPDATE OR DELETE ON %[1]s FOR EACH ROW EXECUTE FUNCTION note();
@@ -135,11 +146,11 @@ CREATE TABLE drawn (v bigint, who text);
 `, noted.name, all[rng.IntN(len(all))].name, clock)
 }
 
-// stamps has some of the tables with a key keep the time of the last change.
-func stamps(rng *rand.Rand, all []*table) string {
+// stamps has some of the tables keep the time of the last change.
+func (s *schema) stamps(rng *rand.Rand) string {
 	ddl := "CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.changed := clock_timestamp(); RETURN NEW; END $$;"
-	for _, t := range all[1:] {
-		if t.unique != nil && rng.IntN(3) == 0 {
+	for _, t := range s.tables[1:] {
+		if s.hasClock(t) && rng.IntN(2) == 0 {
 			ddl += fmt.Sprintf("ALTER TABLE %[1]s ADD changed timestamptz; CREATE TRIGGER stamp BEFORE %[2]s ON %[1]s FOR EACH ROW EXECUTE FUNCTION stamp();",
 				t.name, []string{"UPDATE", "INSERT OR UPDATE"}[rng.IntN(2)])
 		}

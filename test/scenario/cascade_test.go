@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
 )
 
 const stampOnUpdate = `CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.at := clock_timestamp(); RETURN NEW; END';
@@ -35,6 +37,7 @@ func TestRowsThatMainHasNoMore(t *testing.T) {
 		{"a row that is deleted", noted("DELETE FROM told WHERE id = OLD.id; UPDATE told SET at = clock_timestamp() WHERE id = OLD.id + 1;"), "UPDATE named SET n = n + 1 WHERE id IN (1, 3)"},
 		{"a row that is deleted and made again", noted("DELETE FROM told WHERE id = OLD.id; INSERT INTO told VALUES (OLD.id, NULL, clock_timestamp());"), "DELETE FROM named WHERE id < 3"},
 		{"a row that is changed for each", noted("UPDATE told SET named = coalesce(named, 0) + 1, at = clock_timestamp() WHERE id = 1;"), "UPDATE named SET n = n + 1"},
+		{"rows that are moved", noted("INSERT INTO told VALUES (OLD.id + 100, 1, clock_timestamp());"), "WITH gone AS (DELETE FROM named WHERE id < 3 RETURNING id) INSERT INTO told SELECT id + 50, 2 FROM gone"},
 		{"partitions", `CREATE TABLE parts (id int PRIMARY KEY, at timestamptz) PARTITION BY RANGE (id);
 			CREATE TABLE low PARTITION OF parts FOR VALUES FROM (0) TO (10); CREATE TABLE high PARTITION OF parts DEFAULT; INSERT INTO parts SELECT i FROM generate_series(1, 5) AS i;` +
 			noted("UPDATE parts SET id = id + 100, at = clock_timestamp() WHERE id = NEW.id;"), "UPDATE named SET n = n + 1 WHERE id < 3"},
@@ -65,6 +68,34 @@ func TestRowsThatMainHasNoMore(t *testing.T) {
 			if log := s.proxy.Log(); strings.Contains(log, "nodes may compute") {
 				t.Error(fmt.Sprint("the operator is told that nodes may differ:\n", log))
 			}
+		})
+	}
+}
+
+// TestQuestionBehindAStatementFails: main cannot tell what the statement's code has written, since it finds there that the
+// transaction cannot be serialized with others. That is the statement's error.
+func TestQuestionBehindAStatementFails(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeExec} {
+		t.Run(mode.String(), func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			conn, reader, writer := s.connect(), s.connect(), s.connect()
+			s.exec(conn, "CREATE TABLE named (id int PRIMARY KEY, n int); INSERT INTO named VALUES (1, 1); CREATE TABLE told (id int, named int, at timestamptz)")
+			s.exec(conn, noted("INSERT INTO told VALUES (NEW.id, 1, clock_timestamp());"))
+			s.exec(conn, "BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT 1")
+			s.exec(writer, "BEGIN ISOLATION LEVEL SERIALIZABLE; INSERT INTO told VALUES (7); COMMIT")
+			s.exec(reader, "BEGIN ISOLATION LEVEL SERIALIZABLE")
+			s.want(reader, "SELECT n FROM named", "1")
+			_, err := conn.Exec(bounded(t), "UPDATE named SET n = 2 WHERE id = 1", mode)
+			if codeOf(err) != "40001" || !strings.Contains(err.Error(), "could not serialize") {
+				t.Errorf("%v, want SQLSTATE 40001", err)
+			}
+			s.exec(conn, "ROLLBACK")
+			s.exec(reader, "COMMIT")
+			s.exec(conn, "UPDATE named SET n = 3 WHERE id = 1")
+			s.want(conn, "SELECT n FROM named", "3")
+			s.wantEqual()
 		})
 	}
 }
