@@ -20,6 +20,8 @@ type Added struct {
 	// Stored: what differs becomes a part of the default itself, such as the time that a
 	// constant 'now' is read at.
 	Stored bool
+	// IfMissing: only if there is no column of that name yet.
+	IfMissing bool
 	// Functions are those that only the catalogue knows.
 	Functions []Function
 
@@ -35,7 +37,11 @@ func (w *walker) alterTable(n *pg.AlterTableStmt) {
 		switch {
 		case column == nil:
 		case c.Subtype == pg.AlterTableType_AT_AddColumn:
+			before := len(w.st.Added)
 			w.addColumn(column)
+			for i := range w.st.Added[before:] {
+				w.st.Added[before+i].IfMissing = c.MissingOk
+			}
 		case c.Subtype == pg.AlterTableType_AT_AlterColumnType && column.RawDefault != nil:
 			if a := w.added(c.Name, column.RawDefault); a.Differs != "" || a.Time || len(a.Functions) > 0 {
 				if a.Time {
@@ -118,14 +124,14 @@ func deparsed(expression *pg.Node) (text string, ok bool) {
 
 // SpliceAdded gives the rows that an ALTER TABLE finds one time on all nodes: the columns
 // that it adds get it as their default, and behind that the one that was asked for. sql is
-// the statement's own text.
-func (s *Statement) SpliceAdded(sql string, at time.Time) string {
+// the statement's own text. exists is asked about columns that are added if they are missing.
+func (s *Statement) SpliceAdded(sql string, at time.Time, exists func(column string) bool) string {
 	instant := quoted(timeText(at))
 	var b, behind strings.Builder
 	done := 0
 	for i := range s.Added {
 		a := &s.Added[i]
-		if !a.Time {
+		if !a.Time || a.IfMissing && exists(a.Column) {
 			continue
 		}
 		for _, c := range a.calls {

@@ -16,6 +16,9 @@ func TestAddedColumns(t *testing.T) {
 			"ALTER TABLE t ADD c timestamptz NOT NULL DEFAULT " + instant + ", DROP COLUMN d\n, ALTER COLUMN \"c\" SET DEFAULT now()"},
 		{"the date, with a comment", "ALTER TABLE t ADD c date DEFAULT CURRENT_DATE - 1 -- x", "",
 			"ALTER TABLE t ADD c date DEFAULT (('2026-03-04 05:06:07.000000+00'::pg_catalog.timestamptz)::pg_catalog.date)- 1 -- x\n, ALTER COLUMN \"c\" SET DEFAULT current_date - 1"},
+		{"if it is missing, and is", "ALTER TABLE t ADD IF NOT EXISTS c timestamptz DEFAULT now()", "",
+			"ALTER TABLE t ADD IF NOT EXISTS c timestamptz DEFAULT " + instant + "\n, ALTER COLUMN \"c\" SET DEFAULT now()"},
+		{"if it is missing, and is not", "ALTER TABLE t ADD COLUMN IF NOT EXISTS there timestamptz DEFAULT now()", "", ""},
 		{"the default of a column that is there", "ALTER TABLE t ALTER c SET DEFAULT now()", "", ""},
 		{"chance", "ALTER TABLE t ADD c uuid DEFAULT gen_random_uuid()", "calls gen_random_uuid()", ""},
 		{"the clock", "ALTER TABLE t ADD c timestamptz DEFAULT clock_timestamp()", "calls clock_timestamp()", ""},
@@ -40,7 +43,7 @@ func TestAddedColumns(t *testing.T) {
 			if want == "" {
 				want = tt.sql
 			}
-			if got := st.SpliceAdded(tt.sql, at); got != want {
+			if got := st.SpliceAdded(tt.sql, at, func(column string) bool { return column == "there" }); got != want {
 				t.Errorf("got  %s\nwant %s", got, want)
 			}
 		})

@@ -347,7 +347,7 @@ func (sit Situation) Besides() Situation {
 
 // GivesTarget reports whether main returns the rows of the statement's target, if that is all that happens
 // to them.
-func (p *Plan) GivesTarget() bool { return p.target != nil }
+func (p *Plan) GivesTarget() bool { return p.target != nil && p.table != nil && !p.table.Partitioned }
 
 // Covers reports whether a number of captured rows is all that has happened to the table of
 // the plan.

@@ -216,7 +216,6 @@ func (f *follower) routine(n catalog.Name, r *catalog.Routine) {
 		return // what is called by its name is judged by it
 	}
 	f.sum(n, r)
-	f.v.Far = true
 	for _, s := range r.Support {
 		f.function(s)
 	}
@@ -228,6 +227,7 @@ func (f *follower) routine(n catalog.Name, r *catalog.Routine) {
 	case r.Long:
 		f.effects.sets, f.effects.redefines = true, true
 		f.effects.add(&f.effects.opaque, "calls "+n.String()+"(), which is too long to be looked at")
+		f.v.Far = true
 	case r.Language == "sql" || r.Language == "plpgsql":
 		f.text(r.Source)
 	case r.Kind == 'a', r.Extension != "" && r.Volatility != catalog.Volatile, r.Language == "internal":
@@ -236,7 +236,9 @@ func (f *follower) routine(n catalog.Name, r *catalog.Routine) {
 	case r.Volatility != catalog.Volatile:
 		// No extension vouches for the label, and the body cannot be read.
 		f.effects.add(&f.effects.unlike, "calls "+n.String()+"() in language "+r.Language)
+		f.v.Far = true
 	default:
+		f.v.Far = true
 		f.effects.sets, f.effects.redefines = true, true
 		f.effects.add(&f.effects.opaque, "calls "+n.String()+"() in language "+r.Language)
 	}
@@ -247,6 +249,7 @@ func (f *follower) viewed(n catalog.Name) {
 	if strings.HasPrefix(n.Schema, "pg_") || n.Schema == "information_schema" || !f.first("view", n.String()) {
 		return
 	}
+	f.v.reach(n.Name)
 	s, known := f.facts.Surroundings(n)
 	if !known {
 		f.ask.Relations = append(f.ask.Relations, n)
@@ -270,11 +273,13 @@ func (f *follower) changed(n catalog.Name, events int) {
 	if !f.first("table", n.String()+" "+strconv.Itoa(events)) {
 		return
 	}
+	f.v.reach(n.Name)
 	s, known := f.facts.Surroundings(n)
 	if !known {
 		f.ask.Relations = append(f.ask.Relations, n)
 		return
 	}
+	f.v.Far = f.v.Far || s.Related || s.More
 	if s.More {
 		f.effects.sets, f.effects.redefines = true, true
 		f.effects.add(&f.effects.opaque, "sets off more on "+n.String()+" than is looked at")

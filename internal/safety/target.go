@@ -13,10 +13,8 @@ func (j *judge) targets(stmt *parser.Statement) {
 		t := &stmt.Targets[i]
 		j.target(t, j.events(t))
 	}
-	if stmt.Kind == parser.Truncate || stmt.Kind == parser.Do {
-		j.v.Far = true
-	}
 	if stmt.Kind == parser.Truncate {
+		j.v.Far = true // with CASCADE, say
 		for _, r := range stmt.Writes {
 			j.target(&parser.Target{Kind: parser.Truncate, Relation: r}, catalog.TriggerTruncate)
 		}
@@ -51,7 +49,7 @@ func (j *judge) target(t *parser.Target, events int) {
 		return
 	}
 	j.v.Firing.Beside = j.v.Firing.Beside || s.More || s.View || s.Foreign
-	j.v.Far = j.v.Far || reachesFar(s)
+	j.v.Far = j.v.Far || s.Related || s.More || s.Foreign
 	switch {
 	case s.Foreign && j.reachesForeign(name, events):
 		j.foreign(t.Relation.Name)
@@ -74,13 +72,6 @@ func (j *judge) target(t *parser.Target, events int) {
 		f.cascades(s, events)
 		j.found(f, "where a foreign key points to "+name.String(), SideEffects)
 	}
-}
-
-// reachesFar reports whether what is done to a relation may hang on another one's nature.
-func reachesFar(s *catalog.Surroundings) bool {
-	return s.View || s.Foreign || s.More || s.Related || len(s.Triggers)+len(s.Cascades) > 0 || slices.ContainsFunc(s.Texts, func(t catalog.Text) bool {
-		return t.Kind == catalog.RuleText || t.Kind == catalog.PolicyText || t.Kind == catalog.ReferenceText
-	})
 }
 
 // reachesForeign: what is inserted goes into the table itself or into a partition, never into
@@ -117,7 +108,10 @@ func (j *judge) source(stmt *parser.Statement, r parser.Relation) {
 		j.ask.Relations = append(j.ask.Relations, name)
 		return
 	}
-	j.v.Far = j.v.Far || s.View
+	if s.View {
+		f := j.follow()
+		f.viewed(name) // for what it reaches
+	}
 	if s.Foreign {
 		j.add(Reason{Level: Rows, Action: j.policy.bySafety(Warn, Capture, Capture), Text: "stores what it reads from the foreign table " + name.String()})
 	}

@@ -27,8 +27,10 @@ type Verdict struct {
 	Code uint64
 	// Defaults is a sum over the defaults that columns have of their domains: those change without the table being locked.
 	Defaults uint64
-	// Far: what the statement does may hang on relations that it does not name.
-	Far bool
+	// Reaches are the names of relations that it does not name itself and what it does hangs on, by views, code and
+	// foreign keys. Far: there may be others.
+	Reaches []string
+	Far     bool
 	// Redefines: code that the statement sets off may change what the catalogue says.
 	Redefines bool
 	// ReadLocks are the tables that are to be kept as they are while each node runs it, in
@@ -82,6 +84,13 @@ func (v *Verdict) Same(other *Verdict) bool {
 	return (v.Action == other.Action || !alone(v.Action) && !alone(other.Action)) && v.OutsideOnly == other.OutsideOnly && v.Unlike == other.Unlike && v.Picks == other.Picks && v.Code == other.Code && v.Defaults == other.Defaults &&
 		v.Redefines == other.Redefines && v.Elsewhere == other.Elsewhere && v.Firing == other.Firing &&
 		slices.Equal(v.Locks, other.Locks) && slices.Equal(v.ReadLocks, other.ReadLocks)
+}
+
+// reach notes a relation in Reaches.
+func (v *Verdict) reach(name string) {
+	if !slices.Contains(v.Reaches, name) {
+		v.Reaches = append(v.Reaches, name)
+	}
 }
 
 // changed notes names in Changes, each once.

@@ -83,7 +83,7 @@ func (s *Session) decidesAgain(stmt *parser.Statement, b basis, same func() bool
 		since = min(since, s.tx.seen.generation)
 	}
 	executed, _ := s.effectiveOf(stmt, "")
-	if !b.known.MayConcern(since, catalog.Concern{Names: namesOf(executed), Far: b.verdict.Far, Code: b.verdict.Code != 0}) {
+	if !b.known.MayConcern(since, concernOf(executed, b.verdict)) {
 		return true
 	}
 	if keeps || !s.canAsk(main) {
@@ -99,11 +99,17 @@ func (s *Session) decidesAgain(stmt *parser.Statement, b basis, same func() bool
 	return alike
 }
 
+// concernOf is what of the catalogue a statement has to do with. What code has changed itself by now is not told
+// from what others have: only what is named counts then.
+func concernOf(stmt *parser.Statement, v *safety.Verdict) catalog.Concern {
+	return catalog.Concern{Names: append(namesOf(stmt), v.Reaches...), Far: v.Far && !v.Redefines, Code: v.Code != 0}
+}
+
 // isOutdated reports whether main has refused a text that was made for another catalogue: a column that we ask
 // for, and the frontend does not, was dropped meanwhile.
 func (a *attempt) isOutdated(out *replicator.Outcome) bool {
 	s := a.s
-	if s.care == nil || a.opt.bare || out.Answer == nil || pgerr.Code(out.Answer.Code()) != pgerr.UndefinedColumn {
+	if s.care == nil || s.care.text == "" || a.opt.bare || out.Answer == nil || pgerr.Code(out.Answer.Code()) != pgerr.UndefinedColumn {
 		return false
 	}
 	outdated := func(stmt *parser.Statement, b basis) bool {

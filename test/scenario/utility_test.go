@@ -228,6 +228,13 @@ func TestAddedColumnHasOneTime(t *testing.T) {
 		}
 		s.exec(conn, "BEGIN; ALTER TABLE item ADD later timestamptz DEFAULT now(); COMMIT")
 		s.exec(conn, "SELECT 1; ALTER TABLE item ADD last timestamptz DEFAULT now(); SELECT 2")
+		s.exec(conn, "ALTER TABLE item ADD n int, ADD plain timestamptz")
+		for _, sql := range []string{"ADD IF NOT EXISTS n timestamptz DEFAULT now()", "ADD COLUMN IF NOT EXISTS plain timestamptz DEFAULT now(), ADD IF NOT EXISTS fresh timestamptz DEFAULT now()"} {
+			if err := runBy(t, conn, mode, "ALTER TABLE item "+sql); err != nil {
+				t.Errorf("%s: %v", sql, err)
+			}
+		}
+		s.wantOnEach("SELECT string_agg(attname, ',' ORDER BY attnum) FROM pg_attrdef JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum WHERE adrelid = 'item'::regclass", "at,day,later,last,fresh")
 		s.wantEqual()
 	})
 }
