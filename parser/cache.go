@@ -315,7 +315,7 @@ func statementSize(st *Statement) int64 {
 		size += int64(unsafe.Sizeof(*st.Locked)) + int64(len(st.Locked.Equal))*32
 	}
 	if st.Point != nil {
-		size += int64(unsafe.Sizeof(*st.Point)) + int64(len(st.Point.Equal))*32 + int64(len(st.Point.Uses))*64
+		size += int64(unsafe.Sizeof(*st.Point)) + int64(len(st.Point.Equal))*32 + int64(len(st.Point.Uses))*64 + int64(len(st.Point.Defaults))*8
 	}
 	size += placesSize(st.places)
 	if st.Inner != nil {

@@ -168,6 +168,21 @@ func (f Filled) Position(position int) int {
 	return utf8.RuneCountInString(f.from[:moved]) + 1
 }
 
+// WithParameters is SQL with parameters in the place of literals that the statement had, too: $1 and those
+// after it. None of them is in what was replaced.
+func (f Filled) WithParameters(literals []Literal) string {
+	moved := make([]Literal, len(literals))
+	grew, next := 0, 0
+	for i, l := range literals {
+		for ; next < len(f.spans) && f.spans[next].end <= l.Start; next++ {
+			s := f.spans[next]
+			grew += s.grew - (s.end - s.start)
+		}
+		moved[i] = Literal{l.Start + grew, l.End + grew}
+	}
+	return WithParameters(f.SQL, moved)
+}
+
 // ASCII reports whether all that was put in is ASCII. Else it is UTF-8, and wrong for a
 // frontend with another client_encoding.
 func (f Filled) ASCII() bool {

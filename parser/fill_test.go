@@ -177,3 +177,38 @@ func TestFillGolden(t *testing.T) {
 		})
 	}
 }
+
+func TestFilledWithParameters(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ sql, want string }{
+		{"INSERT INTO s (a) VALUES ('x')", `INSERT INTO s (a, "id", "o") VALUES ($1 , (($2::pg_catalog.int8)), ($3::pg_catalog.int8)); id o`},
+		{"INSERT INTO s VALUES (DEFAULT, 'x', 7) -- 8", `INSERT INTO s VALUES ((($3::pg_catalog.int8)), $1 , $2 ) -- 8; id`},
+		{"INSERT INTO t (id, at, a) VALUES (-7, DEFAULT, 'x')",
+			`INSERT INTO t (id, at, a, "day", "u") VALUES (-$1 , (($3::pg_catalog.timestamptz)), $2 , (((($3::pg_catalog.timestamptz)::pg_catalog.date) + 1)), (($4::pg_catalog.uuid))); at day u`},
+	}
+	for _, tt := range tests {
+		cache := parser.NewCache(1<<20, 1)
+		plan := cache.Plan(tt.sql, &cache.Script(tt.sql).Statements[0], someFacts{}, parser.PlanOptions{Lease: true})
+		literals, _ := new(parser.LiteralScanner).Scan(tt.sql)
+		filled, _ := plan.Params(len(literals) + 1)
+		got := filled.WithParameters(literals) + ";"
+		for _, column := range []string{"id", "a", "at", "day", "u", "o"} {
+			if plan.Gives(column) {
+				got += " " + column
+			}
+		}
+		if got != tt.want || !plan.Made() {
+			t.Errorf("%s, made %t:\n got %s\nwant %s", tt.sql, plan.Made(), got, tt.want)
+		}
+	}
+}
+
+func TestMade(t *testing.T) {
+	t.Parallel()
+	cache := parser.NewCache(1<<20, 1)
+	for _, sql := range []string{"INSERT INTO m (id) VALUES (1)", "INSERT INTO v (id) VALUES (1)", "INSERT INTO plain VALUES (currval('s'))", "INSERT INTO s (a) SELECT 'x'"} {
+		if cache.Plan(sql, &cache.Script(sql).Statements[0], someFacts{}, parser.PlanOptions{Lease: true}).Made() {
+			t.Errorf("%s: all values are made", sql)
+		}
+	}
+}

@@ -84,10 +84,23 @@ type Plan struct {
 
 	sql   string
 	edits []edit // by place, not overlapping
+	given []string
 }
 
 // Empty reports whether there is nothing to replace.
 func (p *Plan) Empty() bool { return len(p.edits) == 0 }
+
+// Made reports whether the proxy makes all that may differ, or has it drawn from sequences: nothing of it
+// is left to the nodes, nor asked of main.
+func (p *Plan) Made() bool {
+	return len(p.Reasons)+len(p.Unleased) == 0 && !slices.ContainsFunc(p.Slots, func(s Slot) bool {
+		return s.Source == FromMain || s.Source > FromSequence
+	})
+}
+
+// Gives reports whether a column that the statement leaves to its default is given a value in its place, for
+// which the nodes call no function that only the catalogue knows.
+func (p *Plan) Gives(column string) bool { return p != nil && contains(p.given, column) }
 
 // edit is a replacement of sql[start:end].
 type edit struct {

@@ -253,6 +253,9 @@ func (f *filler) value(c *Column, times evaluation) (pieces []piece, ok bool) {
 		ask := f.question("("+d.Text+")::"+c.Type, moveSites(sites(spliceableOnly(d.times), d.calls, 0), 1))
 		return []piece{{slot: f.slot(Slot{Source: FromMain, Type: c.Type, Everywhere: len(c.Unlike) > 0 || d.Err != nil, ask: ask})}}, true
 	}
+	if !d.Unknown {
+		f.given = append(f.given, c.Name)
+	}
 	return stitch("("+d.Text+")", f.replace("("+d.Text+")", moveSites(sites(d.times, f.inCell(d.calls), 0), 1))), true
 }
 

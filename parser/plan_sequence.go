@@ -165,6 +165,7 @@ func (f *filler) identity(c *Column, times evaluation) (pieces []piece, ok bool)
 		f.unleasedDefault(c)
 		return nil, false
 	}
+	f.given = append(f.given, c.Name)
 	f.overriding = f.overriding || c.Always && f.l.override != overridingSystem
 	ref := SequenceRef{Name: c.Sequence, Qualified: true, Identity: true}
 	return []piece{{slot: f.slot(Slot{Source: FromSequence, Type: int8Type, Sequence: ref})}}, true

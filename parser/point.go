@@ -8,7 +8,7 @@ import (
 
 // Point is a statement of one row: a SELECT of columns, an UPDATE or a DELETE whose WHERE demands
 // of some columns of one relation that each equals one constant, and nothing else; or an INSERT
-// of one row of constants. All constants that a parameter can stand for are used in a way that
+// of one row of constants and DEFAULT. All constants that a parameter can stand for are used in a way that
 // means the same with a parameter of the constant's type, as far as the text tells.
 type Point struct {
 	Kind     Kind // Select, Insert, Update or Delete
@@ -17,6 +17,8 @@ type Point struct {
 	Equal    []string // as Target.Equal
 	// Uses are what the literals are for, in the order of the text.
 	Uses []Use
+	// Defaults are the cells of an INSERT that say DEFAULT, counted from 0.
+	Defaults []int
 }
 
 // Use is what a literal is for.

@@ -54,10 +54,14 @@ func pointInsert(n *pg.InsertStmt) (*Point, []*pg.A_Const) {
 		if len(n.Cols) > 0 {
 			use.Column = columnName(n.Cols[i])
 		}
-		if !isConstant(cell) {
+		switch {
+		case isConstant(cell):
+			constants, _ = p.assign(constants, cell, use)
+		case cell.GetSetToDefault() != nil:
+			p.Defaults = append(p.Defaults, i)
+		default:
 			return nil, nil
 		}
-		constants, _ = p.assign(constants, cell, use)
 	}
 	return p, constants
 }

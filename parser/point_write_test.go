@@ -15,6 +15,7 @@ func TestPointWrite(t *testing.T) {
 		{"UPDATE t SET v=v+-5, w = 2 * w - u || 'x' WHERE id = 7", "t[id]: UPDATE t SET v=v+-$1 , w = $2  * w - u || $3  WHERE id = $4 ; 23=5; 23=2; 0=x; 23=7"},
 		{"DELETE FROM t WHERE id = 7 AND n = 'a'", "t[id n]: DELETE FROM t WHERE id = $1  AND n = $2 ; 23=7; 0=a"},
 		{"INSERT INTO t VALUES (1, 'a', NULL, true, -1.50)", "t[]: INSERT INTO t VALUES ($1 , $2 , NULL, true, -$3 ); 23=1; 0=a; 1700=1.50"},
+		{"INSERT INTO t VALUES (1, DEFAULT, 'a')", "t[]: INSERT INTO t VALUES ($1 , DEFAULT, $2 ); 23=1; 0=a"},
 		{"INSERT INTO s.t (a, b) VALUES (1, 3000000000) -- done", "s.t[]: INSERT INTO s.t (a, b) VALUES ($1 , $2 ) -- done; 23=1; 20=3000000000"},
 
 		{"UPDATE t SET v = 1e3 WHERE id = 7", "none for a literal"},
@@ -52,7 +53,7 @@ func TestPointWrite(t *testing.T) {
 		{"DELETE FROM t WHERE id = 7 RETURNING v", ""},
 		{"DELETE FROM t", ""},
 		{"INSERT INTO t VALUES (1), (2)", ""},
-		{"INSERT INTO t VALUES (1, DEFAULT)", ""},
+		{"INSERT INTO t VALUES (DEFAULT)", ""},
 		{"INSERT INTO t VALUES (1 + 2)", ""},
 		{"INSERT INTO t VALUES (NULL)", ""},
 		{"INSERT INTO t DEFAULT VALUES", ""},

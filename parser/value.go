@@ -35,14 +35,19 @@ func (p *Plan) Values(at time.Time, entropy io.Reader) ([]Value, error) {
 }
 
 func makeValue(source Source, at time.Time, entropy io.Reader) (string, error) {
-	var b [16]byte
 	switch source {
 	case FromTime:
 		return timeText(at), nil
 	case FromUUID, FromUUID7, FromRandom:
-		if _, err := io.ReadFull(entropy, b[:]); err != nil {
-			return "", err
-		}
+		return makeRandom(source, at, entropy)
+	}
+	return "", nil
+}
+
+func makeRandom(source Source, at time.Time, entropy io.Reader) (string, error) {
+	var b [16]byte
+	if _, err := io.ReadFull(entropy, b[:]); err != nil {
+		return "", err
 	}
 	switch source {
 	case FromUUID:
@@ -52,12 +57,10 @@ func makeValue(source Source, at time.Time, entropy io.Reader) (string, error) {
 		binary.BigEndian.PutUint64(ms[:], uint64(at.UnixMilli()))
 		copy(b[:6], ms[2:])
 		return uuidText(b, 7), nil
-	case FromRandom:
-		const bits = 53 // of a float64's fraction
-		number := float64(binary.BigEndian.Uint64(b[:])>>(64-bits)) / (1 << bits)
-		return strconv.FormatFloat(number, 'g', -1, 64), nil
 	}
-	return "", nil
+	const bits = 53 // of a float64's fraction
+	number := float64(binary.BigEndian.Uint64(b[:])>>(64-bits)) / (1 << bits)
+	return strconv.FormatFloat(number, 'g', -1, 64), nil
 }
 
 // uuidText sets version and variant (RFC 9562, 4.1 and 4.2) and writes the UUID down.

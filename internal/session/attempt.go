@@ -135,8 +135,7 @@ func (a *attempt) conclude(ctx context.Context, out *replicator.Outcome) (again,
 	switch {
 	case !disagrees(out):
 	case a.first && !a.copied && s.mayTryAgain(out, a.repeats) && s.takeBack(a.mark):
-		err = s.tryAgain(ctx, a.repeats)
-		return err == nil, false, err
+		return a.tryAgain(ctx)
 	case out.Withheld && s.unanswered != nil:
 		return a.end(func() error { return s.disturbed(ctx) })
 	case out.Withheld:

@@ -61,6 +61,11 @@ type autoStatement struct {
 	slot  int
 	text  string
 	types []uint32
+	// plan has the values that are parameters behind the literals, slots which of them; planned is the text
+	// that it was made for. nil: there are none.
+	plan    *parser.Plan
+	planned string
+	slots   []int
 	// generation is that of the catalogue for which it was made. The server keeps the types that
 	// parameters had then.
 	generation uint64
@@ -86,6 +91,16 @@ var autoNames = func() (names [autoSlots + 3]string) {
 	names[autoMark.slot], names[autoCommit.slot] = "pgchorus_mark", "pgchorus_commit"
 	return names
 }()
+
+// autoAsIs is the statement of ours by which a text can be run on one node, which is given nothing
+// but the text's own constants; nil for none.
+func (s *Session) autoAsIs(stmt *parser.Statement, sql string) *autoStatement {
+	a := s.autoFor(stmt, sql)
+	if a == nil || a.plan != nil {
+		return nil
+	}
+	return a
+}
 
 // autoFor is the statement of ours by which a text can be run; nil for none.
 func (s *Session) autoFor(stmt *parser.Statement, sql string) *autoStatement {
@@ -133,10 +148,10 @@ func (s *Session) newAuto(stmt *parser.Statement, sql string, generation uint64)
 		return nil
 	}
 	t, ambiguous := s.pointTable(stmt.Point)
-	if t == nil || !isOneRow(stmt, t) || ambiguous && stmt.Kind != parser.Select {
+	a := &autoStatement{slot: s.auto.slot(stmt), text: parser.WithParameters(sql, literals), generation: generation}
+	if t == nil || ambiguous && stmt.Kind != parser.Select || !s.fillAuto(a, stmt, sql, literals) || !isOneRow(stmt, t, a.plan) {
 		return nil
 	}
-	a := &autoStatement{slot: s.auto.slot(stmt), text: parser.WithParameters(sql, literals), generation: generation}
 	for i, l := range literals {
 		oid, ok := l.Type(sql)
 		if !ok {
@@ -148,6 +163,7 @@ func (s *Session) newAuto(stmt *parser.Statement, sql string, generation uint64)
 	if a.doubts&meansElse != 0 {
 		return nil
 	}
+	a.types = append(a.types, make([]uint32, len(a.slots))...) // the text has a cast for each
 	return a
 }
 
@@ -167,12 +183,12 @@ func (s *Session) pointTable(p *parser.Point) (t *catalog.Table, ambiguous bool)
 }
 
 // isOneRow reports whether a statement is about one row at most.
-func isOneRow(stmt *parser.Statement, t *catalog.Table) bool {
+func isOneRow(stmt *parser.Statement, t *catalog.Table, plan *parser.Plan) bool {
 	switch p := stmt.Point; p.Kind {
 	case parser.Select:
 		return findsOneRow(p, t)
 	case parser.Insert:
-		return isPlainTable(p, t) && givesAll(&stmt.Targets[0], t)
+		return isPlainTable(p, t) && givesAll(stmt, t, plan)
 	default:
 		return isPlainTable(p, t) && findsOneRow(p, t)
 	}
@@ -189,7 +205,7 @@ func findsOneRow(p *parser.Point, t *catalog.Table) bool {
 // and keeps them.
 func (p *autoPrepare) fits(a *autoStatement, sql string) bool {
 	var ok bool
-	if p.literals, ok = p.scanner.Scan(sql); !ok || len(p.literals) != len(a.types) {
+	if p.literals, ok = p.scanner.Scan(sql); !ok || len(p.literals)+len(a.slots) != len(a.types) {
 		return false
 	}
 	for i, l := range p.literals {
@@ -203,7 +219,7 @@ func (p *autoPrepare) fits(a *autoStatement, sql string) bool {
 // appendAuto encodes the statement's execution, and gives the node the statement if it lacks
 // it.
 func (l *link) appendAuto(w *queryWork) {
-	a, literals := w.auto, l.s.auto.literals
+	a := w.auto
 	if l.answers {
 		w.main = l
 	}
@@ -212,7 +228,7 @@ func (l *link) appendAuto(w *queryWork) {
 	}
 	l.appendAutoParse(a)
 	l.append(hidden(wire.ExpectBind), func(b []byte) []byte {
-		return wire.AppendBindTexts(b, a.name(), len(literals), func(i int) string { return literals[i].Value(w.sql) })
+		return wire.AppendBindTexts(b, a.name(), len(a.types), func(i int) string { return l.s.autoParameter(w, i) })
 	})
 	if w.kind == parser.Select {
 		l.append(wire.Expect{What: wire.ExpectDescribePortal}, func(b []byte) []byte { return wire.AppendDescribe(b, 'P', "") })
@@ -220,6 +236,15 @@ func (l *link) appendAuto(w *queryWork) {
 	l.append(wire.Expect{What: wire.ExpectExecute}, func(b []byte) []byte { return wire.AppendExecute(b, "") })
 	l.unsynced = true
 	l.appendSync()
+}
+
+// autoParameter is a literal of the text or, behind those, a value that was made for it.
+func (s *Session) autoParameter(w *queryWork, i int) string {
+	literals := s.auto.literals
+	if i < len(literals) {
+		return literals[i].Value(w.sql)
+	}
+	return w.values[w.auto.slots[i-len(literals)]].Text
 }
 
 // appendAutoParse gives the node a statement of ours, in the place of that of another shape.

@@ -62,17 +62,22 @@ func TestInsertsThatMayBeTriedTwice(t *testing.T) {
 	t.Parallel()
 	table := &catalog.Table{Columns: []catalog.Column{{Name: "id", Volatile: true}, {Name: "v"}, {Name: "at", Volatile: true}}}
 	tests := []struct {
-		name   string
-		target parser.Target
-		want   bool
+		name     string
+		target   parser.Target
+		defaults []int
+		want     bool
 	}{
-		{"all columns in order", parser.Target{Cells: 3}, true},
-		{"the last one left out", parser.Target{Cells: 2}, false},
-		{"all volatile ones listed", parser.Target{Columns: []string{"at", "id"}, Cells: 2}, true},
-		{"one left out", parser.Target{Columns: []string{"id", "v"}, Cells: 2}, false},
+		{"all columns in order", parser.Target{Cells: 3}, nil, true},
+		{"the last one left out", parser.Target{Cells: 2}, nil, false},
+		{"all volatile ones listed", parser.Target{Columns: []string{"at", "id"}, Cells: 2}, nil, true},
+		{"one left out", parser.Target{Columns: []string{"id", "v"}, Cells: 2}, nil, false},
+		{"a constant one by DEFAULT", parser.Target{Cells: 3}, []int{1}, true},
+		{"the last one by DEFAULT", parser.Target{Cells: 3}, []int{2}, false},
+		{"a listed one by DEFAULT", parser.Target{Columns: []string{"at", "id"}, Cells: 2}, []int{0}, false},
 	}
 	for _, tt := range tests {
-		if got := givesAll(&tt.target, table); got != tt.want {
+		stmt := &parser.Statement{Targets: []parser.Target{tt.target}, Point: &parser.Point{Defaults: tt.defaults}}
+		if got := givesAll(stmt, table, nil); got != tt.want {
 			t.Errorf("%s: %t, want %t", tt.name, got, tt.want)
 		}
 	}

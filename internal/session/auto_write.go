@@ -1,7 +1,10 @@
 package session
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"reflect"
 	"slices"
 
 	"github.com/pgchorus/pgchorus/internal/catalog"
@@ -18,13 +21,71 @@ import (
 // As a part of the same extended query it costs no answer of its own.
 var autoBegin = &autoStatement{slot: autoSlots, text: plainBegin}
 
-// autoWrite is the statement of ours by which w can be run on all nodes; nil for none. Nothing
-// was put into its text, and nothing else is done for it.
-func (s *Session) autoWrite(stmt *parser.Statement, sql string, w *queryWork) *autoStatement {
-	if stmt.Point == nil || s.care != nil || len(s.unlike) > 0 || w.place != nil || w.needs != nil || w.others != "" || w.sql != sql {
+// decideAuto has w be run on all nodes as a statement of ours, if there is one and nothing else is to be
+// done for it. decided is false if it is to be decided in the way of other statements.
+func (s *Session) decideAuto(ctx context.Context, w *queryWork) (decided bool, err error) {
+	a := s.autoFor(w.stmt, w.text)
+	if a == nil || w.sql != w.text || !s.fillsAlike(a, w) || len(s.drawsUnseen(w.stmt)) > 0 || s.careFor(w.stmt, w.text, w.sql, false) != nil {
+		return false, nil
+	}
+	if a.plan != nil {
+		w.values, err = s.valuesOf(ctx, a.plan, w.stmt)
+		switch {
+		case errors.Is(err, errNoRight), errors.Is(err, errNoSequence):
+			return false, nil
+		case err != nil:
+			return false, err
+		}
+	}
+	s.care, s.unlike = nil, nil
+	w.auto, w.plan, w.planned = a, a.plan, cmp.Or(a.planned, w.sql)
+	return true, nil
+}
+
+// fillAuto has a statement of ours be given what nodes would compute for themselves. ok is false if that is more
+// than values which are made here.
+func (s *Session) fillAuto(a *autoStatement, stmt *parser.Statement, sql string, literals []parser.Literal) (ok bool) {
+	if stmt.Kind != parser.Insert {
+		return true // of constants and columns, there is nothing
+	}
+	plan := s.planOf(stmt, sql, parser.PlanOptions{})
+	if plan == nil {
+		return len(s.unlike) == 0
+	}
+	filled, ok := plan.Params(len(literals) + 1)
+	a.plan, a.planned, a.slots, a.text = plan, sql, filled.Slots, filled.WithParameters(literals)
+	return ok && plan.Made() && filled.ASCII()
+}
+
+// fillsAlike reports whether the values are still those that are wanted. Where facts are forgotten by their age, that is
+// asked each time.
+func (s *Session) fillsAlike(a *autoStatement, w *queryWork) bool {
+	switch {
+	case s.Catalog.Database(s.login.Database).Ages():
+		return a.plan == nil && s.planOf(w.stmt, w.sql, parser.PlanOptions{}) == nil && len(s.unlike) == 0
+	case a.plan == nil:
+		return true
+	}
+	return !s.settings.seeded && s.leasesSequences(w.stmt)
+}
+
+// fillText puts the values that were parameters of a statement of ours into the text, which is to be run instead: a
+// sequence is drawn from once for both. If the catalogue wants others by now, they are made anew.
+func (s *Session) fillText(ctx context.Context, w *queryWork) (err error) {
+	values := w.values
+	if values == nil {
 		return nil
 	}
-	return s.autoFor(stmt, sql)
+	plan := s.planOf(w.stmt, w.text, parser.PlanOptions{})
+	if plan == nil || !reflect.DeepEqual(plan.Slots, w.plan.Slots) {
+		plan, values, err = s.planAndValues(ctx, w.stmt, w.text)
+	}
+	if err = cmp.Or(err, s.disturbed(ctx)); err != nil {
+		return err
+	}
+	w.values, w.planned = nil, w.text
+	s.splice(w, plan, values)
+	return nil
 }
 
 // appendAutoBegin opens the implicit transaction; there is no other one around a statement of ours.
@@ -51,8 +112,26 @@ func (a *attempt) asText(ctx context.Context, out *replicator.Outcome) (again, o
 	}
 	s.noteLosses(ctx, out, false)
 	a.repeats-- // it has not been tried yet
-	err = s.startOver(ctx)
-	return err == nil, false, err
+	return a.startAsText(ctx)
+}
+
+// startAsText takes back what the nodes have done, and has the text be run from then on.
+func (a *attempt) startAsText(ctx context.Context) (again, ok bool, err error) {
+	s := a.s
+	w, is := s.work.(*queryWork)
+	if is {
+		w.auto = nil
+	}
+	if err := s.startOver(ctx); err != nil {
+		return false, false, err
+	}
+	if is {
+		if err := s.fillText(ctx, w); err != nil {
+			ok, err = s.refuseOrEnd(err)
+			return false, ok, err
+		}
+	}
+	return true, false, nil
 }
 
 // isPlainTable reports whether nobody but the statement itself changes rows when it changes the
@@ -62,16 +141,17 @@ func isPlainTable(p *parser.Point, t *catalog.Table) bool {
 	return t.Schema != "pg_catalog" && !e.Triggers && !e.Rules && !e.RowSecurity && !e.Foreign && (!e.Cascades || p.Kind == parser.Insert)
 }
 
-// givesAll reports whether an INSERT leaves out no column that is given another value each
-// time: a second attempt would draw from a sequence again.
-func givesAll(target *parser.Target, t *catalog.Table) bool {
+// givesAll reports whether an INSERT, with the values of a plan, leaves no column to a default that is another value
+// each time: a second attempt would draw from a sequence again.
+func givesAll(stmt *parser.Statement, t *catalog.Table, plan *parser.Plan) bool {
+	target := &stmt.Targets[0]
 	for i := range t.Columns {
-		c := &t.Columns[i]
-		given := i < target.Cells
+		c, cell := &t.Columns[i], i
 		if target.Columns != nil {
-			given = slices.Contains(target.Columns, c.Name)
+			cell = slices.Index(target.Columns, c.Name)
 		}
-		if !given && c.Volatile {
+		given := cell >= 0 && cell < target.Cells && !slices.Contains(stmt.Point.Defaults, cell)
+		if !given && c.Volatile && !plan.Gives(c.Name) {
 			return false
 		}
 	}

@@ -131,22 +131,20 @@ func (s *Session) mayTryAgain(out *replicator.Outcome, repeats int) bool {
 
 // tryAgain takes back what the nodes have done and sees to it that the last try is under
 // locks, or the next one if there are more rows than can be kept.
-func (s *Session) tryAgain(ctx context.Context, repeats int) error {
-	s.log.Info("nodes disagree about a statement, it is run again", zap.Int(logkey.Attempt, repeats+2))
-	if w := s.autoWork(); w != nil {
-		w.auto = nil
-	}
-	if err := s.startOver(ctx); err != nil {
-		return err
+func (a *attempt) tryAgain(ctx context.Context) (again, ok bool, err error) {
+	s := a.s
+	s.log.Info("nodes disagree about a statement, it is run again", zap.Int(logkey.Attempt, a.repeats+2))
+	if again, ok, err = a.startAsText(ctx); !again {
+		return false, ok, err
 	}
 	c := s.care
 	if c != nil && c.over {
 		s.Large.Note(s.caredText())
 	}
-	if c != nil && (c.over || c.broken) || repeats+2 >= maxTries {
+	if c != nil && (c.over || c.broken) || a.repeats+2 >= maxTries {
 		s.careWithLocks()
 	}
-	return nil
+	return true, false, nil
 }
 
 // careful is work that something can be done for.

@@ -22,7 +22,7 @@
 //	      executeOne execute_one.go     a statement on one node
 //	        autoFor  auto_prepare.go    a read by key as a statement of ours
 //	      executeAll execute_all.go     a statement on all nodes, through replicator
-//	        autoWrite auto_write.go     a write by key as a statement of ours
+//	        decideAuto auto_write.go    a write by key as a statement of ours
 //	        takeTickets ticket.go     may it go to all of them at once? at_once.go
 //	        decidesAlike basis.go     has DDL come in between? then it is decided again
 //	      executeSession primary.go     what sets something, where PostgreSQL replicates

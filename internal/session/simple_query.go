@@ -148,7 +148,7 @@ func (s *Session) runStatement(ctx context.Context, stmt *parser.Statement, sql 
 	}
 	s.setQuery(queryWork{sql: s.withProcess(stmt, sql), kind: stmt.Kind, base: base, needs: needs, lists: listsPrepared(stmt)})
 	if !where.all {
-		s.query.auto = s.autoFor(stmt, sql)
+		s.query.auto = s.autoAsIs(stmt, sql)
 	}
 	if where.all {
 		ok, err = s.executeSession(ctx)
@@ -195,9 +195,12 @@ func (s *Session) replicate(ctx context.Context, stmt *parser.Statement, sql str
 // decideQuery decides how a statement is run on all nodes, after it was judged.
 func (s *Session) decideQuery(ctx context.Context, w *queryWork) (err error) {
 	stmt, sql := w.stmt, w.text
-	w.basis, w.place = s.basis, nil
+	w.basis, w.place, w.auto, w.values = s.basis, nil, nil, nil
 	w.sql = s.withAddedTimes(stmt, s.raised(stmt, sql))
 	if err := s.prepareSequences(ctx, stmt, sql); err != nil {
+		return err
+	}
+	if decided, err := s.decideAuto(ctx, w); decided || err != nil {
 		return err
 	}
 	if err := s.makeSame(ctx, w, stmt, w.several); err != nil {
@@ -215,7 +218,6 @@ func (s *Session) decideQuery(ctx context.Context, w *queryWork) (err error) {
 		return err
 	}
 	w.others = othersText(stmt, w.sql)
-	w.auto = s.autoWrite(stmt, sql, w)
 	return nil
 }
 
@@ -252,13 +254,21 @@ func (s *Session) makeSame(ctx context.Context, w *queryWork, stmt *parser.State
 	}
 	w.planned = w.sql
 	plan, values, err := s.planAndValues(ctx, stmt, w.sql)
-	if w.plan = plan; plan == nil || err != nil {
+	if err != nil {
 		return err
+	}
+	s.splice(w, plan, values)
+	return nil
+}
+
+// splice puts the values of a plan, which is nil for none, into the text.
+func (s *Session) splice(w *queryWork, plan *parser.Plan, values []parser.Value) {
+	if w.plan = plan; plan == nil {
+		return
 	}
 	if filled := plan.Splice(values); s.canSend(filled) {
 		w.sql, w.place = filled.SQL, filled.Position
 	}
-	return nil
 }
 
 // freeName sees to it that PREPARE finds its name free, or taken, on all nodes alike:

@@ -69,9 +69,10 @@ type queryWork struct {
 	// watch looks through its copy data; nil for none.
 	watch *copyWatch
 	// auto is the statement of ours by which sql is run; nil for sql itself. main is the node
-	// that answers then.
-	auto *autoStatement
-	main *link
+	// that answers then, and values are those of plan that sql does not have.
+	auto   *autoStatement
+	main   *link
+	values []parser.Value
 	// hide: it is ours; the frontend sees of it nothing but an error.
 	hide bool
 }

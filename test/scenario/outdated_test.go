@@ -124,6 +124,49 @@ func TestWriteThatWaitsForDDL(t *testing.T) {
 	}
 }
 
+// TestPreparedInsertThatWaitsForDDL has a sequence become another one, or a column come with a default of its own, under
+// a statement that is executed with the value of before.
+func TestPreparedInsertThatWaitsForDDL(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, ddl, right string }{
+		{"another sequence", "ALTER TABLE counted ALTER id SET DEFAULT nextval('others')", "id >= 1000"},
+		{"no sequence", "ALTER TABLE counted ALTER id SET DEFAULT 7", "id = 7"},
+		{"another column", "ALTER TABLE counted ADD also timestamptz; ALTER TABLE counted ALTER also SET DEFAULT clock_timestamp()", "id > 3 AND also IS NOT NULL"},
+		{"a trigger", "CREATE TRIGGER late BEFORE INSERT ON counted FOR EACH ROW EXECUTE FUNCTION late()", "id > 3 AND at IS NOT NULL"},
+		{"nothing that matters", "ALTER TABLE counted ADD more text DEFAULT 'x'", "id > 3 AND more = 'x'"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			conn, other := s.connect(), s.connect()
+			s.exec(conn, "CREATE TABLE counted (id serial, v int, at timestamptz); CREATE SEQUENCE others START 1000; "+
+				"CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN new.at = clock_timestamp(); RETURN new; END'")
+			insert := func(v int) *background {
+				return startWrite(t, conn, pgx.QueryExecModeSimpleProtocol, fmt.Sprintf("INSERT INTO counted (v) VALUES (%d)", v))
+			}
+			for v := range 3 {
+				insert(v).wait(t)
+			}
+			// DDL that waits itself is not known of yet.
+			around := s.nodes[0].ConnectTo(database)
+			s.exec(around, "BEGIN; LOCK TABLE counted IN ROW EXCLUSIVE MODE")
+			ddl := startWrite(t, other, pgx.QueryExecModeSimpleProtocol, tt.ddl)
+			awaitWaiter(t, s.nodes[0])
+			write := insert(3)
+			s.nodes[0].WaitRows("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'INSERT INTO counted%$1%'", "1")
+			s.exec(around, "COMMIT")
+			for _, waited := range []*background{ddl, write} {
+				if _, err := waited.wait(t); err != nil {
+					t.Error(err)
+				}
+			}
+			insert(4).wait(t)
+			s.want(conn, "SELECT count(*) FROM counted WHERE v > 2 AND "+tt.right, "2")
+			s.wantEqual()
+		})
+	}
+}
+
 func startWrite(t *testing.T, conn *pgx.Conn, mode pgx.QueryExecMode, sql string) *background {
 	return start(func() ([]string, error) {
 		_, err := conn.Exec(bounded(t), sql, mode)
