@@ -165,6 +165,7 @@ func (c *Changes) Since(before *Changes) []*Change {
 		if was := before.Tables[number]; was != nil {
 			change.Inserted -= was.Inserted
 			change.Updated -= was.Updated
+			change.InPlace -= was.InPlace
 			change.Deleted -= was.Deleted
 			change.Fetched -= was.Fetched
 		}

@@ -32,6 +32,10 @@ func TestSince(t *testing.T) {
 	if len(got) != 2 || got["log"] != 1 || got["stock"] != 3 {
 		t.Errorf("changes %v", got)
 	}
+	moved := decoded(t, `{"tables": {"1": {"i": 5, "u": 3, "h": 2}}}`).Since(decoded(t, `{"tables": {"1": {"i": 4, "u": 3, "h": 2}}}`))
+	if len(moved) != 1 || moved[0].MayMove() {
+		t.Errorf("rows that an earlier statement has updated: %+v", moved)
+	}
 }
 
 // TestGive: rows without a key are inserted; with a key, they take the place of those there.
