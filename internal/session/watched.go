@@ -70,10 +70,11 @@ func (s *Session) removed(l *link, change *capture.Change, records [][]byte) (st
 	if err != nil {
 		return nil, "", err
 	}
-	if change.Deleted != 0 && touched != change.Updated+change.Deleted {
-		if int64(len(records)) == change.Rows() {
-			return nil, "", errRaced // every row was changed once: some have come after the cursor
-		}
+	amiss := change.Deleted != 0 && touched != change.Updated+change.Deleted
+	switch made := int64(len(records)); {
+	case touched+change.Inserted < made, amiss && made == change.Rows(): // and no row was changed twice
+		return nil, "", errRaced
+	case amiss:
 		return nil, "it changes rows of " + change.Name + " more than once, or such that were new, and deletes some", nil
 	}
 	statements, err = change.Remove(gone)
