@@ -59,8 +59,8 @@ var opaque = []string{
 
 const tables = 6
 
-func newSchema(rng *rand.Rand) *schema {
-	s := &schema{clocks: rng.IntN(2) == 0}
+func newSchema(rng *rand.Rand, clocks bool) *schema {
+	s := &schema{clocks: clocks}
 	for i := range tables {
 		s.tables = append(s.tables, newTable(rng, i))
 	}
