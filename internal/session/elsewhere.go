@@ -241,22 +241,30 @@ func (s *Session) gather(c *care) {
 	}
 }
 
-// runAlone has each node run the statement, and tells the operator. The next time it is
-// under locks.
+// runAlone has each node run the statement, and tells the operator. The next time it is under
+// locks, where they do.
 func (s *Session) runAlone(c *care, obstacle string) {
-	if w, ok := s.work.(careful); ok {
-		if stmt, sql := w.cared(); stmt != nil {
-			executed, _ := s.effectiveOf(stmt, sql)
-			s.Large.Note(elsewhereKey(executed))
-		}
+	strict := s.Config().Replication.ReplicationSafety == config.SafetyStrict
+	if strict || !c.elsewhere.found.Differs {
+		s.noteObstacle()
 	}
-	if s.Config().Replication.ReplicationSafety == config.SafetyStrict {
+	if strict {
 		c.broken = true // and refused the next time
 		return
 	}
 	c.plan = c.plan.Alone()
 	c.text = ""
 	s.warnText("nodes may compute a value differently", "the rows of code that a statement sets off cannot be given to the others: "+obstacle)
+}
+
+// noteObstacle has main not be asked any more for what the statement at hand changes.
+func (s *Session) noteObstacle() {
+	if w, ok := s.work.(careful); ok {
+		if stmt, sql := w.cared(); stmt != nil {
+			executed, _ := s.effectiveOf(stmt, sql)
+			s.Large.Note(elsewhereKey(executed))
+		}
+	}
 }
 
 // manyHints is how many times capture_rows_hint is looked for in other tables. Locks, which

@@ -217,8 +217,18 @@ func (s *stage) wantEqual(round string, lines []string) {
 		}
 	}
 	if s.t.Failed() {
-		s.t.Fatalf("played:\n%s", tail(lines))
+		s.t.Fatalf("played:\n%s\nwarned of:\n%s", tail(lines), strings.Join(s.warnings(), "\n"))
 	}
+}
+
+// warnings are those that the log has.
+func (s *stage) warnings() (all []string) {
+	for line := range strings.Lines(s.proxy.Log()) {
+		if strings.Contains(line, "\twarn\t") {
+			all = append(all, strings.TrimSpace(line))
+		}
+	}
+	return all
 }
 
 func tail(lines []string) string { return strings.Join(lines[max(0, len(lines)-shown):], "\n") }

@@ -208,6 +208,22 @@ func TestStrictRefusesWhatCannotBeGiven(t *testing.T) {
 	})
 }
 
+// TestOneStatementOfWhichRowsCannotBeGiven: of too many rows the log is told, and the next statement
+// on the table is given to the others again.
+func TestOneStatementOfWhichRowsCannotBeGiven(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, proxy.WithConfig("capture_rows_hint = 5"))
+	s.onNodes(elsewhereSchema)
+	conn := s.connect()
+	s.exec(conn, "INSERT INTO thing SELECT i, 0, NULL FROM generate_series(1, 60) AS i")
+	s.proxy.WaitLog("there are more rows than are captured")
+	s.exec(conn, "TRUNCATE audit, log; DELETE FROM thing WHERE id > 2; TRUNCATE audit, log")
+	s.wantEqual()
+	s.exec(conn, "UPDATE thing SET v = 1 WHERE id = 1")
+	s.want(conn, "SELECT op, at IS NOT NULL FROM audit", "UPDATE|t")
+	s.wantEqual()
+}
+
 // TestRowsElsewhereAreFoundWhereverTheyLie: a log keeps no order. While a block is open, VACUUM
 // makes room in front of its end, so that the row of a later statement lies before that of an
 // earlier one.
