@@ -262,7 +262,7 @@ func (r *bodyReader) relationWord(i int, word string) {
 			r.body.Changes = append(r.body.Changes, r.body.Writes...) // one of them it is
 		}
 	case "update":
-		if !before.is("for", "key", "do", "on", "before", "after", "or", "then") || before.is("then") && r.word(i+2).is("set") {
+		if !before.is("for", "key", "on", "before", "after", "or") && !r.word(i+1).is("set") { // of MERGE and ON CONFLICT
 			r.relations(i+1, &r.body.Writes, false)
 			r.relations(i+1, &r.body.Changes, false)
 		}

@@ -12,6 +12,9 @@ func (p *planner) replaceCall(text string, s site, behind []site) (pieces []piec
 		return nil, false // main computes it within the question, or each node alike
 	}
 	slot := Slot{Source: source, Type: typ, Everywhere: c.function.Class == UnknownFunction && source == FromMain && typ == ""}
+	if slot.Everywhere && p.st.Kind == Explain && len(p.st.Targets) == 0 {
+		return nil, false // what it returns is stored nowhere
+	}
 	if typ == "" && p.opt.Extended {
 		slot.Type = p.assignedType(c.assigned)
 	}

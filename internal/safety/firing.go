@@ -16,7 +16,7 @@ type Firing struct {
 	// Unlike: one of those in front of rows puts a value into the row that each node
 	// would compute for itself.
 	Unlike bool
-	// Reads: one of those in front of rows reads tables.
+	// Reads: one of those in front of rows, or a default, reads tables.
 	Reads bool
 }
 
@@ -35,6 +35,7 @@ func (j *judge) fires(t *catalog.Trigger, e *effects) {
 		f.InRow = true
 		f.Unlike = f.Unlike || len(e.unlike) > 0 || e.picks
 		f.Reads = f.Reads || len(e.reads) > 0
+		j.readLocks(e.reads)
 	}
 }
 

@@ -25,6 +25,8 @@ type effects struct {
 	writes []catalog.Name
 	// changes are those of writes whose rows it may update or delete.
 	changes []catalog.Name
+	// finds: it looks for the rows that it updates or deletes.
+	finds bool
 	// reads are the relations that it reads.
 	reads []catalog.Name
 	// picks: nodes may pick other rows of the same ones.
@@ -36,10 +38,23 @@ type effects struct {
 	sets bool
 	// redefines: it changes the schema, or nobody can tell.
 	redefines bool
+	// late: a trigger that may be deferred changes tables. Where rows are given instead of the statement it
+	// would not fire.
+	late bool
 	// denied is a call that is refused wherever it stands.
 	denied *Reason
 	// calls: sequences are drawn from.
 	draws bool
+}
+
+// races: what it changes hangs on what is there, of which nodes may show others' changes one after the other.
+// A row that is found by its key is one that may have come only now. What a foreign key changes along is not
+// found so: the row that it points to is locked for all who have to do with it.
+func (e *effects) races() bool { return len(e.writes) > 0 && (len(e.reads) > 0 || e.finds) }
+
+// hidden: it may do what does not show in rows (Elsewhere.Hidden).
+func (e *effects) hidden() bool {
+	return e.acts || e.late || e.denied != nil || slices.ContainsFunc(e.opaque, func(text string) bool { return text != catchesText })
 }
 
 func (e *effects) alike() bool { return len(e.unlike)+len(e.opaque) == 0 && !e.draws }
@@ -132,6 +147,7 @@ func (f *follower) text(text string) {
 		f.changed(catalog.Name{Schema: r.Schema, Name: r.Name}, anyEvent)
 	}
 	for _, r := range body.Changes {
+		e.finds = true
 		e.change(catalog.Name{Schema: r.Schema, Name: r.Name})
 	}
 	for _, r := range body.Reads {
@@ -286,7 +302,7 @@ func (f *follower) changed(n catalog.Name, events int) {
 	}
 	for _, t := range s.Triggers {
 		if t.Type&events != 0 {
-			f.function(t.Function)
+			f.fires(&t)
 		}
 	}
 	for i := range s.Texts {
@@ -295,6 +311,13 @@ func (f *follower) changed(n catalog.Name, events int) {
 		}
 	}
 	f.cascades(s, events)
+}
+
+// fires follows what a trigger does.
+func (f *follower) fires(t *catalog.Trigger) {
+	f.function(t.Function)
+	e := &f.effects
+	e.late = e.late || t.Deferrable && len(e.writes)+len(e.opaque) > 0
 }
 
 // runsOn reports whether a text may be run when rows of its relation are changed so.

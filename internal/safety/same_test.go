@@ -22,6 +22,8 @@ func TestSame(t *testing.T) {
 		{"a default", func(v *Verdict) { v.Defaults = 7 }, false},
 		{"a trigger", func(v *Verdict) { v.Firing.InRow = true }, false},
 		{"code", func(v *Verdict) { v.Elsewhere.Writes = true }, false},
+		{"a function that is run where the statement is", func(v *Verdict) { v.Runs = []catalog.Name{{Name: "f"}} }, false},
+		{"when it is locked", func(v *Verdict) { v.LocksAlways = true }, false},
 		{"a lock", func(v *Verdict) { v.Locks = []catalog.Name{{Name: "t"}} }, false},
 	}
 	for _, tt := range tests {

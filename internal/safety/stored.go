@@ -72,6 +72,7 @@ func (j *judge) materialized(stmt *parser.Statement) {
 	default:
 		return
 	}
+	j.v.LocksAlways = true
 	j.readLocks(f.effects.reads)
 	if !f.effects.alike() {
 		j.add(Reason{Level: Rows, Action: j.policy.bySafety(Warn, Warn, Refuse), Text: "each node computes the rows of the materialized view, which " + f.effects.first(),

@@ -140,7 +140,7 @@ func (j *judge) viewTarget(s *catalog.Surroundings, events int) {
 // stored leaves a trace in the row alone; what others do is elsewhere.
 func (j *judge) trigger(table catalog.Name, t *catalog.Trigger) {
 	f := j.follow()
-	f.function(t.Function)
+	f.fires(t)
 	level := SideEffects
 	if t.Type&inRowType == inRowType && t.Type&catalog.TriggerInstead == 0 && len(f.effects.writes) == 0 && len(f.effects.opaque) == 0 {
 		level = Rows
@@ -180,7 +180,8 @@ func (j *judge) lock(names []catalog.Name) {
 
 // definition judges a text that belongs to a table.
 func (j *judge) definition(table catalog.Name, t *parser.Target, events int, text *catalog.Text) {
-	if text.Kind == catalog.ViewText || t.Kind == parser.Truncate || !runsOn(text.Kind, events) {
+	given := text.Kind == catalog.DefaultText && t.Kind != parser.Delete && parser.FindWord(j.in.Text, "default") > 0 // SET c = DEFAULT
+	if text.Kind == catalog.ViewText || t.Kind == parser.Truncate || !given && !runsOn(text.Kind, events) {
 		return // viewTarget looks at views
 	}
 	f := j.follow()
@@ -190,12 +191,32 @@ func (j *judge) definition(table catalog.Name, t *parser.Target, events int, tex
 		j.v.Defaults += sumOf(text.Column, text.Text)
 		return
 	case catalog.DefaultText:
-		return // Plan sees to it; but whose functions it calls counts
+		j.defaults(f, text.Text)
+		return
 	}
 	if text.Kind == catalog.RuleText {
 		f.effects.opaque = slices.DeleteFunc(f.effects.opaque, func(s string) bool { return s == definesText })
 	}
 	j.found(f, definitionNames[text.Kind]+" "+text.Column+" of "+table.String(), SideEffects)
+}
+
+// defaults judges the default of a column. What nodes would compute for themselves Plan sees to; but whose
+// functions it calls counts, and that they change tables, or read them for the row.
+func (j *judge) defaults(f *follower, text string) {
+	e := &f.effects
+	if len(e.writes) == 0 {
+		j.v.Firing.Reads = j.v.Firing.Reads || len(e.reads) > 0
+		j.readLocks(e.reads)
+		return
+	}
+	j.elsewhere(e)
+	if functions := j.bodies.read(text).Functions; !e.hidden() {
+		for i := range functions {
+			if fn := &functions[i]; fn.Class == parser.UnknownFunction {
+				j.v.run(nameOf(fn))
+			}
+		}
+	}
 }
 
 var definitionNames = map[catalog.TextKind]string{

@@ -36,8 +36,13 @@ type Verdict struct {
 	// ReadLocks are the tables that are to be kept as they are while each node runs it, in
 	// order of their names.
 	ReadLocks []catalog.Name
+	// LocksAlways: the locks are wanted also where all nodes show the same.
+	LocksAlways bool
 	// Elsewhere is what code does that the statement sets off, besides to its rows.
 	Elsewhere Elsewhere
+	// Runs are the functions of users that the statement calls and that change tables. They are run where it is,
+	// whatever keeps that the same: computed beforehand, nothing would.
+	Runs []catalog.Name
 	// Changes are the relations whose rows that may update or delete.
 	Changes []catalog.Name
 	// Firing is what triggers do when the statement's rows are changed.
@@ -82,8 +87,15 @@ func (v *Verdict) String() string {
 func (v *Verdict) Same(other *Verdict) bool {
 	alone := func(action Action) bool { return action == Main || action == Refuse }
 	return (v.Action == other.Action || !alone(v.Action) && !alone(other.Action)) && v.OutsideOnly == other.OutsideOnly && v.Unlike == other.Unlike && v.Picks == other.Picks && v.Code == other.Code && v.Defaults == other.Defaults &&
-		v.Redefines == other.Redefines && v.Elsewhere == other.Elsewhere && v.Firing == other.Firing &&
-		slices.Equal(v.Locks, other.Locks) && slices.Equal(v.ReadLocks, other.ReadLocks)
+		v.Redefines == other.Redefines && v.LocksAlways == other.LocksAlways && v.Elsewhere == other.Elsewhere && v.Firing == other.Firing &&
+		slices.Equal(v.Locks, other.Locks) && slices.Equal(v.ReadLocks, other.ReadLocks) && slices.Equal(v.Runs, other.Runs)
+}
+
+// run notes a name in Runs.
+func (v *Verdict) run(name catalog.Name) {
+	if !slices.Contains(v.Runs, name) {
+		v.Runs = append(v.Runs, name)
+	}
 }
 
 // reach notes a relation in Reaches.

@@ -190,6 +190,11 @@ func (a *attempt) refuse(err error) (again, ok bool, _ error) {
 	return false, ok, err
 }
 
+// mayStartAgain reports whether the work can be taken back, and there are tries left.
+func (a *attempt) mayStartAgain() bool {
+	return a.first && !a.copied && a.s.tx.kind == txImplicit && a.repeats+1 < maxTries && !a.s.front.SentAfter(a.mark)
+}
+
 // repeatable reports whether torn work may be run again. One that was given up for others
 // to go on has to let go of all that it has.
 func (a *attempt) repeatable() bool {

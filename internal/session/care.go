@@ -41,8 +41,10 @@ type care struct {
 	over   bool // there are more than may be kept
 	broken bool // a row was none
 	raced  bool // another session has come in between: it may be run again as it is
-	replay []capture.Statement
-	tags   []byte // what a replay has to be answered with
+	// instead: the rows of code cannot be had, it is run again in the other way (elsewhere.instead).
+	instead bool
+	replay  []capture.Statement
+	tags    []byte // what a replay has to be answered with
 }
 
 // givesRows reports whether the others get main's rows instead of the statement.
@@ -112,7 +114,7 @@ func (s *Session) careByRelay(r *relay, stmt *parser.Statement, instead *care, k
 // kept is false if triggers make other rows on each node all the same.
 func (s *Session) careForRows(stmt *parser.Statement, sql string, unlike bool, v *safety.Verdict) (c *care, kept bool) {
 	firing := s.firingOf(stmt, v)
-	also := locksFor(v)
+	also := s.locksFor(v)
 	compare := s.Config().Replication.VerifyDigest == "on"
 	if !unlike && !compare && !firing.Unlike && !firing.Reads && len(also) == 0 && s.isPlain(stmt) {
 		return nil, true
@@ -235,7 +237,7 @@ func (s *Session) datesAreISO() bool {
 // reset begins a new attempt: what another one has left is gone.
 func (c *care) reset(main *link) {
 	c.main = main
-	c.rows, c.bytes, c.over, c.broken, c.raced = c.rows[:0], 0, false, false, false
+	c.rows, c.bytes, c.over, c.broken, c.raced, c.instead = c.rows[:0], 0, false, false, false, false
 	c.replay, c.tags = nil, nil
 }
 
@@ -281,7 +283,7 @@ func (c *care) withholds() bool {
 		return c.over
 	}
 	c.statements()
-	return c.broken || c.raced
+	return c.broken || c.raced || c.instead
 }
 
 // takeTail passes on a row of main's without the column that is ours, and keeps that.

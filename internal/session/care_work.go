@@ -141,7 +141,13 @@ func (a *attempt) tryAgain(ctx context.Context) (again, ok bool, err error) {
 	if c != nil && c.over {
 		s.Large.Note(s.caredText())
 	}
-	if c != nil && (c.over || c.broken) || a.repeats+2 >= maxTries {
+	switch {
+	case c != nil && c.instead:
+		s.care = c.elsewhere.instead
+		if err := s.care.refused(); err != nil {
+			return a.refuse(err)
+		}
+	case c != nil && (c.over || c.broken), a.repeats+2 >= maxTries:
 		s.careWithLocks()
 	}
 	return true, false, nil

@@ -106,7 +106,10 @@ func (s *Session) careForTarget(stmt *parser.Statement, sql string) *care {
 }
 
 // locksFor are the table locks that a verdict asks for.
-func locksFor(v *safety.Verdict) []capture.Lock {
+func (s *Session) locksFor(v *safety.Verdict) []capture.Lock {
+	if !v.LocksAlways && s.oneSnapshotEverywhere() {
+		return nil
+	}
 	var locks []capture.Lock
 	add := func(names []catalog.Name, mode string) {
 		for _, n := range names {
@@ -234,6 +237,9 @@ func (s *Session) gather(c *care) {
 	case err != nil:
 		s.log.Warn("changes of a transaction not read", zap.Error(err))
 		c.broken = true
+	case obstacle != "" && !e.found.Differs && s.attempt.mayStartAgain():
+		s.noteObstacle()
+		c.instead = true
 	case obstacle != "":
 		s.runAlone(c, obstacle)
 	default:

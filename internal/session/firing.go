@@ -44,7 +44,7 @@ func withFiring(sit capture.Situation, f safety.Firing) capture.Situation {
 	case f.InRow:
 		sit.Firing, sit.UnlikeRows, sit.RacingRows = capture.TriggersInRow, f.Unlike, f.Reads
 	default:
-		sit.Firing = capture.TriggersSilent
+		sit.Firing, sit.RacingRows = capture.TriggersSilent, f.Reads
 	}
 	return sit
 }

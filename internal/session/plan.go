@@ -3,11 +3,13 @@ package session
 import (
 	"context"
 	"crypto/rand"
+	"slices"
 
 	"go.uber.org/zap"
 
 	"github.com/pgchorus/pgchorus/internal/backend"
 	"github.com/pgchorus/pgchorus/internal/catalog"
+	"github.com/pgchorus/pgchorus/internal/config"
 	"github.com/pgchorus/pgchorus/internal/logkey"
 	"github.com/pgchorus/pgchorus/internal/wire"
 	"github.com/pgchorus/pgchorus/parser"
@@ -25,6 +27,8 @@ type planFacts struct {
 	missing   catalog.Question
 	ambiguous []string
 	asked     catalog.Question // so far: an answer may be told to this statement only
+	// runs are functions of which no value is wanted beforehand (safety.Verdict).
+	runs []catalog.Name
 	// made is the last table that was given, of madeOf: it is asked for again and again.
 	made   *parser.Table
 	madeOf *catalog.Table
@@ -39,17 +43,20 @@ func (f *planFacts) Table(r parser.Relation) (*parser.Table, bool) {
 		return nil, known
 	}
 	if f.madeOf != t {
-		f.made, f.madeOf = tableOf(t), t
+		f.made, f.madeOf = tableOf(t, f.runs), t
 	}
 	return f.made, true
 }
 
-func tableOf(t *catalog.Table) *parser.Table {
+func tableOf(t *catalog.Table, runs []catalog.Name) *parser.Table {
 	out := &parser.Table{View: t.View, Children: t.Children, Grants: t.Grants, Keys: t.Keys, Columns: make([]parser.Column, len(t.Columns))}
 	for i, c := range t.Columns {
 		out.Columns[i] = parser.Column{Name: c.Name, Type: c.Type, Volatile: c.Volatile, Default: c.Default, Identity: c.Identity != 0,
 			Always: c.Identity == 'a', Sequence: c.Sequence}
 		for _, n := range c.Unlike {
+			if slices.ContainsFunc(runs, func(r catalog.Name) bool { return r.Name == n.Name && (r.Schema == "" || r.Schema == n.Schema) }) {
+				continue // the text of the default names it as search_path is
+			}
 			out.Columns[i].Unlike = append(out.Columns[i].Unlike, parser.Function{Schema: n.Schema, Name: n.Name, Class: parser.UnknownFunction})
 		}
 	}
@@ -85,7 +92,7 @@ func (f *planFacts) Function(fn parser.Function) (parser.FunctionFacts, bool) {
 		f.missing.Functions = append(f.missing.Functions, name)
 		return parser.FunctionFacts{}, false
 	}
-	return parser.FunctionFacts{Alike: fact.Alike, ReturnsSet: fact.ReturnsSet}, true
+	return parser.FunctionFacts{Alike: fact.Alike || slices.Contains(f.runs, name), ReturnsSet: fact.ReturnsSet}, true
 }
 
 // planFacts is what is known of the session's database.
@@ -104,6 +111,9 @@ func (s *Session) planOf(stmt *parser.Statement, sql string, opt parser.PlanOpti
 		return nil
 	}
 	f := s.planFacts()
+	if s.Config().Replication.ReplicationSafety != config.SafetyCompat {
+		f.runs = s.verdictOf(stmt, sql).Runs
+	}
 	opt.Seeded, opt.Lease, opt.Lock = s.settings.seeded, true, opt.Lock || !s.leasesSequences(stmt)
 	var plan *parser.Plan
 	for range maxPlans {

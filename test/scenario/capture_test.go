@@ -21,10 +21,34 @@ CREATE TABLE t (id int PRIMARY KEY, grp int, v int NOT NULL);
 CREATE TABLE param (p int);
 CREATE TABLE dst (id int PRIMARY KEY, v bigint);
 CREATE TABLE held (i int);
+CREATE FUNCTION tidy() RETURNS void LANGUAGE plpgsql AS 'BEGIN DELETE FROM t WHERE grp = 7; END';
+CREATE FUNCTION raise(int) RETURNS void LANGUAGE sql AS 'UPDATE t SET v = v + 100 WHERE grp = $1';
+CREATE FUNCTION bump(n int) RETURNS void LANGUAGE plpgsql AS 'BEGIN UPDATE t SET v = v + 1 WHERE id = n; END';
+CREATE PROCEDURE clear(int) LANGUAGE sql AS 'DELETE FROM t WHERE grp = $1';
+CREATE TABLE told (grp int);
+CREATE FUNCTION pass_on() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN UPDATE t SET v = v + 100 WHERE grp = NEW.grp; RETURN NULL; END';
+CREATE TRIGGER pass_on AFTER INSERT ON told FOR EACH ROW EXECUTE FUNCTION pass_on();
+CREATE FUNCTION bumped(int) RETURNS bigint LANGUAGE sql AS 'UPDATE t SET v = v + 1 WHERE grp = $1; SELECT 1::bigint';
+CREATE FUNCTION total() RETURNS bigint STABLE LANGUAGE sql AS 'SELECT sum(v) FROM t';
+CREATE FUNCTION outer_total() RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RETURN total(); END';
+CREATE TABLE filled (id int PRIMARY KEY, v bigint DEFAULT total());
+CREATE TABLE numbered (id int PRIMARY KEY, v bigint DEFAULT bumped(7));
+CREATE TABLE summed (id int PRIMARY KEY, v bigint);
+CREATE FUNCTION sum_up() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.v := (SELECT sum(v) FROM t); RETURN NEW; END';
+CREATE TRIGGER sum_up BEFORE INSERT ON summed FOR EACH ROW EXECUTE FUNCTION sum_up();
+CREATE TABLE late (grp int);
+CREATE CONSTRAINT TRIGGER pass_on AFTER INSERT ON late DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION pass_on();
+CREATE VIEW shown AS SELECT * FROM t;
+CREATE VIEW acted AS SELECT * FROM t;
+CREATE FUNCTION act() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN UPDATE t SET v = v + 100 WHERE grp = NEW.grp; RETURN NEW; END';
+CREATE TRIGGER act INSTEAD OF INSERT ON acted FOR EACH ROW EXECUTE FUNCTION act();
+CREATE TABLE ruled (grp int);
+CREATE RULE also AS ON INSERT TO ruled DO ALSO UPDATE t SET v = v + 100 WHERE grp = NEW.grp;
 `
 
 const captureRows = `
-TRUNCATE t, param, dst, held;
+TRUNCATE t, param, dst, held, told, filled, ruled, numbered, summed, late;
+INSERT INTO filled VALUES (0, 0);
 INSERT INTO t SELECT i, i % 2, i FROM generate_series(1, 10) AS i;
 INSERT INTO param VALUES (1);
 `
@@ -59,6 +83,28 @@ var races = []race{
 		"INSERT INTO dst SELECT id, v FROM t ON CONFLICT (id) DO UPDATE SET v = excluded.v", true, true},
 	{"a join that is merged", []string{"UPDATE t SET v = v + 100"},
 		"MERGE INTO dst USING t ON dst.id = t.id WHEN NOT MATCHED THEN INSERT VALUES (t.id, t.v)", true, true},
+	{"a function that deletes what matches only now", []string{"UPDATE t SET grp = 7 WHERE id = 1"}, "SELECT tidy()", true, true},
+	{"a function that meets a row that was not there", []string{"UPDATE t SET v = v + 1 WHERE id = 1", "INSERT INTO t VALUES (11, 1, 11)"}, "SELECT raise(1)", false, true},
+	{"a function that meets a key that was not there", []string{"INSERT INTO t VALUES (12, 0, 5)"}, "SELECT bump(12)", true, true},
+	{"a procedure that deletes what matches only now", []string{"UPDATE t SET grp = 7 WHERE id = 1"}, "CALL clear(7)", true, true},
+	{"a block that deletes what matches only now", []string{"UPDATE t SET grp = 7 WHERE id = 1"}, "DO 'BEGIN DELETE FROM t WHERE grp = 7; END'", true, true},
+	{"a trigger that changes what matches only now", []string{"UPDATE t SET grp = 7 WHERE id = 1"}, "INSERT INTO told VALUES (7)", true, true},
+	{"a view of what matches only now", []string{"UPDATE t SET grp = 7 WHERE id = 1"}, "DELETE FROM shown WHERE grp = 7", true, false},
+	{"a view that is given what was read", []string{"UPDATE t SET v = v + 1 WHERE id = 1", "UPDATE param SET p = 2"}, "UPDATE shown SET v = (SELECT p FROM param) WHERE id = 1", false, true},
+	{"a trigger of a view", []string{"UPDATE t SET grp = 7 WHERE id = 1"}, "INSERT INTO acted VALUES (20, 7, 1)", true, true},
+	{"a rule", []string{"UPDATE t SET grp = 7 WHERE id = 1"}, "INSERT INTO ruled VALUES (7)", true, true},
+	{"a function that reads, in a value", []string{"UPDATE t SET v = v + 100"}, "INSERT INTO dst VALUES (1, total())", true, true},
+	{"a function that reads behind another, in a value", []string{"UPDATE t SET v = v + 100"}, "INSERT INTO dst VALUES (1, outer_total())", true, false},
+	{"a function that reads, in a default", []string{"UPDATE t SET v = v + 100"}, "INSERT INTO filled (id) VALUES (1)", true, true},
+	{"a function that reads, as a default that is set", []string{"UPDATE t SET v = v + 100"}, "WITH made AS (INSERT INTO filled VALUES (2, 2)) UPDATE filled SET v = DEFAULT WHERE id = 0", true, true},
+	{"a function in a value", []string{"UPDATE t SET grp = 7 WHERE id = 1"}, "INSERT INTO dst VALUES (4, bumped(7))", true, true},
+	{"a function in a default", []string{"UPDATE t SET grp = 7 WHERE id = 1"}, "INSERT INTO numbered (id) VALUES (1)", true, true},
+	{"a trigger that reads for its row", []string{"UPDATE t SET v = v + 100"}, "INSERT INTO summed VALUES (1)", true, true},
+	{"a deferred trigger", []string{"UPDATE t SET grp = 7 WHERE id = 1"}, "INSERT INTO late VALUES (7)", true, false},
+	{"a function that is explained", []string{"UPDATE t SET grp = 7 WHERE id = 1"}, "EXPLAIN ANALYZE SELECT tidy()", true, true},
+	{"a function in a table that is made", []string{"UPDATE t SET grp = 7 WHERE id = 1"}, "CREATE TABLE made AS SELECT bumped(7) AS sum", true, true},
+	{"a function in a condition", []string{"UPDATE t SET grp = 7 WHERE id = 1"}, "SELECT 1 WHERE bumped(7) > 0", true, true},
+	{"a function in RETURNING", []string{"UPDATE t SET grp = 7 WHERE id = 1"}, "INSERT INTO dst VALUES (3, 3) RETURNING bumped(7)", true, true},
 }
 
 // run plays a race and returns T's error. T is run in the given mode.
@@ -126,7 +172,7 @@ func (s *stage) stopOnMain(conn *pgx.Conn) (release func()) {
 
 // differ reports whether the nodes hold different rows in the races' tables.
 func (s *stage) differ() bool {
-	for _, look := range []string{"SELECT id, v FROM t ORDER BY id", "SELECT id, v FROM dst ORDER BY id", "SELECT * FROM made"} {
+	for _, look := range []string{"SELECT id, v FROM t ORDER BY id", "SELECT id, v FROM dst ORDER BY id", "SELECT id, v FROM filled ORDER BY id", "SELECT v FROM summed", "SELECT * FROM made"} {
 		main := direct(s.nodes[0], look)
 		for _, node := range s.nodes[1:] {
 			if !slices.Equal(direct(node, look), main) {
@@ -185,7 +231,7 @@ func TestRacesMakeNodesDifferIfEachDecidesForItself(t *testing.T) {
 // makeEqual empties the races' tables on all nodes.
 func (s *stage) makeEqual() {
 	s.t.Helper()
-	s.exec(s.connect(), "TRUNCATE t, param, dst, held; DROP TABLE IF EXISTS made")
+	s.exec(s.connect(), "TRUNCATE t, param, dst, held, told, filled, ruled, numbered, summed, late; DROP TABLE IF EXISTS made")
 	pgtest.WantEqual(s.t, s.nodes...)
 }
 

@@ -3,6 +3,7 @@ package scenario
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -222,6 +223,47 @@ func TestOneStatementOfWhichRowsCannotBeGiven(t *testing.T) {
 	s.exec(conn, "UPDATE thing SET v = 1 WHERE id = 1")
 	s.want(conn, "SELECT op, at IS NOT NULL FROM audit", "UPDATE|t")
 	s.wantEqual()
+}
+
+// TestCodeWhoseRowsCannotBeGivenRunsUnderLocks: a function that deletes rows without a key, which a
+// transaction under way may add to, waits for it from the first time on.
+func TestCodeWhoseRowsCannotBeGivenRunsUnderLocks(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.onNodes("CREATE TABLE log (what text)")
+	number := 0
+	bothProtocols(t, func(t *testing.T, mode pgx.QueryExecMode) {
+		s := s.in(t)
+		conn, other := s.connect(), s.connect()
+		number++
+		s.exec(conn, fmt.Sprintf("CREATE FUNCTION tidy%d() RETURNS void LANGUAGE plpgsql AS 'BEGIN DELETE FROM log WHERE what = ''old''; END'", number))
+		s.exec(other, "INSERT INTO log VALUES ('old'), ('new')")
+		s.exec(other, "BEGIN; INSERT INTO log VALUES ('old')")
+		tidy := startWrite(t, conn, mode, fmt.Sprintf("SELECT tidy%d()", number))
+		awaitWaiter(t, s.nodes[0])
+		s.exec(other, "COMMIT")
+		tidy.must(t)
+		s.want(conn, "SELECT count(*) FROM log WHERE what = 'old'", "0")
+		s.wantEqual()
+		s.wantGiven()
+	})
+}
+
+// TestDeferredTriggerFiresOnAllNodes: what fires at COMMIT would not fire on nodes that are given rows
+// instead of the statement. So each node runs it, and the log is told that the time may differ.
+func TestDeferredTriggerFiresOnAllNodes(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.onNodes(`CREATE TABLE item (id int PRIMARY KEY); CREATE TABLE log (id int, at timestamptz);
+		CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO log VALUES (NEW.id, clock_timestamp()); RETURN NULL; END';
+		CREATE CONSTRAINT TRIGGER note AFTER INSERT ON item DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION note()`)
+	s.exec(s.connect(), "INSERT INTO item VALUES (1)")
+	s.proxy.WaitLog("statement may have another effect on each node")
+	for _, node := range s.nodes {
+		if got := direct(node, "SELECT id FROM log"); !slices.Equal(got, []string{"1"}) {
+			t.Errorf("node %d has %v", node.ID, got)
+		}
+	}
 }
 
 // TestRowsElsewhereAreFoundWhereverTheyLie: a log keeps no order. While a block is open, VACUUM
