@@ -100,6 +100,9 @@ var races = []race{
 	{"a function in a value", []string{"UPDATE t SET grp = 7 WHERE id = 1"}, "INSERT INTO dst VALUES (4, bumped(7))", true, true},
 	{"a function in a default", []string{"UPDATE t SET grp = 7 WHERE id = 1"}, "INSERT INTO numbered (id) VALUES (1)", true, true},
 	{"a trigger that reads for its row", []string{"UPDATE t SET v = v + 100"}, "INSERT INTO summed VALUES (1)", true, true},
+	{"a trigger that COPY fires", []string{"UPDATE t SET grp = 7 WHERE id = 1"}, "COPY told FROM STDIN", true, false},
+	{"a default that COPY reads", []string{"UPDATE t SET v = v + 100"}, "COPY filled (id) FROM STDIN", true, false},
+	{"a trigger that COPY fires and reads for its row", []string{"UPDATE t SET v = v + 100"}, "COPY summed (id) FROM STDIN", true, false},
 	{"a deferred trigger", []string{"UPDATE t SET grp = 7 WHERE id = 1"}, "INSERT INTO late VALUES (7)", true, false},
 	{"a function that is explained", []string{"UPDATE t SET grp = 7 WHERE id = 1"}, "EXPLAIN ANALYZE SELECT tidy()", true, true},
 	{"a function in a table that is made", []string{"UPDATE t SET grp = 7 WHERE id = 1"}, "CREATE TABLE made AS SELECT bumped(7) AS sum", true, true},
@@ -128,6 +131,10 @@ func (r race) run(s *stage, mode pgx.QueryExecMode) error {
 		}
 	}
 	second := start(func() ([]string, error) {
+		if data, isCopy := strings.CutPrefix(r.t, "COPY "); isCopy {
+			_, err := other.PgConn().CopyFrom(bounded(s.t), strings.NewReader("7\n"), "COPY "+data)
+			return nil, err
+		}
 		_, err := other.Exec(bounded(s.t), r.t, mode)
 		return nil, err
 	})

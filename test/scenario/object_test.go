@@ -9,6 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/pgchorus/pgchorus/test/proxy"
 )
 
 // apart makes the nodes choose other numbers, each by itself.
@@ -83,6 +85,31 @@ func callFunction(conn *pgx.Conn, call *pgproto3.FunctionCall) (result []byte, e
 		case *pgproto3.ReadyForQuery:
 			return result, err
 		}
+	}
+}
+
+// TestFunctionThatNodesCallByMessage: each node calls it by itself. Where that may make them differ the log
+// is told, or it is refused.
+func TestFunctionThatNodesCallByMessage(t *testing.T) {
+	t.Parallel()
+	for safety, want := range map[string]string{"mixed": "", "strict": "0A000"} {
+		t.Run(safety, func(t *testing.T) {
+			s := newStage(t, proxy.WithConfig("replication_safety = "+safety))
+			conn := s.connect()
+			s.exec(conn, "CREATE TABLE t (grp int, v int)")
+			s.exec(conn, `CREATE SCHEMA "a.b"; CREATE FUNCTION "a.b".raise() RETURNS void LANGUAGE sql AS 'UPDATE public.t SET v = v + 1 WHERE grp = 7'`)
+			var number uint32
+			if err := s.nodes[0].ConnectTo(database).QueryRow(bounded(t), `SELECT '"a.b".raise()'::regprocedure::oid`).Scan(&number); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := callFunction(conn, &pgproto3.FunctionCall{Function: number}); codeOf(err) != want {
+				t.Errorf("%v, want %q", err, want)
+			}
+			if want == "" {
+				s.proxy.WaitLog("a function call message has each node call")
+			}
+			s.wantEqual()
+		})
 	}
 }
 
