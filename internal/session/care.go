@@ -83,7 +83,7 @@ func (s *Session) careFor(stmt *parser.Statement, text, sql string, unlike bool)
 
 // careForVerdict is careFor by what is known of the code that the statement sets off.
 func (s *Session) careForVerdict(stmt *parser.Statement, sql string, unlike bool, v *safety.Verdict) *care {
-	wants := s.wantsElsewhere(stmt, v.Elsewhere)
+	wants := s.wantsElsewhere(stmt, v)
 	instead, kept := s.careForRows(stmt, sql, unlike || v.Unlike || v.Picks, v)
 	if !wants && (kept || !s.mayElsewhere(stmt, v.Elsewhere)) {
 		if r := s.relayOf(stmt, unlike || v.Unlike, v); r != nil {

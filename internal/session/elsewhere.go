@@ -52,11 +52,31 @@ const minElsewhere = 14
 
 // wantsElsewhere reports whether code is to run on main alone. What is only a race is none
 // where all nodes show the same.
-func (s *Session) wantsElsewhere(stmt *parser.Statement, found safety.Elsewhere) bool {
-	if !found.Writes || !found.Differs && (!found.Races || s.oneSnapshotEverywhere()) {
+func (s *Session) wantsElsewhere(stmt *parser.Statement, v *safety.Verdict) bool {
+	switch found := v.Elsewhere; {
+	case !found.Writes:
+		return false
+	case !found.Differs && (!found.Races || s.oneSnapshotEverywhere() || !s.knowsKeys(v.Changes)): // which locks keep alike
 		return false
 	}
-	return s.mayElsewhere(stmt, found)
+	return s.mayElsewhere(stmt, v.Elsewhere)
+}
+
+// knowsKeys reports whether the rows of these relations can be told by a key, so that they can be given to the
+// others if they are updated or deleted: nothing that is known says otherwise.
+func (s *Session) knowsKeys(names []catalog.Name) bool {
+	f := s.planFacts()
+	for range maxPlans {
+		f.missing, f.ambiguous = catalog.Question{}, nil
+		lacks := slices.ContainsFunc(names, func(n catalog.Name) bool {
+			t, known := f.table(parser.Relation{Schema: n.Schema, Name: n.Name})
+			return known && t.Exists && (len(t.Keys) == 0 || t.View || t.Children)
+		})
+		if lacks || !s.learn(f) {
+			return !lacks
+		}
+	}
+	return true
 }
 
 // mayElsewhere reports whether main can be asked for all that a statement has changed.

@@ -225,27 +225,32 @@ func TestOneStatementOfWhichRowsCannotBeGiven(t *testing.T) {
 	s.wantEqual()
 }
 
-// TestCodeWhoseRowsCannotBeGivenRunsUnderLocks: a function that deletes rows without a key, which a
-// transaction under way may add to, waits for it from the first time on.
+// TestCodeWhoseRowsCannotBeGivenRunsUnderLocks: a function that deletes rows without a key, or more than are
+// captured, waits for a transaction that may add to them, from the first time on.
 func TestCodeWhoseRowsCannotBeGivenRunsUnderLocks(t *testing.T) {
 	t.Parallel()
-	s := newStage(t)
-	s.onNodes("CREATE TABLE log (what text)")
+	s := newStage(t, proxy.WithConfig("capture_rows_hint = 5"))
+	s.onNodes("CREATE TABLE plain (what text); CREATE TABLE long (id int PRIMARY KEY, what text)")
 	number := 0
 	bothProtocols(t, func(t *testing.T, mode pgx.QueryExecMode) {
 		s := s.in(t)
-		conn, other := s.connect(), s.connect()
-		number++
-		s.exec(conn, fmt.Sprintf("CREATE FUNCTION tidy%d() RETURNS void LANGUAGE plpgsql AS 'BEGIN DELETE FROM log WHERE what = ''old''; END'", number))
-		s.exec(other, "INSERT INTO log VALUES ('old'), ('new')")
-		s.exec(other, "BEGIN; INSERT INTO log VALUES ('old')")
-		tidy := startWrite(t, conn, mode, fmt.Sprintf("SELECT tidy%d()", number))
-		awaitWaiter(t, s.nodes[0])
-		s.exec(other, "COMMIT")
-		tidy.must(t)
-		s.want(conn, "SELECT count(*) FROM log WHERE what = 'old'", "0")
-		s.wantEqual()
-		s.wantGiven()
+		for _, tt := range []struct{ table, rows, more string }{
+			{"plain", "INSERT INTO plain VALUES ('old'), ('new')", "INSERT INTO plain VALUES ('old')"},
+			{"long", "INSERT INTO long SELECT i, 'old' FROM generate_series(1, 60) AS i", "INSERT INTO long VALUES (61, 'old')"},
+		} {
+			conn, other := s.connect(), s.connect()
+			number++
+			s.exec(conn, fmt.Sprintf("CREATE FUNCTION tidy%d() RETURNS void LANGUAGE plpgsql AS 'BEGIN DELETE FROM %s WHERE what = ''old''; END'", number, tt.table))
+			s.exec(other, tt.rows)
+			s.exec(other, "BEGIN; "+tt.more)
+			tidy := startWrite(t, conn, mode, fmt.Sprintf("SELECT tidy%d()", number))
+			awaitWaiter(t, s.nodes[0])
+			s.exec(other, "COMMIT")
+			tidy.must(t)
+			s.want(conn, "SELECT count(*) FROM "+tt.table+" WHERE what = 'old'", "0")
+			s.wantEqual()
+			s.wantGiven()
+		}
 	})
 }
 
