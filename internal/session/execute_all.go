@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -50,6 +51,9 @@ func (s *Session) executeAll(ctx context.Context, opt allOptions) (ok bool, err 
 		return s.refuseOrEnd(err)
 	}
 	for ; ; a.repeats++ {
+		if err := s.lockSequencesAgain(ctx); err != nil {
+			return s.refuseOrEnd(err)
+		}
 		if err := s.writeSnapshot(ctx); err != nil {
 			return s.refuseOrEnd(err)
 		}
@@ -139,6 +143,7 @@ const maxRepeats = 2
 func (s *Session) startOver(ctx context.Context) error {
 	s.running.forgive()
 	s.unanswered = nil
+	s.tx.relock, s.tx.locked = slices.AppendSeq(s.tx.relock, maps.Keys(s.tx.locked)), nil
 	if s.care != nil && s.care.elsewhere != nil {
 		s.care.elsewhere.before = nil // it was of a transaction that is gone
 	}

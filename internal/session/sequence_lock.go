@@ -37,6 +37,20 @@ func (s *Session) lockSequences(ctx context.Context, refs []parser.SequenceRef) 
 	return nil
 }
 
+// lockSequencesAgain is for a transaction that was begun anew: its locks are gone, and some nodes may have drawn
+// what others have not.
+func (s *Session) lockSequencesAgain(ctx context.Context) error {
+	if len(s.tx.relock) == 0 {
+		return nil
+	}
+	var refs []parser.SequenceRef
+	for _, name := range s.tx.relock {
+		refs = append(refs, parser.SequenceRef{Name: name})
+	}
+	s.tx.relock = nil
+	return s.lockSequences(ctx, refs)
+}
+
 func (s *Session) lockSequence(ctx context.Context, ref parser.SequenceRef) error {
 	for range maxDraws {
 		done, err := s.lockAndAlign(ctx, ref)

@@ -87,6 +87,7 @@ type transaction struct {
 	// it is rolled back.
 	touchedRights bool
 	locked        map[string]bool // sequences that others may not draw from; nil for none
+	relock        []string        // those that were, before it was begun anew
 	// habits are those that the transaction alone can see, as of habitsAt changes of ddl.
 	habits   *sequence.Habits
 	habitsAt int

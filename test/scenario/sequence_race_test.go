@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/pgchorus/pgchorus/internal/config"
+	"github.com/pgchorus/pgchorus/test/proxy"
 )
 
 // inserters insert into a table with a serial column until they are stopped, and keep the
@@ -274,5 +275,52 @@ func TestProcedureThatCommitsAndSetsASequence(t *testing.T) {
 	}
 	s.exec(conn, "CALL anew()")
 	s.want(other, "INSERT INTO inserted (who) VALUES ('x') RETURNING id", "501")
+	s.wantEqual()
+}
+
+// TestSequencesAreLockedAgain: a statement that draws on each node by itself is taken back, because its table
+// has another default by now, and run again. The sequence is locked again for that.
+func TestSequencesAreLockedAgain(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, proxy.WithConfig("sequence_strategy = lock"))
+	conn, other := s.connect(), s.connect()
+	s.exec(conn, "CREATE TABLE counted (id serial, at timestamptz)")
+	s.exec(conn, "INSERT INTO counted DEFAULT VALUES")
+	behind := func() (c *pgx.Conn, lock *background) { // somebody on node 2 who waits for the table, then has it
+		c = s.nodes[2].ConnectTo(database)
+		s.exec(c, "BEGIN")
+		return c, startQuery(c, "LOCK TABLE counted")
+	}
+	waiting := func(n int) {
+		await(t, fmt.Sprintf("%d wait on node 2", n), func() bool { return waiters(s.nodes[2]) == n })
+	}
+	// DDL that waits itself is not known of yet.
+	around := s.nodes[0].ConnectTo(database)
+	s.exec(around, "BEGIN; LOCK TABLE counted IN ROW EXCLUSIVE MODE")
+	ddl := startQuery(other, "ALTER TABLE counted ALTER at SET DEFAULT clock_timestamp()")
+	await(t, "the DDL waits", func() bool { return waiters(s.nodes[0]) == 1 })
+	write := startQuery(conn, "INSERT INTO counted DEFAULT VALUES")
+	await(t, "the INSERT waits", func() bool { return waiters(s.nodes[0]) == 2 })
+	has, locked := behind()
+	locked.must(t)
+	s.exec(around, "COMMIT")
+	waiting(1) // the DDL
+	for range 2 {
+		next, locked := behind()
+		waiting(2)
+		s.exec(has, "COMMIT")
+		locked.must(t)
+		waiting(1) // the INSERT, for the first and for the second time
+		has = next
+	}
+	for _, node := range s.nodes {
+		if got := direct(node, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"); got[0] != "1" {
+			t.Errorf("%s locks on node %d, want the sequence's", got[0], node.ID)
+		}
+	}
+	s.exec(has, "COMMIT")
+	ddl.must(t)
+	write.must(t)
+	s.want(conn, "SELECT count(at) FROM counted", "1")
 	s.wantEqual()
 }
