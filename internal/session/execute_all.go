@@ -47,7 +47,7 @@ func (s *Session) executeAll(ctx context.Context, opt allOptions) (ok bool, err 
 	if err := s.disturbed(ctx); err != nil {
 		return s.refuseOrEnd(err)
 	}
-	if err := a.takeTickets(ctx); err != nil {
+	if err := cmp.Or(a.takeTickets(ctx), s.disturbed(ctx)); err != nil {
 		return s.refuseOrEnd(err)
 	}
 	for ; ; a.repeats++ {
