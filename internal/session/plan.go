@@ -282,8 +282,7 @@ func (s *Session) askRow(ctx context.Context, query string, everywhere bool) (wi
 			return nil, err
 		}
 	}
-	work := s.work
-	defer func() { s.work = work }()
+	defer s.aside()()
 	s.work = &queryWork{sql: query, kind: parser.Select}
 	if err := s.writeSnapshot(ctx); err != nil {
 		return nil, err

@@ -214,8 +214,7 @@ func (s *Session) askMain(ctx context.Context, query string) (row wire.Row, lost
 	if err := s.enterBarrier(ctx); err != nil {
 		return nil, false, err
 	}
-	work := s.work
-	defer func() { s.work = work }()
+	defer s.aside()()
 	s.work = &queryWork{sql: query, kind: parser.Select}
 	if err := s.writeSnapshot(ctx); err != nil {
 		return nil, false, err
@@ -232,6 +231,13 @@ func (s *Session) askMain(ctx context.Context, query string) (row wire.Row, lost
 		return nil, false, s.replyFailure(ctx, l.answer.Err)
 	}
 	return row, false, nil
+}
+
+// aside has what is asked next be sent as it is, whatever is done for the statement at hand.
+func (s *Session) aside() (restore func()) {
+	work, care := s.work, s.care
+	s.care = nil
+	return func() { s.work, s.care = work, care }
 }
 
 // survive goes on without a node that was lost in a question of ours. If only the connection
@@ -260,8 +266,7 @@ func (s *Session) askOthers(ctx context.Context, query func(*link) string) (lost
 // askOthersRows puts a question to each node but main, at the same time to all, once it has
 // the commits that main had. query is "" for a node that is not to be asked.
 func (s *Session) askOthersRows(ctx context.Context, query func(*link) string) (rows map[config.NodeID]wire.Row, lost bool, err error) {
-	work := s.work
-	defer func() { s.work = work }()
+	defer s.aside()()
 	s.work = &eachWork{query: query}
 	links := s.othersAsked(query)
 	broken := make([]error, len(links))

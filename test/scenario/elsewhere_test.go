@@ -254,6 +254,35 @@ func TestCodeWhoseRowsCannotBeGivenRunsUnderLocks(t *testing.T) {
 	})
 }
 
+// TestCodeThatIsRunAgain: a node refuses the rows that it was given, so that all is taken back and run again. What
+// main is asked about the second time is the second time's.
+func TestCodeThatIsRunAgain(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.onNodes(elsewhereSchema)
+	bothProtocols(t, func(t *testing.T, mode pgx.QueryExecMode) {
+		s := s.in(t)
+		conn := s.connect()
+		s.exec(conn, "TRUNCATE thing, audit, log")
+		around, locker := s.nodes[2].ConnectTo(database), s.nodes[0].ConnectTo(database)
+		s.exec(around, "SET session_replication_role = replica; BEGIN; INSERT INTO thing VALUES (1)")
+		write := startWrite(t, conn, mode, "INSERT INTO thing (id, v) VALUES (1, 1)")
+		awaitWaiter(t, s.nodes[2])
+		s.exec(locker, "BEGIN")
+		lock := startQuery(locker, "LOCK TABLE thing IN SHARE ROW EXCLUSIVE MODE")
+		awaitWaiter(t, s.nodes[0])
+		s.exec(around, "COMMIT")
+		lock.must(t)
+		awaitWaiter(t, s.nodes[0]) // the second time
+		s.exec(around, "DELETE FROM thing")
+		s.exec(locker, "COMMIT")
+		write.must(t)
+		s.want(conn, "SELECT (SELECT count(*) FROM thing), (SELECT count(*) FROM audit), (SELECT count(*) FROM log)", "1|1|1")
+		s.wantEqual()
+		s.wantGiven()
+	})
+}
+
 // TestDeferredTriggerFiresOnAllNodes: what fires at COMMIT would not fire on nodes that are given rows
 // instead of the statement. So each node runs it, and the log is told that the time may differ.
 func TestDeferredTriggerFiresOnAllNodes(t *testing.T) {
