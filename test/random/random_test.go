@@ -70,7 +70,7 @@ func newStage(t testing.TB, seed uint64) *stage {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	nodes := pgtest.Start(t, 3, pgtest.WithSettings(serverSettings))
 	s := &stage{t: t, nodes: nodes, single: pgtest.Start(t, 1, pgtest.WithSettings(serverSettings))[0], counts: map[string]int{}}
-	s.schema = newSchema(rng, pgtest.Given(t, "CLOCKS", 0) != 0)
+	s.schema = newSchema(rng, pgtest.Given(t, "CLOCKS", int(seed%2)) != 0)
 	lines := setting(rng, s.schema.clocks)
 	t.Logf("%s", strings.Join(lines, ", "))
 	s.proxy = proxy.Start(t, nodes, proxy.WithConfig(lines...))
