@@ -35,7 +35,8 @@ type Change struct {
 	Temporary bool           `json:"tmp"`
 	System    bool           `json:"sys"`
 	May       bool           `json:"may"` // the role may read and write it, and sees all rows
-	Always    bool           `json:"a"`   // a trigger fires whatever session_replication_role is
+	Always    bool           `json:"a"`   // a trigger or rule fires whatever session_replication_role is
+	Ruled     bool           `json:"r"`   // it has a rule for UPDATE
 	Inserted  int64          `json:"i"`
 	Updated   int64          `json:"u"`
 	InPlace   int64          `json:"h"` // of Updated: no indexed column has changed (HOT)
@@ -74,7 +75,9 @@ FROM (SELECT) AS one LEFT JOIN (
 			ELSE pg_catalog.has_table_privilege(c.oid, 'SELECT') AND pg_catalog.has_table_privilege(c.oid, 'INSERT') AND pg_catalog.has_table_privilege(c.oid, 'UPDATE')
 				AND NOT pg_catalog.row_security_active(c.oid) END,
 		'l', CASE WHEN c.relkind OPERATOR(pg_catalog.=) 'S' AND $after AND pg_catalog.has_sequence_privilege(c.oid, 'SELECT') THEN pg_catalog.pg_sequence_last_value(c.oid) END,
-		'a', EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid OPERATOR(pg_catalog.=) c.oid AND NOT g.tgisinternal AND g.tgenabled OPERATOR(pg_catalog.=) ANY ('{A,R}'::pg_catalog."char"[])),
+		'a', EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid OPERATOR(pg_catalog.=) c.oid AND NOT g.tgisinternal AND g.tgenabled OPERATOR(pg_catalog.=) ANY ('{A,R}'::pg_catalog."char"[]))
+			OR EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class OPERATOR(pg_catalog.=) c.oid AND r.ev_enabled OPERATOR(pg_catalog.=) ANY ('{A,R}'::pg_catalog."char"[])),
+		'r', EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class OPERATOR(pg_catalog.=) c.oid AND r.ev_type OPERATOR(pg_catalog.=) '2'),
 		'c', $columns, 'key', $key) AS facts
 	FROM (SELECT r.oid, r.relnamespace, r.relname, r.relkind, r.relpersistence, pg_catalog.pg_stat_get_xact_tuples_inserted(r.oid) AS i,
 			pg_catalog.pg_stat_get_xact_tuples_updated(r.oid) AS u, pg_catalog.pg_stat_get_xact_tuples_hot_updated(r.oid) AS h,
@@ -189,7 +192,7 @@ func (c *Change) Obstacle() string {
 	case c.Kind == "S":
 		return ""
 	case c.Kind != "r", c.Always:
-		return what + " is no table without triggers that always fire"
+		return what + " is no table without triggers or rules that always fire"
 	case c.Deleted != 0 && !c.Watched:
 		return "it deletes rows of " + what
 	case c.MayMove() && !c.Watched && len(c.Key) > 0:
@@ -317,7 +320,7 @@ func contains(names []string, name string) bool {
 
 // Give makes the statements that give a node the rows that FindSQL has brought.
 func (c *Change) Give(rows [][]byte) ([]Statement, error) {
-	p := &Plan{target: &parser.Target{Kind: parser.Insert, Relation: c.relation()}, shape: c.shape()}
+	p := &Plan{target: &parser.Target{Kind: parser.Insert, Relation: c.relation(), Only: true}, shape: c.shape(), ruled: c.Ruled}
 	return p.replay(rows)
 }
 

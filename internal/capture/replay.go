@@ -91,7 +91,7 @@ func (b *batch) add(row []byte) error {
 	if b.rows > 0 {
 		b.values.WriteString(", ")
 	}
-	typed := b.rows == 0 && (b.plan.target.Kind != parser.Insert || b.plan.quiet) // INSERT knows the types
+	typed := b.rows == 0 && (b.plan.target.Kind != parser.Insert || b.plan.quiet || b.plan.ruled) // INSERT knows the types
 	b.values.WriteByte('(')
 	for i, f := range b.fields {
 		if i > 0 {
@@ -110,7 +110,31 @@ func (b *batch) add(row []byte) error {
 // takeAll is take, with the locks on the rows that the captured ones refer to.
 func (b *batch) takeAll() []Statement {
 	locks := b.parentLocks()
+	if b.plan.ruled && len(b.plan.shape.sets) > 0 {
+		return append(b.takeApart(), locks...)
+	}
 	return append([]Statement{b.take()}, locks...)
+}
+
+// takeApart returns statements that put the rows where they are, and then those that are not there.
+// ON CONFLICT DO UPDATE would do both, but PostgreSQL refuses it for a table with a rule for UPDATE,
+// even one that does not fire (RewriteQuery in rewriteHandler.c).
+func (b *batch) takeApart() []Statement {
+	s, relation := b.plan.shape, b.plan.relation()
+	values := make([]string, len(s.columns))
+	for i := range values {
+		values[i] = inValues + placeName(i)
+	}
+	missing := "INSERT INTO " + quoteRelation(b.plan.target.Relation) + " (" + strings.Join(s.names(nil), ", ") + ") OVERRIDING SYSTEM VALUE SELECT " + strings.Join(values, ", ") +
+		" FROM " + b.source() + " WHERE NOT EXISTS (SELECT FROM " + relation + " AS pgchorus_table WHERE " + b.match() + ")"
+	out := []Statement{counted(b.update()), counted(missing)}
+	b.take()
+	return out
+}
+
+// counted wraps a statement of which it is not known how many rows it changes.
+func counted(sql string) Statement {
+	return Statement{SQL: "WITH pgchorus_changed AS (" + sql + " RETURNING 1) SELECT pg_catalog.count(*) FROM pgchorus_changed", Tag: "SELECT 1"}
 }
 
 // take returns the statement and begins the next one.

@@ -89,9 +89,6 @@ func (e *effects) change(n catalog.Name) {
 	}
 }
 
-// definesText is said of code that has DDL in it.
-const definesText = "changes the schema"
-
 // follower goes through code, and what that calls and sets off, once each.
 type follower struct {
 	*judge
@@ -116,9 +113,17 @@ func (f *follower) first(kind, name string) bool {
 	return true
 }
 
-// text reads a body or a definition. system: PostgreSQL's own may look like anything.
-func (f *follower) text(text string) {
-	body := f.bodies.read(text)
+// text reads a body.
+func (f *follower) text(text string) { f.body(f.bodies.read(text)) }
+
+// definition reads a text that belongs to a relation. CREATE RULE is but the head of a rule's, which has no DDL.
+func (f *follower) definition(t *catalog.Text) {
+	body := *f.bodies.read(t.Text)
+	body.Defines = body.Defines && t.Kind != catalog.RuleText
+	f.body(&body)
+}
+
+func (f *follower) body(body *parser.Body) {
 	e := &f.effects
 	for _, flag := range []struct {
 		holds bool
@@ -126,7 +131,7 @@ func (f *follower) text(text string) {
 	}{
 		{body.Dynamic, "runs SQL that it puts together (EXECUTE)"}, {body.Catches, catchesText},
 		{body.Commits, "ends transactions itself"}, {body.TooLong, "is too long to be looked at"},
-		{body.SkipsLocked, "skips locked rows"}, {body.Defines, definesText},
+		{body.SkipsLocked, "skips locked rows"}, {body.Defines, "changes the schema"},
 	} {
 		if flag.holds {
 			e.add(&e.opaque, flag.text)
@@ -276,7 +281,7 @@ func (f *follower) viewed(n catalog.Name) {
 	}
 	for i := range s.Texts {
 		if t := &s.Texts[i]; t.Kind == catalog.ViewText || t.Kind == catalog.PolicyText {
-			f.text(t.Text)
+			f.definition(t)
 		}
 	}
 }
@@ -307,7 +312,7 @@ func (f *follower) changed(n catalog.Name, events int) {
 	}
 	for i := range s.Texts {
 		if t := &s.Texts[i]; runsOn(t.Kind, events) {
-			f.text(t.Text)
+			f.definition(t)
 		}
 	}
 	f.cascades(s, events)

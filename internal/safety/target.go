@@ -185,7 +185,7 @@ func (j *judge) definition(table catalog.Name, t *parser.Target, events int, tex
 		return // viewTarget looks at views
 	}
 	f := j.follow()
-	f.text(text.Text)
+	f.definition(text)
 	switch text.Kind {
 	case catalog.DomainText:
 		j.v.Defaults += sumOf(text.Column, text.Text)
@@ -193,9 +193,6 @@ func (j *judge) definition(table catalog.Name, t *parser.Target, events int, tex
 	case catalog.DefaultText:
 		j.defaults(f, text.Text)
 		return
-	}
-	if text.Kind == catalog.RuleText {
-		f.effects.opaque = slices.DeleteFunc(f.effects.opaque, func(s string) bool { return s == definesText })
 	}
 	j.found(f, definitionNames[text.Kind]+" "+text.Column+" of "+table.String(), SideEffects)
 }

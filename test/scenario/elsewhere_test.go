@@ -40,6 +40,10 @@ CREATE FUNCTION careful(int) RETURNS void LANGUAGE plpgsql AS $$BEGIN
 CREATE FUNCTION copies() RETURNS void LANGUAGE plpgsql AS $$BEGIN INSERT INTO log SELECT 'sum ' || sum(n), NULL, NULL FROM stock; END$$;
 CREATE TABLE ruled (id int PRIMARY KEY);
 CREATE RULE r AS ON INSERT TO ruled DO ALSO INSERT INTO log VALUES ('rule', clock_timestamp(), random());
+CREATE TABLE marked (id int PRIMARY KEY, v int, n bigint GENERATED ALWAYS AS IDENTITY, r float, "it's" text);
+CREATE RULE m AS ON UPDATE TO marked DO ALSO INSERT INTO log VALUES ('mark', clock_timestamp(), NEW.r);
+CREATE FUNCTION mark(int) RETURNS void LANGUAGE sql AS $$INSERT INTO marked (id, v, r, "it's") VALUES ($1 + 200000, 1, random(), E'a\\b'), ($1 + 300000, NULL, random(), '''');
+	UPDATE marked SET v = v + 1 WHERE id % 3 = $1 % 3$$;
 `
 
 // elsewhereStatements go one after the other; %d is another number each time.
@@ -58,6 +62,11 @@ var elsewhereStatements = []string{
 	"SELECT copies()",
 	"DO 'BEGIN INSERT INTO log VALUES (''do'', clock_timestamp(), random()); PERFORM place(3, 1); END'",
 	"INSERT INTO ruled VALUES (%[1]d)",
+	"INSERT INTO marked (id, v, r) VALUES (%[1]d, 1, random()), (%[1]d + 100000, 2, 0)",
+	"UPDATE marked SET v = v + 1, r = random() WHERE id = %[1]d",
+	"UPDATE marked SET r = random() WHERE v > 0",
+	"SELECT mark(%[1]d)",
+	"DELETE FROM marked WHERE id = %[1]d + 100000",
 }
 
 // wantGiven fails the test if the log says that main's rows were not given to the others.
@@ -104,6 +113,22 @@ func TestWhatCodeComputesIsMains(t *testing.T) {
 		s.wantGiven()
 		s.want(conn, "SELECT count(*) > 0 FROM audit WHERE op = 'DELETE'", "t")
 	})
+}
+
+// TestRuleThatAlwaysFires: it would fire again where main's rows are given, so that each node runs the statement, and the
+// log tells.
+func TestRuleThatAlwaysFires(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.onNodes(`CREATE TABLE a (id int PRIMARY KEY, r float); CREATE TABLE seen (id int); CREATE RULE r AS ON INSERT TO a DO ALSO INSERT INTO seen VALUES (NEW.id);
+ALTER TABLE a ENABLE ALWAYS RULE r; CREATE FUNCTION f() RETURNS void LANGUAGE sql AS 'INSERT INTO a VALUES (1, random())'`)
+	s.exec(s.connect(), "SELECT f()")
+	for _, node := range s.nodes {
+		s.want(node.ConnectTo(database), "SELECT count(*) FROM seen", "1")
+	}
+	if !strings.Contains(s.proxy.Log(), "no table without triggers or rules that always fire") {
+		t.Error("the log does not tell of it")
+	}
 }
 
 func withNumber(sql string, number int) string {
