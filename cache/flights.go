@@ -26,14 +26,8 @@ type Flights struct {
 }
 
 type flightShard struct {
-	mu   sync.Mutex // guards under
-	open map[uint64]*flight
-}
-
-// flight is one read under way.
-type flight struct {
-	done   chan struct{}
-	waited bool // somebody waits for it
+	mu   sync.Mutex               // guards open
+	open map[uint64]chan struct{} // by hash, reads under way; nil while nobody waits for one
 }
 
 // NewFlights returns an empty table.
@@ -49,15 +43,17 @@ func (f *Flights) Join(hash uint64) (other <-chan struct{}, ok bool) {
 	sh := &f.shards[hash%flightShards]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	if other, flying := sh.open[hash]; flying {
-		other.waited = true
-		return other.done, true
+	done, flying := sh.open[hash]
+	switch {
+	case !flying && sh.open == nil:
+		sh.open = map[uint64]chan struct{}{hash: nil}
+	case !flying:
+		sh.open[hash] = nil
+	case done == nil:
+		done = make(chan struct{})
+		sh.open[hash] = done
 	}
-	if sh.open == nil {
-		sh.open = map[uint64]*flight{}
-	}
-	sh.open[hash] = &flight{done: make(chan struct{})}
-	return nil, true
+	return done, true
 }
 
 // Land ends a flight. fits is false if the answer is one that cannot be kept, such as one
@@ -68,14 +64,13 @@ func (f *Flights) Land(hash uint64, fits bool, settle func()) {
 	}
 	sh := &f.shards[hash%flightShards]
 	sh.mu.Lock()
-	landed := sh.open[hash]
+	waiters := sh.open[hash]
 	delete(sh.open, hash)
-	waited := landed.waited
 	sh.mu.Unlock()
-	if waited {
+	if waiters != nil {
 		settle()
+		close(waiters)
 	}
-	close(landed.done)
 }
 
 // Fits forgets that the key's answer could not be kept: it has become shorter.

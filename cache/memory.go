@@ -2,6 +2,7 @@ package cache
 
 import (
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"github.com/dgraph-io/ristretto/v2"
@@ -14,6 +15,14 @@ type Memory struct {
 	least   int64 // what an entry counts at least
 	count   atomic.Int64
 	bytes   atomic.Int64
+
+	// Of entries that have come ristretto is told a batch at a time: each time it is told something it
+	// has a goroutine run, which costs a miss more than all else of the cache.
+	mu      sync.Mutex // guards fresh and cost
+	fresh   map[uint64]*Entry
+	cost    int64
+	batch   int64        // cost of a whole batch
+	waiting atomic.Int64 // entries in fresh
 }
 
 var _ Store = (*Memory)(nil)
@@ -25,15 +34,23 @@ const countersPerEntry = 10
 // once, half a byte each.
 const maxCounted = 1 << 20
 
+// A batch is as many entries, or as many bytes, or the given part of what may be kept.
+const (
+	batchEntries = 64
+	batchBytes   = 256 << 10
+	batchPart    = 8
+)
+
 // NewMemory returns a Store of at most maxBytes (memqcache_total_size) and maxEntries
 // (memqcache_max_num_cache), both at least 1.
 func NewMemory(maxBytes, maxEntries int64) (*Memory, error) {
 	maxBytes, maxEntries = max(maxBytes, 1), max(maxEntries, 1)
 	m := &Memory{max: Usage{MaxBytes: maxBytes, MaxEntries: maxEntries}, least: (maxBytes + maxEntries - 1) / maxEntries}
+	m.fresh, m.batch = map[uint64]*Entry{}, min(maxBytes/batchPart, batchBytes)
 	var err error
 	m.entries, err = ristretto.NewCache(&ristretto.Config[uint64, *Entry]{
 		NumCounters: countersPerEntry * min(maxEntries, maxBytes/entryOverhead+1, maxCounted),
-		MaxCost:     maxBytes,
+		MaxCost:     maxBytes - m.batch,
 		BufferItems: 64, // as its documentation has it
 		OnExit:      m.left,
 		KeyToHash:   func(hash uint64) (uint64, uint64) { return hash, 0 },
@@ -56,16 +73,64 @@ func (m *Memory) left(e *Entry) {
 
 // Get implements Store.
 func (m *Memory) Get(hash uint64) *Entry {
+	if m.waiting.Load() > 0 {
+		m.mu.Lock()
+		e := m.fresh[hash]
+		m.mu.Unlock()
+		if e != nil {
+			return e
+		}
+	}
 	e, _ := m.entries.Get(hash)
 	return e
 }
 
-// Put implements Store. That an entry counts as its share at least is what bounds their
-// number.
+// Put implements Store.
 func (m *Memory) Put(hash uint64, e *Entry) {
 	m.count.Add(1)
 	m.bytes.Add(e.Size())
-	if !m.entries.Set(hash, e, max(e.Size(), m.least)) {
+	cost := m.costOf(e)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.dropFresh(hash)
+	if m.cost+cost > m.batch || len(m.fresh) == batchEntries {
+		m.passFresh()
+	}
+	if cost > m.batch {
+		m.pass(hash, e)
+		return
+	}
+	m.fresh[hash] = e
+	m.cost += cost
+	m.waiting.Store(int64(len(m.fresh)))
+}
+
+// costOf is what an entry counts. That it is its share at least is what bounds their number.
+func (m *Memory) costOf(e *Entry) int64 { return max(e.Size(), m.least) }
+
+// pass tells ristretto of an entry.
+func (m *Memory) pass(hash uint64, e *Entry) {
+	if !m.entries.Set(hash, e, m.costOf(e)) {
+		m.left(e)
+	}
+}
+
+// passFresh tells ristretto of a batch. m.mu is held.
+func (m *Memory) passFresh() {
+	for hash, e := range m.fresh {
+		m.pass(hash, e)
+	}
+	clear(m.fresh)
+	m.cost = 0
+	m.waiting.Store(0)
+}
+
+// dropFresh drops an entry that ristretto has not been told of. m.mu is held.
+func (m *Memory) dropFresh(hash uint64) {
+	if e := m.fresh[hash]; e != nil {
+		delete(m.fresh, hash)
+		m.cost -= m.costOf(e)
+		m.waiting.Store(int64(len(m.fresh)))
 		m.left(e)
 	}
 }
@@ -74,7 +139,12 @@ func (m *Memory) Put(hash uint64, e *Entry) {
 func (m *Memory) Settle() { m.entries.Wait() }
 
 // Delete implements Store.
-func (m *Memory) Delete(hash uint64) { m.entries.Del(hash) }
+func (m *Memory) Delete(hash uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.dropFresh(hash)
+	m.entries.Del(hash)
+}
 
 // Usage implements Store.
 func (m *Memory) Usage() Usage {

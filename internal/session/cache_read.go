@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"slices"
 	"unsafe"
 
 	"github.com/pgchorus/pgchorus/cache"
@@ -187,7 +188,7 @@ func (s *Session) keepAnswer(r *sharedRead, stamps cache.Stamps) bool {
 	if s.hasPrimary() && s.ranOn != r.where.node && s.ranOn != s.mainID() {
 		return true // another standby has stood in
 	}
-	columns, rows, ok := splitAnswer(rec.copied)
+	columns, rows, ok := splitAnswer(trim(rec.copied))
 	if ok {
 		s.Cache.Flights.Fits(s.Cache.Hash(r.key))
 		s.Cache.Put(r.key, columns, rows, stamps)
@@ -195,8 +196,16 @@ func (s *Session) keepAnswer(r *sharedRead, stamps cache.Stamps) bool {
 	return ok
 }
 
-// splitAnswer takes the description of the columns and the rest out of an answer; false if
-// there is something in it that says more than its rows.
+// trim gives back memory that was made in advance for more, if that is much.
+func trim(b []byte) []byte {
+	if cap(b)-len(b) > len(b)/8 {
+		b = slices.Clone(b)
+	}
+	return slices.Clip(b)
+}
+
+// splitAnswer takes the description of the columns and the rest out of an answer, which are parts of
+// it; false if there is something in it that says more than its rows.
 func splitAnswer(answer []byte) (columns, rows []byte, ok bool) {
 	rest := answer
 	for len(rest) > 0 {
@@ -210,9 +219,9 @@ func splitAnswer(answer []byte) (columns, rows []byte, ok bool) {
 			if columns != nil {
 				return nil, nil, false
 			}
-			columns = append([]byte(nil), frame...)
+			columns = slices.Clip([]byte(frame))
 		case wire.KindDataRow, wire.KindCommandComplete:
-			return columns, append([]byte(nil), rest...), onlyRows(rest)
+			return columns, rest, onlyRows(rest)
 		default:
 			return nil, nil, false
 		}
