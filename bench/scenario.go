@@ -82,6 +82,8 @@ func pointWrites() []family {
 	return []family{
 		{"update-simple", []int{1, 8, 32}, transactions, true, script("update.sql", "simple"), nil},
 		{"update-prepared", []int{1, 8}, transactions, true, script("update.sql", "prepared"), nil},
+		{"insert-simple", []int{8}, transactions, true, script("insert.sql", "simple"), nil},
+		{"insert-serial-simple", []int{1, 8}, transactions, true, script("insert-serial.sql", "simple"), nil},
 		{"hot-row-simple", []int{8}, transactions, true, script("hot-row.sql", "simple"), nil},
 		{"simple-update-simple", []int{8}, transactions, true, []string{"-N", "-M", "simple"}, nil},
 	}

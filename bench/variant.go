@@ -10,11 +10,12 @@ type variant struct {
 
 // Names of the variants.
 const (
-	uncached  = "uncached"
-	verifying = "verifying"
-	locking   = "locking"
-	digesting = "digesting"
-	atOnce    = "atonce"
+	uncached   = "uncached"
+	verifying  = "verifying"
+	locking    = "locking"
+	digesting  = "digesting"
+	mainFirst  = "mainfirst"
+	oneMessage = "onemessage"
 )
 
 func variants() []variant {
@@ -23,7 +24,8 @@ func variants() []variant {
 		{verifying, "comparing", "with set_write_strategy = verify", "set_write_strategy = 'verify'\n"},
 		{locking, "locking", "with set_write_strategy = lock", "set_write_strategy = 'lock'\n"},
 		{digesting, "verify_digest", "with verify_digest = on", "verify_digest = 'on'\n"},
-		{atOnce, "at once", "with parallel_dispatch = on", "parallel_dispatch = on\n"},
+		{mainFirst, "main first", "with parallel_dispatch = off", "parallel_dispatch = off\n"},
+		{oneMessage, "one message", "with autocommit_fast = on", "autocommit_fast = on\n"},
 	}
 }
 

@@ -17,6 +17,8 @@ type Decision struct {
 	// Answer is that of the first node that answered; its error is what the
 	// frontend is told when the transaction was not committed. nil with Unknown.
 	Answer *wire.Answer
+	// Untold: the frontend was shown something else than Answer (ExecuteAndCommit).
+	Untold bool
 	// Fence are the nodes that must not stay: they did not confirm what another
 	// has confirmed, or may have committed what the others refused.
 	Fence []Loss

@@ -34,6 +34,25 @@ func ByKey(st *parser.Statement, t *catalog.Table) []parser.Pin {
 	return pinsOf(target, ticketKey(t))
 }
 
+// Adds reports whether an INSERT of rows that stand in it locks nothing that others could lock but, if the table has
+// a unique key, the key of the one row that it adds: key is its one column, of integers, or "" if there is none.
+// So it has to be ordered with nobody else, or with those who have the same number in it. What code may lock is not
+// looked at: verdicts tell.
+func Adds(st *parser.Statement, t *catalog.Table) (key string, ok bool) {
+	if st.Kind != parser.Insert || len(st.Targets) != 1 || !callsOnly(st, true) || !Plain(st, t) || !isSimple(t) {
+		return "", false
+	}
+	target := &st.Targets[0]
+	switch {
+	case target.Rows == 0, target.Conflict != parser.ConflictFails, t.Effects.OtherKeys, len(t.Effects.Parents) > 0, len(t.Keys) > 1:
+		return "", false
+	case len(t.Keys) == 0:
+		return "", true
+	}
+	key = t.Keys[0][0]
+	return key, target.Rows == 1 && len(t.Keys[0]) == 1 && isInteger(t, key)
+}
+
 // callsOnly: the functions that the text calls lock nothing but, perhaps, sequences.
 func callsOnly(st *parser.Statement, sequences bool) bool {
 	return !slices.ContainsFunc(st.Functions, func(f parser.Function) bool {

@@ -104,6 +104,40 @@ func TestByKey(t *testing.T) {
 	}
 }
 
+func TestAdds(t *testing.T) {
+	tests := []struct{ sql, want string }{
+		{"INSERT INTO one (id, v) VALUES (7, 'x')", "id true"},
+		{"INSERT INTO one VALUES ($1, now()::text)", "id true"},
+		{"INSERT INTO one (v) VALUES (nextval('q'))", "id true"},
+		{"INSERT INTO none (v) VALUES ('x'), ('y')", " true"},
+
+		{"INSERT INTO one (id) VALUES (7), (8)", "id false"},
+		{"INSERT INTO one (id) VALUES (7) ON CONFLICT DO NOTHING", " false"},
+		{"INSERT INTO one SELECT id FROM u", " false"},
+		{"INSERT INTO one DEFAULT VALUES", "id true"},
+		{"INSERT INTO one (v) VALUES (f())", " false"},
+		{"WITH w AS (DELETE FROM u) INSERT INTO one VALUES (1)", " false"},
+		{"INSERT INTO t (id) VALUES (7)", " false"},
+		{"INSERT INTO texts (v) VALUES ('x')", "v false"},
+		{"INSERT INTO wide (a, b) VALUES (1, 2)", "a false"},
+		{"INSERT INTO other (id) VALUES (7)", " false"},
+		{"INSERT INTO child (id) VALUES (7)", " false"},
+		{"INSERT INTO triggered (id) VALUES (7)", " false"},
+		{"UPDATE one SET v = 'x' WHERE id = 7", " false"},
+	}
+	tables := touchedTables()
+	tables["one"] = plainTable(func(t *catalog.Table) { t.Keys = [][]string{{"id"}} })
+	tables["none"] = plainTable(func(t *catalog.Table) { t.Keys = nil })
+	tables["wide"] = plainTable(func(t *catalog.Table) { t.Keys = [][]string{{"a", "b"}} })
+	for _, tt := range tests {
+		st := statement(t, tt.sql)
+		key, ok := capture.Adds(st, tables[st.Targets[len(st.Targets)-1].Relation.Name])
+		if got := fmt.Sprint(key, " ", ok); got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.sql, got, tt.want)
+		}
+	}
+}
+
 func TestTouches(t *testing.T) {
 	tests := []struct{ sql, want string }{
 		{"UPDATE t SET v = 'x'", "[s.t] true"},

@@ -26,7 +26,9 @@ type attempt struct {
 	alone  bool
 	copied bool // the frontend's copy data has been passed on
 	// atOnce: it goes to all nodes at once, and holds the ticket for that.
-	atOnce  bool
+	atOnce bool
+	// whole: it goes in one message with its COMMIT.
+	whole   bool
 	repeats int
 
 	// nodes is memory for the nodes of the work, and then for those of the COMMIT.
@@ -56,11 +58,23 @@ func (s *Session) newAttempt(opt allOptions) *attempt {
 	return a
 }
 
+// runOnce runs the work on all nodes. again is conclude's.
+func (a *attempt) runOnce(ctx context.Context) (again, ok bool, err error) {
+	a.nodes = a.s.appendAll(a.nodes[:0])
+	if a.goesInOneMessage() {
+		return a.runInOneMessage(ctx)
+	}
+	out := a.run(ctx)
+	if out.Err != nil {
+		return false, false, out.Err
+	}
+	return a.conclude(ctx, &out)
+}
+
 func (a *attempt) run(ctx context.Context) replicator.Outcome {
 	s := a.s
 	a.copied = false
 	s.numbers.missed = nil // of a node that was lost under the work
-	a.nodes = s.appendAll(a.nodes[:0])
 	opt := s.hooks().options
 	opt.Holds, opt.Regardless = a.holds, a.opt.regardless
 	if s.care.relayed() {

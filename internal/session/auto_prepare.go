@@ -223,7 +223,8 @@ func (l *link) appendAuto(w *queryWork) {
 	if l.answers {
 		w.main = l
 	}
-	if l.needsBegin() {
+	whole := l.s.attempt.whole
+	if l.needsBegin() && !whole {
 		l.appendAutoBegin()
 	}
 	l.appendAutoParse(a)
@@ -234,6 +235,9 @@ func (l *link) appendAuto(w *queryWork) {
 		l.append(wire.Expect{What: wire.ExpectDescribePortal}, func(b []byte) []byte { return wire.AppendDescribe(b, 'P', "") })
 	}
 	l.append(wire.Expect{What: wire.ExpectExecute}, func(b []byte) []byte { return wire.AppendExecute(b, "") })
+	if whole {
+		l.appendMarkBehind()
+	}
 	l.unsynced = true
 	l.appendSync()
 }
@@ -286,7 +290,7 @@ func (l *link) noteAutoFailed() {
 	if w != nil {
 		l.doubtAutos(w.auto, autoBegin)
 	}
-	if l.s.ending || w != nil && l.answer.Code() == string(pgerr.InvalidSQLStatementName) {
+	if l.s.ending || l.s.attempt.whole || w != nil && l.answer.Code() == string(pgerr.InvalidSQLStatementName) {
 		l.doubtAutos(autoMark, autoCommit)
 	}
 }

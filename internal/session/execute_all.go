@@ -63,15 +63,12 @@ func (s *Session) executeAll(ctx context.Context, opt allOptions) (ok bool, err 
 		if err := s.askAboutCopy(ctx); err != nil {
 			return s.refuseOrEnd(err)
 		}
-		out := a.run(ctx)
-		if out.Err != nil {
-			return false, out.Err
-		}
-		again, ok, err := a.conclude(ctx, &out)
+		again, ok, err := a.runOnce(ctx)
 		if !again {
 			return ok, err
 		}
 		s.tickets.holding.Yield()
+		a.atOnce = false
 	}
 }
 

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"encoding/binary"
+	"slices"
 	"unsafe"
 
 	"github.com/pgchorus/pgchorus/internal/capture"
@@ -41,6 +42,11 @@ type ticketShape struct {
 	// pins are those of the key by which it finds the one row of the one table that it locks;
 	// nil for another statement.
 	pins []parser.Pin
+	// adds: it locks nothing but the key of the row that it adds to the one table: the column added, at
+	// that place in the table; "" if there is no key, so that it is in nobody's way.
+	adds  bool
+	added string
+	place int
 }
 
 // takeTickets is called before the work is sent to any node.
@@ -76,7 +82,13 @@ func (a *attempt) takeForQuery(ctx context.Context, w *queryWork) error {
 	s := a.s
 	switch {
 	case w.stmt != nil:
-		return a.takeFor(ctx, w.stmt, s.tickets.text, !w.draws && !w.digest, s.literalKey)
+		key := func(shape *ticketShape) (uint64, bool) {
+			if shape.adds {
+				return s.addedKey(shape, w)
+			}
+			return s.literalKey(shape.pins)
+		}
+		return a.takeFor(ctx, w.stmt, s.tickets.text, !w.drawsSequence() && !w.digest, key)
 	case w.kind == parser.SetConstraints:
 		return nil // what it looks at are rows that foreign keys look for, or has been claimed
 	}
@@ -98,8 +110,13 @@ func (a *attempt) takeForSegment(ctx context.Context, g *segment) error {
 	for i := range g.steps {
 		if st := &g.steps[i]; st.kind == wire.KindExecute {
 			p := st.prepared
-			mayGo := lone && !wantsDigest(p.stmt)
-			key := func(pins []parser.Pin) (uint64, bool) { return g.boundKey(st, pins) }
+			mayGo := lone && !wantsDigest(p.stmt) && p.stmt.Kind != parser.Insert // which may draw from a sequence
+			key := func(shape *ticketShape) (uint64, bool) {
+				if shape.adds {
+					return a.s.ownKey(), shape.added == ""
+				}
+				return g.boundKey(st, shape.pins)
+			}
 			if err := a.takeFor(ctx, p.stmt, p.text, mayGo, key); err != nil {
 				return err
 			}
@@ -110,15 +127,15 @@ func (a *attempt) takeForSegment(ctx context.Context, g *segment) error {
 
 // takeFor gets what one statement needs. mayGo: nothing in the way that it is sent keeps it from
 // going to all nodes at once. key finds the number of its key.
-func (a *attempt) takeFor(ctx context.Context, stmt *parser.Statement, text string, mayGo bool, key func([]parser.Pin) (uint64, bool)) error {
+func (a *attempt) takeFor(ctx context.Context, stmt *parser.Statement, text string, mayGo bool, key func(*ticketShape) (uint64, bool)) error {
 	s := a.s
 	executed, text := s.effectiveOf(stmt, text)
 	shape := s.ticketShapeOf(executed, text)
 	switch {
 	case shape == nil || !shape.bounded:
 		return s.claimEverything(ctx)
-	case executed == stmt && len(shape.pins) > 0:
-		value, ok := key(shape.pins)
+	case executed == stmt && (len(shape.pins) > 0 || shape.adds):
+		value, ok := key(shape)
 		if !ok {
 			break
 		}
@@ -145,7 +162,7 @@ func (a *attempt) takeFor(ctx context.Context, stmt *parser.Statement, text stri
 // it. With timeouts main would end, now and then, what the others have done.
 func (a *attempt) mayGoAtOnce() bool {
 	s := a.s
-	return a.alone && s.tx.kind == txImplicit && !s.tx.pinned && s.care == nil && len(s.unlike) == 0 && !s.drew.taken &&
+	return a.alone && s.tx.kind == txImplicit && !s.tx.pinned && s.care == nil && len(s.unlike) == 0 &&
 		!s.settings.timesOut && !s.settings.temporary && !s.isolates() && !keepsSnapshot(s.isolation()) && s.commitsAtOnce()
 }
 
@@ -215,6 +232,8 @@ func (s *Session) learnTicketShape(shape *ticketShape, stmt *parser.Statement, t
 	}
 	if t, ok := f.TableOf(stmt.Targets[0].Relation); ok {
 		shape.pins = capture.ByKey(stmt, t)
+		shape.added, shape.adds = capture.Adds(stmt, t)
+		shape.place = slices.IndexFunc(t.Columns, func(c catalog.Column) bool { return c.Name == shape.added })
 	}
 }
 
@@ -243,6 +262,44 @@ func (s *Session) literalKey(pins []parser.Pin) (number uint64, ok bool) {
 		number = mixKey(number, value)
 	}
 	return number, true
+}
+
+// ownKey is a number for rows that are in nobody's way.
+func (s *Session) ownKey() uint64 { return uint64(s.id) }
+
+// addedKey is the number of the key of the row that an INSERT adds: it stands in the text, or was made for it.
+func (s *Session) addedKey(shape *ticketShape, w *queryWork) (number uint64, ok bool) {
+	if shape.added == "" {
+		return s.ownKey(), true
+	}
+	if w.auto == nil {
+		return 0, false
+	}
+	text := ""
+	for i, use := range w.stmt.Point.Uses {
+		if use.Column == shape.added || use.Column == "" && use.Place == shape.place {
+			text = s.auto.literals[i].Value(w.text)
+		}
+	}
+	if text == "" && w.plan.Gives(shape.added) {
+		text = drawnValue(w)
+	}
+	value, ok := decimal(text)
+	return mixKey(0, value), ok
+}
+
+// drawnValue is the one value that was drawn from a sequence; "" if there are several.
+func drawnValue(w *queryWork) (text string) {
+	for i := range w.plan.Slots {
+		switch {
+		case w.plan.Slots[i].Source != parser.FromSequence:
+		case text != "":
+			return ""
+		default:
+			text = w.values[i].Text
+		}
+	}
+	return text
 }
 
 // boundKey is the number of the key whose pins are parameters of a Bind in the segment.

@@ -60,6 +60,7 @@ func setting(rng *rand.Rand, clocks bool) []string {
 		of("backend_clustering_mode", "native_replication", "native_replication", "native_replication", "snapshot_isolation"),
 		of("sequence_strategy", "auto", "auto", "lock"),
 		of("parallel_dispatch", "on", "on", "off"),
+		of("autocommit_fast", "on", "off"),
 		"deadlock_check_interval = 200ms",
 		"health_check_timeout = 20", // a machine that is slow is not to look like a dead node
 	}

@@ -48,6 +48,76 @@ func TestWriteByKeyGoesToAllNodesAtOnce(t *testing.T) {
 	}
 }
 
+// TestInsertGoesToAllNodesAtOnce: others are about to add the same keys on two nodes, main among them, or have locked the
+// table that has none, and the statement waits on both.
+func TestInsertGoesToAllNodesAtOnce(t *testing.T) {
+	t.Parallel()
+	const tables = "CREATE TABLE counted (id serial PRIMARY KEY, text text); CREATE TABLE logged (text text, at timestamptz DEFAULT now());"
+	tests := []struct{ name, sql, holds string }{
+		{"a key of its own", "INSERT INTO item (text, id) VALUES ('new', 2%d)", "INSERT INTO item SELECT generate_series(20, 29)"},
+		{"a key by place", "INSERT INTO item VALUES (2%d, 'new')", "INSERT INTO item SELECT generate_series(20, 29)"},
+		{"a key from a sequence", "INSERT INTO counted (text) VALUES ('%d')", "INSERT INTO counted SELECT generate_series(1, 9)"},
+		{"no key", "INSERT INTO logged (text) VALUES ('new%d')", "LOCK TABLE logged"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := atOnce(t)
+			conn := s.connect()
+			s.exec(conn, itemTable+tables)
+			insert := func(n int) func() ([]string, error) {
+				return func() ([]string, error) {
+					tag, err := conn.Exec(bounded(t), fmt.Sprintf(tt.sql, n), pgx.QueryExecModeSimpleProtocol)
+					return []string{tag.String()}, err
+				}
+			}
+			for n := range 4 { // until the nodes are given it as a prepared statement, and there is a lease
+				start(insert(n)).must(t)
+			}
+			s.exec(conn, "DELETE FROM counted; DELETE FROM item WHERE id > 9")
+			g := hold(t, tt.holds, s.nodes[0], s.nodes[2])
+			added := start(insert(4))
+			awaitWaiter(t, s.nodes[0], s.nodes[2])
+			g.open()
+			if rows := added.must(t); rows[0] != "INSERT 0 1" {
+				t.Errorf("answered %v", rows)
+			}
+			s.wantAllUp()
+			s.wantEqual()
+		})
+	}
+}
+
+// TestInsertsOfOneKeyTakeTurns: the first one waits on node 1, where the second one could overtake it.
+func TestInsertsOfOneKeyTakeTurns(t *testing.T) {
+	t.Parallel()
+	s := atOnce(t, "deadlock_check_interval = 0")
+	first, second := s.connect(), s.connect()
+	s.exec(first, itemTable)
+	insert := func(conn *pgx.Conn, id int) func() ([]string, error) {
+		return func() ([]string, error) {
+			_, err := conn.Exec(bounded(t), fmt.Sprintf("INSERT INTO item VALUES (%d, 'added')", id), pgx.QueryExecModeSimpleProtocol)
+			return nil, err
+		}
+	}
+	for id := range 3 {
+		start(insert(first, 20+id)).must(t)
+		start(insert(second, 30+id)).must(t)
+	}
+	g := hold(t, "INSERT INTO item VALUES (7777)", s.nodes[1])
+	one := start(insert(first, 7777))
+	awaitWaiter(t, s.nodes[1])
+	other := start(insert(second, 7777))
+	wantUnheard(t, "7777", s.nodes[0])
+	g.open()
+	one.must(t)
+	if _, err := other.wait(t); codeOf(err) != "23505" {
+		t.Errorf("the second one was told %v, want SQLSTATE 23505", err)
+	}
+	s.wantAllUp()
+	s.wantEqual()
+}
+
 // heard is whether a node has a statement with these words in it under way.
 func heard(node *pgtest.Node, words string) bool {
 	return len(direct(node, "SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid() AND query LIKE '%"+words+"%'")) > 0
