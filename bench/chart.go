@@ -48,7 +48,7 @@ func (r *result) chart() string {
 
 // colours of the yardsticks, in their order; they differ in brightness too.
 func colours() []string {
-	return []string{"#4c6a92", "#e0a458", "#a23b52", "#7fb069", "#7a5195", "#2a9d8f", "#b5838d", "#6c757d", "#d4a373"}
+	return []string{"#4c6a92", "#e0a458", "#a23b52", "#7fb069", "#7a5195", "#2a9d8f", "#b5838d", "#6c757d", "#d4a373", "#264653", "#b56576"}
 }
 
 // chartLegend has the yardsticks that were measured.

@@ -26,7 +26,11 @@ type Cache struct {
 	MaxAnswer int
 
 	hits, misses atomic.Uint64
+	asked        [askedSlots]atomic.Uint32 // by hash, a part of the hashes that were last missed
 }
+
+// askedSlots is how many keys are remembered that were missed.
+const askedSlots = 1 << 16
 
 // New returns a cache that keeps its entries in store.
 func New(store Store, maxAge time.Duration, maxAnswer int64) *Cache {
@@ -118,6 +122,17 @@ func (c *Cache) Put(k Key, columns, rows []byte, stamps Stamps) {
 		e.Expires = time.Now().Add(c.maxAge)
 	}
 	c.store.Put(c.Hash(k), e)
+}
+
+// Admits reports whether the answer for a missed key is worth to be kept. As long as there is room, all are. Then
+// it is the second time that it is asked for, or somebody waits for it: a flood of texts that come once would
+// drive out what others come back for, and be driven out itself.
+func (c *Cache) Admits(hash uint64) bool {
+	if !c.store.Full() {
+		return true
+	}
+	part := uint32(hash>>32) | 1
+	return c.asked[hash%askedSlots].Swap(part) == part || c.Flights.Awaited(hash)
 }
 
 // Land ends the flight of a key; see Flights.Land.

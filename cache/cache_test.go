@@ -90,6 +90,36 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 }
 
+// TestFloodOfOthersIsNotKept: when there is no room left, an answer is kept that is asked for again, or waited for.
+func TestFloodOfOthersIsNotKept(t *testing.T) {
+	store, err := NewMemory(64<<10, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	c := New(store, 0, 1<<16)
+	scope := c.NewScope("s")
+	stamps, _ := c.Take(nil, c.Everything())
+	hashOf := func(i int) uint64 { return c.Hash(Key{Scope: scope, Text: fmt.Appendf(nil, "SELECT %d", i)}) }
+	if !c.Admits(hashOf(-1)) {
+		t.Error("an answer is not kept although there is room")
+	}
+	for i := 0; !store.Full(); i++ {
+		c.Put(Key{Scope: scope, Text: fmt.Appendf(nil, "SELECT %d", i)}, nil, make([]byte, 300), stamps)
+		if i > 1000 {
+			t.Fatal("the store is never full")
+		}
+	}
+	first, second := c.Admits(hashOf(-1)), c.Admits(hashOf(-1))
+	if first || !second {
+		t.Errorf("an answer is kept when it is asked for once: %t, twice: %t", first, second)
+	}
+	c.Flights.Join(hashOf(-2))
+	if c.Flights.Join(hashOf(-2)); !c.Admits(hashOf(-2)) {
+		t.Error("an answer is not kept that somebody waits for")
+	}
+}
+
 func TestOneFliesAndOthersWait(t *testing.T) {
 	f, settled := NewFlights(), 0
 	if other, ok := f.Join(7); other != nil || !ok {

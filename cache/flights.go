@@ -56,6 +56,14 @@ func (f *Flights) Join(hash uint64) (other <-chan struct{}, ok bool) {
 	return done, true
 }
 
+// Awaited reports whether somebody waits for the end of the flight of a key.
+func (f *Flights) Awaited(hash uint64) bool {
+	sh := &f.shards[hash%flightShards]
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	return sh.open[hash] != nil
+}
+
 // Land ends a flight. fits is false if the answer is one that cannot be kept, such as one
 // that is too long. settle is called if somebody waits.
 func (f *Flights) Land(hash uint64, fits bool, settle func()) {

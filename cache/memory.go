@@ -146,6 +146,12 @@ func (m *Memory) Delete(hash uint64) {
 	m.entries.Del(hash)
 }
 
+// Full implements Store. What is kept varies a little when all there is room for has been used.
+func (m *Memory) Full() bool {
+	const part = 16
+	return m.bytes.Load() >= m.max.MaxBytes-m.max.MaxBytes/part-m.batch || m.count.Load() >= m.max.MaxEntries-m.max.MaxEntries/part-m.batch/m.least
+}
+
 // Usage implements Store.
 func (m *Memory) Usage() Usage {
 	u := m.max

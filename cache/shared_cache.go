@@ -141,5 +141,6 @@ func (noStore) Get(uint64) *Entry  { return nil }
 func (noStore) Put(uint64, *Entry) {}
 func (noStore) Delete(uint64)      {}
 func (noStore) Settle()            {}
+func (noStore) Full() bool         { return false }
 func (noStore) Usage() Usage       { return Usage{} }
 func (noStore) Close()             {}

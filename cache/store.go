@@ -12,6 +12,8 @@ type Store interface {
 	Delete(hash uint64)
 	// Settle returns when what was put before can be found, unless it was dropped.
 	Settle()
+	// Full reports whether an entry would take the place of others.
+	Full() bool
 	// Usage tells what is kept.
 	Usage() Usage
 	// Close ends the store's goroutines.

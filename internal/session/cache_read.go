@@ -188,9 +188,13 @@ func (s *Session) keepAnswer(r *sharedRead, stamps cache.Stamps) bool {
 	if s.hasPrimary() && s.ranOn != r.where.node && s.ranOn != s.mainID() {
 		return true // another standby has stood in
 	}
+	hash := s.Cache.Hash(r.key)
+	if !s.Cache.Admits(hash) {
+		return true
+	}
 	columns, rows, ok := splitAnswer(trim(rec.copied))
 	if ok {
-		s.Cache.Flights.Fits(s.Cache.Hash(r.key))
+		s.Cache.Flights.Fits(hash)
 		s.Cache.Put(r.key, columns, rows, stamps)
 	}
 	return ok
