@@ -42,8 +42,8 @@ type Options struct {
 	// answers do not matter then. nil is never.
 	AfterFailure func(code string) bool
 	// Withhold is asked when main has succeeded: true keeps the statement from the
-	// others. nil is never.
-	Withhold func() bool
+	// others. An error is that main was lost. nil is never.
+	Withhold func() (bool, error)
 	Gate     *Gate
 	Order    *Order
 }
@@ -91,8 +91,7 @@ func Execute(ctx context.Context, nodes []Node, opt Options) Outcome {
 		}
 		return out
 	}
-	if opt.Withhold != nil && !out.Answer.Failed() && opt.Withhold() {
-		out.Withheld = true
+	if out.Withheld {
 		return out
 	}
 	copying := out.Answer.CopyIn
@@ -139,8 +138,12 @@ func (o *Outcome) onMain(ctx context.Context, nodes []Node, opt Options) (rest [
 			opt.Order.leave(node.ID())
 			err = errLeft
 		default:
-			o.Main, o.Answer = node, answer
-			return nodes[i+1:]
+			if o.Withheld, err = opt.withholds(answer); err == nil {
+				o.Main, o.Answer = node, answer
+				return nodes[i+1:]
+			}
+			opt.Order.arrived(node)
+			opt.Order.leave(node.ID())
 		}
 		o.lose(node, err)
 		if !errors.Is(err, errLeft) && !opt.Repeatable() {
@@ -156,6 +159,14 @@ func (o *Outcome) onMain(ctx context.Context, nodes []Node, opt Options) (rest [
 
 // errLeft is why the answer of a main node does not count.
 var errLeft = errors.New("the node went out of service as it answered")
+
+// withholds asks whether the statement is kept from the others.
+func (opt *Options) withholds(main *wire.Answer) (bool, error) {
+	if opt.Withhold == nil || main.Failed() {
+		return false, nil
+	}
+	return opt.Withhold()
+}
 
 // disbelieves reports whether main's answer does not count, since main went out of service
 // and the answer could be taken back. Otherwise the statement is on its way to the others.

@@ -10,6 +10,18 @@ import (
 // anew reports that nothing has reached the frontend.
 func anew() bool { return true }
 
+// once answers so when it is asked first, and then that there is nothing.
+func once(withhold bool, err error) func() (bool, error) {
+	asked := false
+	return func() (bool, error) {
+		if asked {
+			return false, nil
+		}
+		asked = true
+		return withhold, err
+	}
+}
+
 func isNode0(n Node) bool { return n.ID() == 0 }
 
 func TestExecute(t *testing.T) {
@@ -58,6 +70,11 @@ func TestExecute(t *testing.T) {
 			[][]said{ok("SELECT 1"), ok("SELECT 1")}, Options{Left: isNode0, Repeatable: func() bool { return false }},
 			"main 0: SELECT 1", "start 0 answers, finish 0 visible, start 1, finish 1"},
 		{"the only node left service", [][]said{ok("UPDATE 1")}, Options{Left: isNode0}, "main 0: UPDATE 1", ""},
+		{"main lost when it is asked what it has done: the next one runs it first",
+			[][]said{ok("UPDATE 1"), ok("UPDATE 1"), ok("UPDATE 1")}, Options{Withhold: once(false, errLost)},
+			"main 1: UPDATE 1; lost 0", "start 0 answers, finish 0 visible, start 1 answers, finish 1 visible, start 2, finish 2"},
+		{"the only node lost then", [][]said{ok("UPDATE 1")}, Options{Withhold: once(false, errLost)}, "nobody; lost 0", ""},
+		{"kept from the others", [][]said{ok("UPDATE 1"), ok("UPDATE 1")}, Options{Withhold: once(true, nil)}, "main 0: UPDATE 1", "start 0 answers, finish 0 visible"},
 		{"main and the next lost", [][]said{one(said{lost: true}), one(said{lost: true}), ok("UPDATE 1")}, Options{}, "main 2: UPDATE 1; lost 0; lost 1", ""},
 		{"all lost", [][]said{one(said{lost: true}), one(said{startLost: true})}, Options{}, "nobody; lost 0; lost 1", ""},
 		{"another lost when the statement is sent: the rest goes on",

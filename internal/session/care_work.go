@@ -88,14 +88,16 @@ func joined(statements []capture.Statement) []string {
 }
 
 // withholds is asked before the others are sent a statement that main has done.
-func (s *Session) withholds() bool {
+func (s *Session) withholds() (bool, error) {
 	if w := s.autoWork(); w != nil {
-		return s.wantsText(w, &w.main.answer)
+		return s.wantsText(w, &w.main.answer), nil
 	}
 	if s.care != nil && s.care.elsewhere != nil && s.care.givesRows() {
-		s.gather(s.care)
+		if err := s.gather(s.care); err != nil {
+			return false, err
+		}
 	}
-	return s.care != nil && s.care.withholds()
+	return s.care != nil && s.care.withholds(), nil
 }
 
 // endCare forgets what was done for a statement, and tells the operator what nobody did

@@ -12,6 +12,7 @@ import (
 	"github.com/pgchorus/pgchorus/internal/catalog"
 	"github.com/pgchorus/pgchorus/internal/config"
 	"github.com/pgchorus/pgchorus/internal/safety"
+	"github.com/pgchorus/pgchorus/internal/wire"
 	"github.com/pgchorus/pgchorus/parser"
 )
 
@@ -236,24 +237,27 @@ func (s *Session) careWithoutRows(sql string) {
 }
 
 // gather asks main what the statement has changed, and makes what the others are given. If
-// that cannot be had, each node runs the statement.
-func (s *Session) gather(c *care) {
+// that cannot be had, each node runs the statement. An error is that main was lost.
+func (s *Session) gather(c *care) error {
 	if c.over {
-		return // which is told
+		return nil // which is told
 	}
 	e := c.elsewhere
 	l := c.main
 	if l == nil || e.before == nil || e.on != l {
 		s.runAlone(c, "the main node is another one now")
-		return
+		return nil
 	}
 	var replay []capture.Statement
 	var obstacle string
 	var err error
 	l.besides(func() { replay, obstacle, err = s.gathered(l, c) })
+	var lost *wire.PeerError
 	switch {
 	case errors.Is(err, errRaced):
 		c.raced = true
+	case errors.As(err, &lost):
+		return err
 	case err != nil:
 		s.log.Warn("changes of a transaction not read", zap.Error(err))
 		c.broken = true
@@ -265,6 +269,7 @@ func (s *Session) gather(c *care) {
 	default:
 		c.setReplay(replay)
 	}
+	return nil
 }
 
 // runAlone has each node run the statement, and tells the operator. The next time it is under

@@ -93,7 +93,7 @@ func TestTimeoutsAreMainsOutsideOfBlocks(t *testing.T) {
 // TestErrorOfTheMomentOnAnotherNode rolls the transaction back on all nodes: a deadlock or a
 // cancel there tells nothing about the node's data.
 func TestErrorOfTheMomentOnAnotherNode(t *testing.T) {
-	s := newStage(t)
+	s := newStageIn(t, "native_replication", "parallel_dispatch = off") // it is run again by main's order with that
 	conn := s.connect()
 	s.exec(conn, itemTable)
 	g := hold(t, "UPDATE item SET text = 'held' WHERE id = 1", s.nodes[1])
