@@ -157,7 +157,7 @@ func (p *program) use(cfg *config.Config) {
 }
 
 func (p *program) serveFrontend(ctx context.Context, nc net.Conn) error {
-	return session.New(p.env, nc).Run(ctx)
+	return session.New(&p.env, nc).Run(ctx)
 }
 
 // viewChanged cuts the connections to the nodes that went out of service.

@@ -145,6 +145,7 @@ func (c *Conn) awaitReady() error {
 		case wire.KindReadyForQuery:
 			c.Status = wire.TxIdle
 			c.params = shared.of(c.params)
+			c.Rest()
 			return nil
 		case wire.KindNoticeResponse, wire.KindNegotiateProtocolVersion:
 		default:

@@ -83,6 +83,7 @@ func (c *Conn) Receive(x *Exchange, sink Sink, a *wire.Answer) error {
 			return nil
 		}
 	}
+	c.Rest()
 	return nil
 }
 

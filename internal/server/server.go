@@ -193,10 +193,15 @@ func (s *Server) start(ctx context.Context, nc net.Conn) {
 	s.sessions.Go(func() {
 		defer func() { <-s.waiting }()
 		defer s.survive(nc)
-		if err := s.serve(ctx, nc); err != nil {
-			s.log.Debug("session ended", zap.Error(err), zap.Stringer(logkey.Frontend, nc.RemoteAddr()))
-		}
+		s.ended(nc, s.serve(ctx, nc))
 	})
+}
+
+// ended logs why a session has ended.
+func (s *Server) ended(nc net.Conn, err error) {
+	if err != nil {
+		s.log.Debug("session ended", zap.Error(err), zap.Stringer(logkey.Frontend, nc.RemoteAddr()))
+	}
 }
 
 // survive keeps a fault in one session from ending the others.

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"context"
 	"fmt"
 
 	"go.uber.org/zap"
@@ -118,7 +117,7 @@ func (s *Session) mayShare() bool {
 }
 
 // leaveCache ends what the session has begun to write: it has broken off.
-func (s *Session) leaveCache(context.Context) {
+func (s *Session) leaveCache() {
 	s.caching.unknown = s.caching.unknown || s.caching.commit != nil || len(s.caching.atOnce) > 0
 	s.endWrites(true)
 	s.endAtOnce(true)

@@ -73,7 +73,9 @@ func (a *attempt) runInOneMessage(ctx context.Context) (again, ok bool, err erro
 		return false, ok, err
 	}
 	if d.Untold && s.takeBack(a.mark) {
-		s.reply(func(b []byte) []byte { return wire.AppendCommandComplete(b, strings.TrimSuffix(string(d.Answer.Tags), "\x00")) })
+		s.reply(func(b []byte) []byte {
+			return wire.AppendCommandComplete(b, strings.TrimSuffix(string(d.Answer.Tags), "\x00"))
+		})
 	}
 	if s.wantsText(w, d.Answer) { // there is no such row, so nothing has been done
 		return a.asTextAgain(ctx, w, "")

@@ -83,7 +83,7 @@ type Env struct {
 
 // Session serves one frontend. It belongs to the goroutine of Run.
 type Session struct {
-	Env
+	*Env
 	log *zap.Logger
 
 	front *wire.Conn
@@ -177,6 +177,10 @@ type Session struct {
 	mainPID   atomic.Uint32 // of the main node's backend; 0 for none
 	shownPin  atomic.Pointer[string]
 	stop      context.CancelFunc // ends the session, as the end of the server does
+	unwatch   func() bool        // ends what waits for that
+	// giveUpPlace gives back the session's place among all; nil for none.
+	giveUpPlace func()
+	entered     bool // the frontend was let in
 	// terminates is the session that the statement at hand ends; 0 for none.
 	terminates uint32
 }
@@ -208,10 +212,10 @@ type sessionSettings struct {
 }
 
 // New makes a session for an accepted connection.
-func New(env Env, nc net.Conn) *Session {
+func New(env *Env, nc net.Conn) *Session {
 	return &Session{
 		Env:     env,
-		log:     env.Log.With(zap.Stringer("frontend", nc.RemoteAddr())),
+		log:     env.Log.WithLazy(zap.Stringer("frontend", nc.RemoteAddr())),
 		front:   wire.NewConn(nc, wire.Frontend),
 		started: time.Now(),
 		lb:      noNode,
@@ -235,36 +239,57 @@ var errTerminated = errors.New("frontend has terminated")
 // Run serves the frontend until it leaves, ctx ends, or the protocol breaks. It is
 // the only goroutine that writes to the frontend. When it returns, the
 // connections to the nodes are back in the pool or closed.
+//
+// What stands on the stack while a session waits for its frontend is kept small: with less than a
+// quarter of it in use the runtime halves it (shrinkstack in runtime/stack.go).
 func (s *Session) Run(ctx context.Context) error {
-	defer s.front.Close()
-	ctx, s.stop = context.WithCancel(ctx)
-	defer s.stop()
-	stop := context.AfterFunc(ctx, func() {
-		s.front.SetReadDeadline(time.Unix(1, 0))
-		s.Cancel(context.WithoutCancel(ctx)) // has a bound of its own
-	})
-	defer stop()
-	leave, err := s.startup(ctx)
-	if leave != nil {
-		defer leave()
+	defer s.close()
+	ctx, err := s.open(ctx)
+	if err == nil {
+		err = s.serve(ctx)
+		s.leave(ctx, err)
 	}
-	if err != nil {
-		s.refuse(err)
-		return err
-	}
-	defer s.Registry.remove(s)
-	defer s.tickets.holding.Release() // however the session ends
-	defer s.releaseLeases()
-	defer s.leaveCache(ctx)
-	s.lendSlot()
-	defer s.giveBackSlot()
-	defer s.logDisconnection()
-	err = s.serve(ctx)
-	s.leave(ctx, err)
 	if errors.Is(err, errTerminated) {
 		return nil
 	}
 	return err
+}
+
+// open lets the frontend in, or tells it why not.
+func (s *Session) open(ctx context.Context) (context.Context, error) {
+	ctx, s.stop = context.WithCancel(ctx)
+	s.unwatch = context.AfterFunc(ctx, func() {
+		s.front.SetReadDeadline(time.Unix(1, 0))
+		s.Cancel(context.WithoutCancel(ctx)) // has a bound of its own
+	})
+	var err error
+	if s.giveUpPlace, err = s.startup(ctx); err != nil {
+		s.refuse(err)
+		return ctx, err
+	}
+	s.entered = true
+	s.lendSlot()
+	return ctx, nil
+}
+
+// close gives back what the session has, however it has come to its end.
+func (s *Session) close() {
+	if s.entered {
+		s.logDisconnection()
+		s.giveBackSlot()
+		s.leaveCache()
+		s.releaseLeases()
+		s.tickets.holding.Release()
+		s.Registry.remove(s)
+	}
+	if s.giveUpPlace != nil {
+		s.giveUpPlace()
+	}
+	if s.stop != nil {
+		s.unwatch()
+		s.stop()
+	}
+	s.front.Close()
 }
 
 // serve is the loop of the session.

@@ -174,7 +174,7 @@ func (s *Session) identify(start wire.Start) error {
 	s.login.User, s.login.Database = user, s.params["database"]
 	s.login.Origin = originOf(s.front.NetConn().RemoteAddr())
 	s.key = pool.KeyOf(s.params)
-	s.log = s.log.With(zap.String(logkey.User, user), zap.String(logkey.Database, s.login.Database))
+	s.log = s.log.WithLazy(zap.String(logkey.User, user), zap.String(logkey.Database, s.login.Database))
 	return nil
 }
 
@@ -328,7 +328,7 @@ func (s *Session) learnIsolation() error {
 func (s *Session) welcome() {
 	s.Registry.add(s, s.toldProcess())
 	defer s.logConnection()
-	s.log = s.log.With(zap.Uint32(logkey.Session, s.id))
+	s.log = s.log.WithLazy(zap.Uint32(logkey.Session, s.id))
 	s.introduce()
 	s.reply(func(b []byte) []byte { return wire.AppendMessage(b, wire.KindAuthentication, []byte{0, 0, 0, 0}) })
 	for name, value := range s.knowing().conn.Params() {

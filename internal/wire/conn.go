@@ -39,14 +39,14 @@ type Conn struct {
 // NewConn takes over nc.
 func NewConn(nc net.Conn, side Side) *Conn {
 	c := &Conn{side: side}
-	c.sock = newSocket(nc, c.space, c.releaseIfEmpty)
+	c.sock = newSocket(nc, c.space, c.Rest)
 	return c
 }
 
 // Upgrade replaces the socket, after a TLS handshake. Nothing may be buffered:
 // bytes that came before the handshake are not protected by it.
 func (c *Conn) Upgrade(nc net.Conn) {
-	c.sock = newSocket(nc, c.space, c.releaseIfEmpty)
+	c.sock = newSocket(nc, c.space, c.Rest)
 }
 
 // NetConn is the socket under c.
@@ -100,7 +100,8 @@ func (c *Conn) grow(size int) {
 	c.in, c.pooled, c.r, c.w = bigger, false, 0, n
 }
 
-func (c *Conn) releaseIfEmpty() {
+// Rest gives the buffer back to the pool if nothing is in it, before the connection is idle.
+func (c *Conn) Rest() {
 	if c.r == c.w {
 		c.release()
 	}
