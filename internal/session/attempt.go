@@ -124,7 +124,11 @@ func (a *attempt) goOn(ctx context.Context, loss replicator.Loss) bool {
 	l := loss.Node.(*link)
 	l.reported = true
 	a.s.lost(ctx, l, loss.Err)
-	return !a.s.view.Up(l.ID())
+	if a.s.view.Up(l.ID()) {
+		return false
+	}
+	a.s.askNextMain(ctx)
+	return true
 }
 
 // sent is called when the others have been sent what main has done.

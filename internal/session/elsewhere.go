@@ -219,6 +219,18 @@ func (s *Session) askBeforeAgain(ctx context.Context) error {
 	return err
 }
 
+// askNextMain is askBefore for a statement that the next node is to run first, since main was lost with it.
+func (s *Session) askNextMain(ctx context.Context) {
+	c := s.care
+	if c == nil || c.elsewhere == nil || !c.givesRows() {
+		return
+	}
+	c.elsewhere.before, c.elsewhere.cursors = nil, nil
+	if next, err := s.asked(ctx, c); err == nil && next.refused() == nil {
+		s.care = next
+	}
+}
+
 // onlyRows reports whether nothing but main's rows keeps the nodes alike: locks do not.
 func (c *care) onlyRows() bool {
 	return c.elsewhere != nil || c.plan.Quiet()
@@ -245,7 +257,7 @@ func (s *Session) gather(c *care) error {
 	e := c.elsewhere
 	l := c.main
 	if l == nil || e.before == nil || e.on != l {
-		s.runAlone(c, "the main node is another one now")
+		s.tellAlone(c, "the main node is another one now")
 		return nil
 	}
 	var replay []capture.Statement
@@ -279,8 +291,13 @@ func (s *Session) runAlone(c *care, obstacle string) {
 	if strict || !c.elsewhere.found.Differs {
 		s.noteObstacle()
 	}
-	if strict {
-		c.broken = true // and refused the next time
+	s.tellAlone(c, obstacle)
+}
+
+// tellAlone is runAlone for what is no obstacle the next time.
+func (s *Session) tellAlone(c *care, obstacle string) {
+	if s.Config().Replication.ReplicationSafety == config.SafetyStrict {
+		c.broken = true
 		return
 	}
 	c.plan = c.plan.Alone()

@@ -207,9 +207,9 @@ func (c *mixClient) define() {
 // TestWritesAtAllNodesMeetEverythingElse is a load for as long as its work takes: nobody meets a
 // deadlock over nodes, and the nodes are equal.
 func TestWritesAtAllNodesMeetEverythingElse(t *testing.T) {
-	for _, mode := range []string{"session", "transaction"} {
-		t.Run("pool_mode = "+mode, func(t *testing.T) {
-			s := atOnce(t, "pool_mode = "+mode)
+	for _, line := range []string{"pool_mode = session", "pool_mode = transaction", "autocommit_fast = on"} {
+		t.Run(line, func(t *testing.T) {
+			s := atOnce(t, line)
 			m := s.startMix(amongOthers()...)
 			for range 10 {
 				m.awaitWork(writesBetween)
@@ -226,10 +226,10 @@ func TestNobodyNoticesThatANodeIsLostUnderWritesAtAllNodes(t *testing.T) {
 	for _, fault := range faults {
 		for id := range 2 {
 			t.Run(fmt.Sprintf("node %d is %s", id, fault.name), func(t *testing.T) {
-				for name, works := range map[string][]func(*mixClient){"alone": byKeys(), "among others": amongOthers()} {
+				for name, works := range map[string][]func(*mixClient){"alone": byKeys(), "among others": amongOthers(), "in one message": amongOthers()} {
 					t.Run(name, func(t *testing.T) {
 						t.Parallel()
-						s := atOnce(t)
+						s := atOnce(t, fmt.Sprintf("autocommit_fast = %t", name == "in one message"))
 						m := s.startMix(works...)
 						m.awaitWork(writesBetween)
 						fault.cause(s.nodes[id])
