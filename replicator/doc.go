@@ -14,7 +14,8 @@
 // lemma 1). The answers are compared before anything is committed.
 //
 // ExecuteAtOnce runs a statement on all nodes at the same time, where Tickets keep everybody
-// away from its row who would have to be ordered with it.
+// away from its row who would have to be ordered with it. ExecuteAndCommit does so with a statement
+// that is committed by the message that it is sent in; its answers are compared afterwards.
 //
 // Commit sends COMMIT to all nodes at once, or to the main node first where it
 // may refuse. A node that does not confirm what another one has confirmed is to be

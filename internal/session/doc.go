@@ -24,6 +24,7 @@
 //	      executeAll execute_all.go     a statement on all nodes, through replicator
 //	        decideAuto auto_write.go    a write by key as a statement of ours
 //	        takeTickets ticket.go     may it go to all of them at once? at_once.go
+//	        runInOneMessage in_one_message.go  and with its COMMIT (autocommit_fast)
 //	        decidesAlike basis.go     has DDL come in between? then it is decided again
 //	      executeSession primary.go     what sets something, where PostgreSQL replicates
 //	      takeSnapshot snapshot.go      one snapshot on all nodes, before the first statement
