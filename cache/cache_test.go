@@ -66,12 +66,7 @@ func TestAgeEnds(t *testing.T) {
 // TestMemoryIsBounded floods the store with distinct answers.
 func TestMemoryIsBounded(t *testing.T) {
 	const maxBytes, maxEntries = 256 << 10, 200
-	store, err := NewMemory(maxBytes, maxEntries)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close()
-	c := New(store, 0, 1<<16)
+	c := newCacheOf(t, maxBytes, maxEntries)
 	scope := c.NewScope("s")
 	stamps, _ := c.Take(nil, c.Everything())
 	var floods sync.WaitGroup
@@ -83,8 +78,8 @@ func TestMemoryIsBounded(t *testing.T) {
 		})
 	}
 	floods.Wait()
-	store.entries.Wait()
-	u := store.Usage()
+	c.store.Settle()
+	u := c.store.Usage()
 	if u.Entries > maxEntries || u.Bytes > maxBytes || u.Entries == 0 {
 		t.Errorf("%d entries of %d bytes are kept, at most %d of %d are allowed", u.Entries, u.Bytes, maxEntries, maxBytes)
 	}
@@ -92,19 +87,14 @@ func TestMemoryIsBounded(t *testing.T) {
 
 // TestFloodOfOthersIsNotKept: when there is no room left, an answer is kept that is asked for again, or waited for.
 func TestFloodOfOthersIsNotKept(t *testing.T) {
-	store, err := NewMemory(64<<10, 1000)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close()
-	c := New(store, 0, 1<<16)
+	c := newCacheOf(t, 64<<10, 1000)
 	scope := c.NewScope("s")
 	stamps, _ := c.Take(nil, c.Everything())
 	hashOf := func(i int) uint64 { return c.Hash(Key{Scope: scope, Text: fmt.Appendf(nil, "SELECT %d", i)}) }
 	if !c.Admits(hashOf(-1)) {
 		t.Error("an answer is not kept although there is room")
 	}
-	for i := 0; !store.Full(); i++ {
+	for i := 0; !c.store.Full(); i++ {
 		c.Put(Key{Scope: scope, Text: fmt.Appendf(nil, "SELECT %d", i)}, nil, make([]byte, 300), stamps)
 		if i > 1000 {
 			t.Fatal("the store is never full")

@@ -10,7 +10,12 @@ func entryOf(c *Cache, scope *Scope, text string, stamps Stamps) {
 
 func newCache(t testing.TB) *Cache {
 	t.Helper()
-	store, err := NewMemory(1<<20, 1000)
+	return newCacheOf(t, 1<<20, 1000)
+}
+
+func newCacheOf(t testing.TB, maxBytes, maxEntries int64) *Cache {
+	t.Helper()
+	store, err := NewMemory(maxBytes, maxEntries)
 	if err != nil {
 		t.Fatal(err)
 	}

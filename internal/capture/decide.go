@@ -77,7 +77,7 @@ type Plan struct {
 	table  *catalog.Table // nil if not known
 	shape  *shape         // of Rows
 	quiet  bool           // its triggers must not fire in a replay
-	ruled  bool           // it has a rule for UPDATE
+	ruled  bool           // the table has a rule for UPDATE
 	orders bool           // it numbers rows, or adds them up, in an order that is each node's own
 	also   []Lock
 }

@@ -120,15 +120,14 @@ func (b *batch) takeAll() []Statement {
 // ON CONFLICT DO UPDATE would do both, but PostgreSQL refuses it for a table with a rule for UPDATE,
 // even one that does not fire (RewriteQuery in rewriteHandler.c).
 func (b *batch) takeApart() []Statement {
-	s, relation := b.plan.shape, b.plan.relation()
-	values := make([]string, len(s.columns))
+	values := make([]string, len(b.plan.shape.columns))
 	for i := range values {
 		values[i] = inValues + placeName(i)
 	}
-	missing := "INSERT INTO " + quoteRelation(b.plan.target.Relation) + " (" + strings.Join(s.names(nil), ", ") + ") OVERRIDING SYSTEM VALUE SELECT " + strings.Join(values, ", ") +
-		" FROM " + b.source() + " WHERE NOT EXISTS (SELECT FROM " + relation + " AS pgchorus_table WHERE " + b.match() + ")"
+	missing := b.into() + " SELECT " + strings.Join(values, ", ") + " FROM " + b.source() +
+		" WHERE NOT EXISTS (SELECT FROM " + b.plan.relation() + " AS pgchorus_table WHERE " + b.match() + ")"
 	out := []Statement{counted(b.update()), counted(missing)}
-	b.take()
+	b.reset()
 	return out
 }
 
@@ -151,14 +150,25 @@ func (b *batch) take() Statement {
 	default:
 		st = Statement{SQL: b.delete(), Tag: "DELETE " + number}
 	}
-	b.rows = 0
-	b.values.Reset()
+	b.reset()
 	return st
 }
 
+// reset begins the next statement.
+func (b *batch) reset() {
+	b.rows = 0
+	b.values.Reset()
+}
+
+// into is the head of an INSERT.
+func (b *batch) into() string {
+	p := b.plan
+	return "INSERT INTO " + quoteRelation(p.target.Relation) + " (" + strings.Join(p.shape.names(nil), ", ") + ") OVERRIDING SYSTEM VALUE"
+}
+
 func (b *batch) insert() string {
-	p, s := b.plan, b.plan.shape
-	sql := "INSERT INTO " + quoteRelation(p.target.Relation) + " (" + strings.Join(s.names(nil), ", ") + ") OVERRIDING SYSTEM VALUE VALUES " + b.values.String()
+	s := b.plan.shape
+	sql := b.into() + " VALUES " + b.values.String()
 	if len(s.sets) == 0 {
 		return sql
 	}

@@ -236,7 +236,7 @@ func (l *link) appendAuto(w *queryWork) {
 	}
 	l.append(wire.Expect{What: wire.ExpectExecute}, func(b []byte) []byte { return wire.AppendExecute(b, "") })
 	if whole {
-		l.appendMarkBehind()
+		l.appendAutoMark()
 	}
 	l.unsynced = true
 	l.appendSync()

@@ -138,7 +138,7 @@ func (s *Session) readAndKeep(ctx context.Context, r *sharedRead, run func() (bo
 	s.caching.record = recording{on: keeps, from: s.front.Mark()}
 	ok, err = run()
 	if s.caching.record.on && ok && err == nil {
-		fits = s.keepAnswer(r, stamps)
+		fits = s.keepAnswer(r, hash, stamps)
 	}
 	s.caching.record = recording{}
 	return ok, err
@@ -178,8 +178,8 @@ func (s *Session) verdictHolds(v *cacheVerdict) bool {
 	return v.database == database && v.everything == everything
 }
 
-// keepAnswer keeps what was recorded. It is false if such an answer cannot be kept.
-func (s *Session) keepAnswer(r *sharedRead, stamps cache.Stamps) bool {
+// keepAnswer keeps what was recorded for the key of that hash. It is false if such an answer cannot be kept.
+func (s *Session) keepAnswer(r *sharedRead, hash uint64, stamps cache.Stamps) bool {
 	s.tee()
 	rec := &s.caching.record
 	if rec.spoiled {
@@ -188,7 +188,6 @@ func (s *Session) keepAnswer(r *sharedRead, stamps cache.Stamps) bool {
 	if s.hasPrimary() && s.ranOn != r.where.node && s.ranOn != s.mainID() {
 		return true // another standby has stood in
 	}
-	hash := s.Cache.Hash(r.key)
 	if !s.Cache.Admits(hash) {
 		return true
 	}

@@ -81,16 +81,22 @@ func (s *Session) prepareEnding(ctx context.Context) (replicator.CommitMode, err
 // learnStanding costs one load of a pointer, but for the session's first commit and after
 // databases have changed.
 func (s *Session) learnStanding(ctx context.Context) error {
-	m := &s.marking
-	if m.asked && m.standing.Marked && m.standing.Generation == s.Commits.Generation() {
-		return nil // one that is not marked may be by now
+	if s.knowsStanding() {
+		return nil
 	}
+	m := &s.marking
 	standing, err := s.Commits.Ready(ctx, s.login.Database)
 	if err != nil {
 		return err
 	}
 	m.standing, m.asked, m.fresh = standing, true, true
 	return nil
+}
+
+// knowsStanding reports whether transactions are marked, and that is known; if they were not, they may be by now.
+func (s *Session) knowsStanding() bool {
+	m := &s.marking
+	return m.asked && m.standing.Marked && m.standing.Generation == s.Commits.Generation()
 }
 
 const serializable = "serializable"

@@ -455,17 +455,7 @@ func (s *Session) turn(l *link) int {
 
 // decide acts on what became of a COMMIT.
 func (s *Session) decide(ctx context.Context, d replicator.Decision) (ok bool, err error) {
-	for _, loss := range d.Fence {
-		id := loss.Node.ID()
-		reason := "did not confirm a COMMIT"
-		for _, refused := range d.Refused {
-			if refused.Node == id {
-				reason = "refused a COMMIT: " + refused.String()
-			}
-		}
-		s.fence(ctx, id, reason)
-	}
-	s.caching.doubt = s.caching.doubt || d.Unknown || len(d.Fence) > 0
+	s.fenceUndecided(ctx, &d)
 	switch {
 	case d.Committed:
 		return true, nil
@@ -481,6 +471,21 @@ func (s *Session) decide(ctx context.Context, d replicator.Decision) (ok bool, e
 	}
 	return s.refused(pgerr.New(pgerr.SerializationFailure, "the transaction had failed on a node and is rolled back").
 		WithHint("The transaction might succeed if retried."))
+}
+
+// fenceUndecided has the nodes go that must not stay behind a COMMIT.
+func (s *Session) fenceUndecided(ctx context.Context, d *replicator.Decision) {
+	for _, loss := range d.Fence {
+		id := loss.Node.ID()
+		reason := "did not confirm a COMMIT"
+		for _, refused := range d.Refused {
+			if refused.Node == id {
+				reason = "refused a COMMIT: " + refused.String()
+			}
+		}
+		s.fence(ctx, id, reason)
+	}
+	s.caching.doubt = s.caching.doubt || d.Unknown || len(d.Fence) > 0
 }
 
 // rollback ends the transaction without effect.

@@ -18,20 +18,13 @@ import (
 // left to be asked or checked behind it, and all connections are alive.
 func (a *attempt) goesInOneMessage() bool {
 	s := a.s
-	w := s.autoWork()
 	switch {
-	case !a.atOnce, w == nil, w.several, !s.Config().Replication.AutocommitFast, s.tx.defers, a.opt.early:
+	case !a.atOnce, s.autoWork() == nil, !s.Config().Replication.AutocommitFast, s.tx.defers:
 		return false
 	case s.drew.taken && !s.leases().Valid(s.drew.generation):
 		return false
 	}
-	return s.marksAsEver() && s.coversAll(a.nodes) && !AnySpoke(a.nodes)
-}
-
-// marksAsEver reports whether it is known that the transaction's mark needs nothing but to be called.
-func (s *Session) marksAsEver() bool {
-	m := &s.marking
-	return s.Commits == nil || m.asked && m.standing.Marked && m.standing.Generation == s.Commits.Generation()
+	return (s.Commits == nil || s.knowsStanding()) && s.coversAll(a.nodes) && !AnySpoke(a.nodes)
 }
 
 // coversAll reports whether every live node is among these.
@@ -50,8 +43,12 @@ func (a *attempt) runInOneMessage(ctx context.Context) (again, ok bool, err erro
 	s := a.s
 	s.beginWrites()
 	mode, err := s.prepareEnding(ctx)
-	if err != nil || mode != replicator.Parallel {
-		return err == nil, false, err
+	switch {
+	case err != nil:
+		ok, err = s.refuseOrEnd(err)
+		return false, ok, err
+	case mode != replicator.Parallel:
+		return true, false, nil
 	}
 	a.whole = true
 	d, err := replicator.ExecuteAndCommit(ctx, a.nodes, replicator.CommitOptions{Gate: s.Gate, Window: s.Window, Bound: s.hooks().bound})
@@ -60,10 +57,9 @@ func (a *attempt) runInOneMessage(ctx context.Context) (again, ok bool, err erro
 		ok, err = s.refuseOrEnd(s.interrupted(ctx))
 		return false, ok, err
 	}
-	w := s.autoWork()
 	switch {
 	case !d.Committed && !d.Unknown:
-		return a.refusedInOneMessage(ctx, w, &d)
+		return a.refusedInOneMessage(ctx, &d)
 	case d.Unknown:
 		s.takeBack(a.mark)
 		ok, err = s.decide(ctx, d)
@@ -77,51 +73,28 @@ func (a *attempt) runInOneMessage(ctx context.Context) (again, ok bool, err erro
 			return wire.AppendCommandComplete(b, strings.TrimSuffix(string(d.Answer.Tags), "\x00"))
 		})
 	}
-	if s.wantsText(w, d.Answer) { // there is no such row, so nothing has been done
-		return a.asTextAgain(ctx, w, "")
+	if s.runsAsText(d.Answer, a.mark) { // there is no such row, so nothing has been done
+		a.repeats-- // it has not been tried yet
+		return a.startAsText(ctx)
 	}
 	return false, true, s.gone
 }
 
 // refusedInOneMessage is for work that no node has committed. One that was lost may have.
-func (a *attempt) refusedInOneMessage(ctx context.Context, w *queryWork, d *replicator.Decision) (again, ok bool, err error) {
+func (a *attempt) refusedInOneMessage(ctx context.Context, d *replicator.Decision) (again, ok bool, err error) {
 	s := a.s
-	for _, loss := range d.Fence {
-		s.fence(ctx, loss.Node.ID(), "did not confirm a COMMIT")
-	}
-	s.caching.doubt = s.caching.doubt || len(d.Fence) > 0
+	s.fenceUndecided(ctx, d)
 	code := d.Answer.Code()
+	wanted := !s.running.wasCancelled() || pgerr.Code(code) == pgerr.QueryCanceled && s.deadlocked(true) != nil
 	switch {
 	case s.terminated != nil:
 		return false, false, errTerminatedByNode
-	case s.wantsText(w, d.Answer):
-		return a.asTextAgain(ctx, w, code)
-	case !isDatas(code) && !s.running.wasCancelled() && s.takeBack(a.mark):
-		return true, false, s.startOver(ctx)
-	case pgerr.Code(code) == pgerr.QueryCanceled && s.deadlocked(true) != nil && s.takeBack(a.mark):
-		return true, false, s.startOver(ctx)
+	case s.runsAsText(d.Answer, a.mark):
+		a.repeats-- // it has not been tried yet
+		return a.startAsText(ctx)
+	case !isDatas(code) && wanted && s.takeBack(a.mark):
+		err = s.startOver(ctx)
+		return err == nil, false, err
 	}
 	return false, false, s.gone
-}
-
-// asTextAgain has the text run instead of a statement of ours that has had no effect.
-func (a *attempt) asTextAgain(ctx context.Context, w *queryWork, code string) (again, ok bool, err error) {
-	s := a.s
-	s.auto.shapes[w.auto.slot].giveUp(code)
-	if !s.takeBack(a.mark) {
-		return false, false, s.gone
-	}
-	a.repeats-- // it has not been tried yet
-	return a.startAsText(ctx)
-}
-
-// appendMarkBehind appends the transaction's mark behind its statement, in the same implicit transaction.
-func (l *link) appendMarkBehind() {
-	if !l.s.marking.on {
-		return
-	}
-	mark := l.s.marking.slot.Mark()
-	l.appendAutoParse(autoMark)
-	l.append(hidden(wire.ExpectBind), func(b []byte) []byte { return wire.AppendBindIntegers(b, autoMark.name(), mark[:]) })
-	l.append(hidden(wire.ExpectExecute), func(b []byte) []byte { return wire.AppendExecute(b, "") })
 }

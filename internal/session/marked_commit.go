@@ -27,15 +27,23 @@ func (m *marking) endsPrepared(e replicator.Ending, calm bool) bool {
 // appendMarkedCommit ends the node's part of the transaction. The unnamed portal is free: it would not
 // outlive the transaction.
 func (l *link) appendMarkedCommit() {
-	l.appendAutoParse(autoMark)
 	l.appendAutoParse(autoCommit)
-	mark := l.s.marking.slot.Mark()
-	l.append(hidden(wire.ExpectBind), func(b []byte) []byte { return wire.AppendBindIntegers(b, autoMark.name(), mark[:]) })
-	l.append(hidden(wire.ExpectExecute), func(b []byte) []byte { return wire.AppendExecute(b, "") })
+	l.appendAutoMark()
 	l.append(hidden(wire.ExpectBind), func(b []byte) []byte { return wire.AppendBindPlain(b, "", autoCommit.name()) })
 	l.append(wire.Expect{What: wire.ExpectExecute, Silent: true}, func(b []byte) []byte { return wire.AppendExecute(b, "") })
 	l.unsynced = true
 	l.appendSync()
+}
+
+// appendAutoMark appends the mark, if the transaction has one.
+func (l *link) appendAutoMark() {
+	if !l.s.marking.on {
+		return
+	}
+	l.appendAutoParse(autoMark)
+	mark := l.s.marking.slot.Mark()
+	l.append(hidden(wire.ExpectBind), func(b []byte) []byte { return wire.AppendBindIntegers(b, autoMark.name(), mark[:]) })
+	l.append(hidden(wire.ExpectExecute), func(b []byte) []byte { return wire.AppendExecute(b, "") })
 }
 
 // doubtMarks is called when code has run that may have had the nodes forget prepared statements.

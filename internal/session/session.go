@@ -272,24 +272,24 @@ func (s *Session) open(ctx context.Context) (context.Context, error) {
 	return ctx, nil
 }
 
-// close gives back what the session has, however it has come to its end.
+// close gives back what the session has, however it has come to its end. A fault in one part leaves the others.
 func (s *Session) close() {
-	if s.entered {
-		s.logDisconnection()
-		s.giveBackSlot()
-		s.leaveCache()
-		s.releaseLeases()
-		s.tickets.holding.Release()
-		s.Registry.remove(s)
+	defer s.front.Close()
+	if s.stop != nil {
+		defer s.stop()
+		defer s.unwatch()
 	}
 	if s.giveUpPlace != nil {
-		s.giveUpPlace()
+		defer s.giveUpPlace()
 	}
-	if s.stop != nil {
-		s.unwatch()
-		s.stop()
+	if s.entered {
+		defer s.Registry.remove(s)
+		defer s.tickets.holding.Release()
+		defer s.releaseLeases()
+		defer s.leaveCache()
+		defer s.giveBackSlot()
+		s.logDisconnection()
 	}
-	s.front.Close()
 }
 
 // serve is the loop of the session.

@@ -281,15 +281,21 @@ func TestCancelOfAWriteAtAllNodes(t *testing.T) {
 			for _, id := range held {
 				nodes = append(nodes, s.nodes[id])
 			}
-			g := hold(t, "SELECT FROM item WHERE id = 1 FOR UPDATE", nodes...)
-			statement := startQuery(conn, "UPDATE item SET text = 'never' WHERE id = 1")
-			awaitWaiter(t, nodes...)
-			cancel(t, conn)
-			_, _ = statement.wait(t)
-			g.open()
-			s.wantCancelled(conn, statement)
+			s.cancelHeld(conn, nodes...)
 		})
 	}
+}
+
+// cancelHeld cancels an UPDATE that waits for its row on some nodes, and wants it to have ended.
+func (s *stage) cancelHeld(conn *pgx.Conn, nodes ...*pgtest.Node) {
+	s.t.Helper()
+	g := hold(s.t, "SELECT FROM item WHERE id = 1 FOR UPDATE", nodes...)
+	statement := startQuery(conn, "UPDATE item SET text = 'never' WHERE id = 1")
+	awaitWaiter(s.t, nodes...)
+	cancel(s.t, conn)
+	_, _ = statement.wait(s.t)
+	g.open()
+	s.wantCancelled(conn, statement)
 }
 
 // TestErrorOfAWriteAtAllNodes: all nodes meet it, and the frontend is told once.

@@ -137,10 +137,10 @@ func newBoundaryStage(t testing.TB, mode string, more ...string) *boundaryStage 
 	t.Helper()
 	nodes := pgtest.Start(t, 3, pgtest.WithSettings(map[string]string{"max_prepared_transactions": "20", "fsync": "on"}))
 	b := &boundaryStage{commitMode: mode}
-	// Who is dead is known by its sockets; a machine that is slow must not look like it.
 	if mode == inOneMessage {
 		mode, more = "parallel", append(more, "autocommit_fast = on")
 	}
+	// Who is dead is known by its sockets; a machine that is slow must not look like it.
 	lines := append([]string{"commit_mode = " + mode, "health_check_timeout = 20", "connect_timeout = 20000"}, more...)
 	for _, node := range nodes {
 		b.relays = append(b.relays, newRelay(t, node))
