@@ -13,6 +13,8 @@ type Change struct {
 	Bodies bool
 	// Nothing: facts were only in doubt.
 	Nothing bool
+	// By is the session whose transaction has made it; 0 for none.
+	By uint32
 }
 
 // maxRecent is how many changes are remembered.
@@ -29,6 +31,8 @@ type Concern struct {
 	Far bool
 	// Code: functions of users.
 	Code bool
+	// Of is the session that asks, whose own changes are no news to it; 0 for none.
+	Of uint32
 }
 
 // MayConcern reports whether something that has changed since a generation may concern somebody.
@@ -49,7 +53,7 @@ func (d *Database) MayConcern(since uint64, concern Concern) bool {
 
 func (c *Change) concerns(whom *Concern) bool {
 	switch {
-	case c.Nothing:
+	case c.Nothing, c.By != 0 && c.By == whom.Of:
 		return false
 	case c.Bodies:
 		return whom.Code

@@ -14,7 +14,7 @@ func TestChangedSince(t *testing.T) {
 	}{
 		{"nothing", func(*Database) {}, false},
 		{"anything", (*Database).Forget, true},
-		{"a table", func(d *Database) { d.ForgetNames("t") }, true},
+		{"a table", func(d *Database) { d.ForgetNames(0, "t") }, true},
 		{"DDL is being committed", func(d *Database) { d.BeginChange() }, true},
 		{"a COMMIT has failed", func(d *Database) { d.EndChange(d.BeginChange()) }, false},
 		{"one of two is still being committed", func(d *Database) { first := d.BeginChange(); d.BeginChange(); d.EndChange(first) }, true},
@@ -42,13 +42,14 @@ func TestMayConcern(t *testing.T) {
 	}{
 		{"nothing", func(*Database) {}, false, false, false},
 		{"anything", (*Database).Forget, true, true, true},
-		{"another relation", func(d *Database) { d.ForgetNames("v"); d.ForgetFor(Change{Names: []string{"w"}}) }, false, true, false},
-		{"a relation", func(d *Database) { d.ForgetNames("v"); d.ForgetNames("v", "u"); d.ForgetNames("v") }, true, true, true},
+		{"another relation", func(d *Database) { d.ForgetNames(0, "v"); d.ForgetFor(Change{Names: []string{"w"}}) }, false, true, false},
+		{"a relation", func(d *Database) { d.ForgetNames(0, "v"); d.ForgetNames(0, "v", "u"); d.ForgetNames(0, "v") }, true, true, true},
 		{"functions", func(d *Database) { d.ForgetFor(Change{Bodies: true}) }, false, false, true},
+		{"one's own", func(d *Database) { d.ForgetNames(7, "t"); d.ForgetFor(Change{By: 7}) }, false, false, false},
 		{"doubt", func(d *Database) { d.ForgetFor(Change{Nothing: true}) }, false, false, false},
 		{"too much", func(d *Database) {
 			for range maxRecent + 1 {
-				d.ForgetNames("v")
+				d.ForgetNames(0, "v")
 			}
 		}, true, true, true},
 	}
@@ -63,7 +64,7 @@ func TestMayConcern(t *testing.T) {
 			for _, whom := range []struct {
 				Concern
 				want bool
-			}{{Concern{Names: names}, tt.plain}, {Concern{Names: names, Far: true}, tt.far}, {Concern{Names: names, Code: true}, tt.coded}} {
+			}{{Concern{Names: names, Of: 7}, tt.plain}, {Concern{Names: names, Far: true, Of: 7}, tt.far}, {Concern{Names: names, Code: true, Of: 7}, tt.coded}} {
 				if got := d.MayConcern(since, whom.Concern); got != whom.want {
 					t.Errorf("%+v: %t, want %t", whom.Concern, got, whom.want)
 				}

@@ -89,13 +89,13 @@ func (d *Database) ForgetFor(c Change) {
 }
 
 // ForgetNames drops what is known of relations with these names, in whatever schema,
-// because some were created or dropped, which changes nothing about others. What is
+// because some were created or dropped by a session, which changes nothing about others. What is
 // stored with an older generation is thrown away.
-func (d *Database) ForgetNames(names ...string) {
+func (d *Database) ForgetNames(by uint32, names ...string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.generation.Add(1)
-	d.note(Change{Names: names})
+	d.note(Change{Names: names, By: by})
 	for _, name := range names {
 		d.relations.remove(name)
 		d.tables.remove(name)

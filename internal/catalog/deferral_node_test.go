@@ -57,7 +57,7 @@ func TestDeferralIsForgotten(t *testing.T) {
 	if known, ok := d.Deferral(); !ok || !known.Any {
 		t.Error("not kept")
 	}
-	d.ForgetNames("t")
+	d.ForgetNames(0, "t")
 	if _, ok := d.Deferral(); ok {
 		t.Error("known after DDL")
 	}

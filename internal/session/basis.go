@@ -83,7 +83,7 @@ func (s *Session) decidesAgain(stmt *parser.Statement, b basis, same func() bool
 		since = min(since, s.tx.seen.generation)
 	}
 	executed, _ := s.effectiveOf(stmt, "")
-	if !b.known.MayConcern(since, concernOf(executed, b.verdict)) {
+	if !b.known.MayConcern(since, s.concernOf(executed, b.verdict)) {
 		return true
 	}
 	if keeps || !s.canAsk(main) {
@@ -101,8 +101,8 @@ func (s *Session) decidesAgain(stmt *parser.Statement, b basis, same func() bool
 
 // concernOf is what of the catalogue a statement has to do with. What code has changed itself by now is not told
 // from what others have: only what is named counts then.
-func concernOf(stmt *parser.Statement, v *safety.Verdict) catalog.Concern {
-	return catalog.Concern{Names: append(namesOf(stmt), v.Reaches...), Far: v.Far && !v.Redefines, Code: v.Code != 0}
+func (s *Session) concernOf(stmt *parser.Statement, v *safety.Verdict) catalog.Concern {
+	return catalog.Concern{Names: append(namesOf(stmt), v.Reaches...), Far: v.Far && !v.Redefines, Code: v.Code != 0, Of: s.id}
 }
 
 // isOutdated reports whether main has refused a text that was made for another catalogue: a column that we ask

@@ -200,7 +200,7 @@ func changeOf(stmt *parser.Statement) catalog.Change {
 		return catalog.Change{Names: namesOf(stmt)}
 	}
 	switch stmt.Node {
-	case "RenameStmt", "AlterDomainStmt", "CreateSchemaStmt", "ImportForeignSchemaStmt":
+	case "RenameStmt", "AlterDomainStmt", "ImportForeignSchemaStmt":
 		return catalog.Change{} // a schema, defaults of columns, or relations that are not in the text
 	}
 	return catalog.Change{Bodies: true}
@@ -233,8 +233,9 @@ func changesOf(stmt *parser.Statement) ddl {
 func (s *Session) forget(changed ddl) {
 	known := s.Catalog.Database(s.login.Database)
 	if len(changed.relations) > 0 {
-		known.ForgetNames(changed.relations...)
+		known.ForgetNames(s.id, changed.relations...)
 	} else {
+		changed.change.By = s.id
 		known.ForgetFor(changed.change)
 		s.leases().ForgetHabits()
 	}
