@@ -74,8 +74,8 @@ func (t *Traits) stay(r Reason, name string) {
 	}
 }
 
-// write takes back that a statement is a read.
-func (t *Traits) write(r Reason, name string) {
+// Write takes back that a statement is a read.
+func (t *Traits) Write(r Reason, name string) {
 	if t.Class == Read {
 		t.Class, t.MainOnly, t.Reason, t.Name = Write, false, r, name
 	}
@@ -84,7 +84,7 @@ func (t *Traits) write(r Reason, name string) {
 // writingCall finds a function that writes or may write, among those that the parser
 // could not judge, or among all if there are lists.
 func (x *examiner) writingCall() (Reason, string) {
-	if x.policy.hasFunctionLists() {
+	if x.policy.HasFunctionLists() {
 		return x.listedCall()
 	}
 	var found Reason

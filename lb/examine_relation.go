@@ -27,9 +27,9 @@ func (x *examiner) relation(t *Traits, r *parser.Relation) {
 	fact, known := x.lookUp(t, r)
 	switch {
 	case !known:
-		t.write(NotLookedUp, r.String())
+		t.Write(NotLookedUp, r.String())
 	case fact.Volatile && x.runs():
-		t.write(ReadsWritingView, r.String())
+		t.Write(ReadsWritingView, r.String())
 	case primary:
 		x.nature(t, r, fact)
 	case fact.System && r.Name == "pg_prepared_statements":
@@ -125,7 +125,7 @@ func (x *examiner) writer() string {
 
 // judge says why a function of the user's may write.
 func (x *examiner) judge(f *parser.Function) Reason {
-	if x.policy.hasFunctionLists() {
+	if x.policy.HasFunctionLists() {
 		return x.policy.listed(f)
 	}
 	return x.volatile(f)

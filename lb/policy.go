@@ -130,8 +130,8 @@ func (p *Policy) followsWrites() bool {
 	return true
 }
 
-// hasFunctionLists: the lists say what writes, and not the catalogue.
-func (p *Policy) hasFunctionLists() bool {
+// HasFunctionLists: the lists say what writes, and not the catalogue.
+func (p *Policy) HasFunctionLists() bool {
 	return !p.ReadOnlyFunctions.Empty() || !p.WriteFunctions.Empty()
 }
 

@@ -16,6 +16,7 @@ const (
 	LocksRelation
 	CallsWriter
 	CallsVolatile
+	CodeWrites
 	CallsUnknown
 	NotReadOnlyListed
 	WriteListed
@@ -99,6 +100,7 @@ var reasonTexts = [endOfReasons]reasonText{
 	LocksRelation:       {"locks a relation", "locks ", ""},
 	CallsWriter:         {"calls a write function", "calls write function ", "()"},
 	CallsVolatile:       {"calls a volatile function", "calls volatile function ", "()"},
+	CodeWrites:          {"calls a function whose code writes", "code of ", "() writes"},
 	CallsUnknown:        {"calls an unknown function", "calls unknown function ", "()"},
 	NotReadOnlyListed:   {"calls a function that is not in read_only_function_list", "read_only_function_list does not have ", "()"},
 	WriteListed:         {"calls a function of write_function_list", "write_function_list has ", "()"},

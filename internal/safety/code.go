@@ -26,8 +26,11 @@ func (j *judge) code(stmt *parser.Statement) {
 func (j *judge) routineCall(stmt *parser.Statement, fn *parser.Function) {
 	f := j.follow()
 	f.function(nameOf(fn))
-	if len(f.effects.writes) > 0 && !f.effects.hidden() {
-		j.v.run(nameOf(fn))
+	if len(f.effects.writes) > 0 {
+		j.v.Writes = true
+		if !f.effects.hidden() {
+			j.v.run(nameOf(fn))
+		}
 	}
 	j.v.Picks = j.v.Picks || f.effects.picks
 	j.v.Redefines = j.v.Redefines || f.effects.redefines

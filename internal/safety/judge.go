@@ -82,7 +82,7 @@ func (j *judge) statement(stmt *parser.Statement) {
 	if !j.policy.Deny.Empty() {
 		j.reaches(stmt)
 	}
-	if isRead(stmt, j.facts) {
+	if isRead(stmt, j.facts) && !j.writesByCode(stmt) {
 		return
 	}
 	j.command(stmt)
@@ -93,6 +93,16 @@ func (j *judge) statement(stmt *parser.Statement) {
 	j.runsText(stmt)
 	j.numbers(stmt)
 	j.materialized(stmt)
+}
+
+// writesByCode: a function that its label keeps from writing calls one that may, and does.
+func (j *judge) writesByCode(stmt *parser.Statement) bool {
+	f := j.follow()
+	for i := range stmt.UnknownFunctions {
+		f.function(nameOf(&stmt.UnknownFunctions[i]))
+	}
+	j.v.Writes = len(f.effects.writes) > 0
+	return j.v.Writes
 }
 
 // isRead: it changes nothing, as far as text and labels tell.

@@ -40,6 +40,8 @@ type Verdict struct {
 	LocksAlways bool
 	// Elsewhere is what code does that the statement sets off, besides to its rows.
 	Elsewhere Elsewhere
+	// Writes: a function of users that the statement calls changes tables, whatever its label says.
+	Writes bool
 	// Runs are the functions of users that the statement calls and that change tables. They are run where it is,
 	// whatever keeps that the same: computed beforehand, nothing would.
 	Runs []catalog.Name

@@ -267,6 +267,9 @@ func (s *Session) onMain(t lb.Traits, stmt *parser.Statement, text string) lb.Tr
 		return t
 	}
 	v := s.verdictOf(stmt, text)
+	if v.Writes && !s.policy().HasFunctionLists() {
+		t.Write(lb.CodeWrites, firstFunction(stmt))
+	}
 	if v.Action != safety.Main || v.OutsideOnly && s.tx.kind != txNone {
 		return t
 	}

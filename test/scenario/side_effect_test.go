@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"io"
 	"strings"
 	"testing"
 
@@ -98,4 +99,28 @@ func TestSideEffectsAreToldOnce(t *testing.T) {
 	s.exec(conn, "CREATE OR REPLACE FUNCTION sober(int) RETURNS void LANGUAGE plpgsql AS 'BEGIN INSERT INTO log VALUES (now()::text); END'")
 	s.exec(conn, "SELECT sober(2)")
 	s.proxy.WaitLog("function sober() calls now()")
+}
+
+// TestStableFunctionThatWrites: PostgreSQL lets it call one that is VOLATILE. What it does counts, not its label.
+func TestStableFunctionThatWrites(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.onNodes(`CREATE TABLE a (id serial PRIMARY KEY, v text); CREATE FUNCTION w() RETURNS int LANGUAGE sql AS 'INSERT INTO a (v) VALUES (1) RETURNING id';
+CREATE FUNCTION s() RETURNS int STABLE LANGUAGE sql AS 'SELECT w()'; CREATE FUNCTION p() RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM s(); RETURN 1; END'`)
+	bothProtocols(t, func(t *testing.T, mode pgx.QueryExecMode) {
+		s := s.in(t)
+		conn := s.connect()
+		for _, sql := range []string{"SELECT s()", "SELECT p() WHERE now() IS NOT NULL", "EXPLAIN ANALYZE SELECT s()", "SELECT count(*) FROM a WHERE s() > 0", "BEGIN", "SELECT s()", "COMMIT"} {
+			for range 3 {
+				if err := runBy(t, conn, mode, sql); err != nil {
+					t.Fatalf("%s: %v", sql, err)
+				}
+			}
+		}
+		if _, err := conn.PgConn().CopyTo(bounded(t), io.Discard, "COPY (SELECT s()) TO STDOUT"); err != nil {
+			t.Fatal(err)
+		}
+		s.wantEqual()
+		s.want(conn, "SELECT count(*) > 10 FROM a", "t")
+	})
 }
