@@ -37,7 +37,7 @@ func (s *Session) executeAll(ctx context.Context, opt allOptions) (ok bool, err 
 		return s.refuseOrEnd(err)
 	}
 	if err := s.enterBarrier(ctx); err != nil {
-		return false, err
+		return s.refuseOrEnd(err)
 	}
 	if !opt.bare && s.tx.kind == txNone {
 		s.openBlock(txImplicit, plainBegin, nil)
@@ -147,6 +147,7 @@ func (s *Session) startOver(ctx context.Context) error {
 	for _, loss := range replicator.Rollback(s.begun(), false) {
 		s.lost(ctx, loss.Node.(*link), loss.Err)
 	}
+	s.tx.lostPart = false
 	return s.enterBarrier(ctx)
 }
 

@@ -22,7 +22,7 @@ func (s *Session) executeOne(ctx context.Context, where target) (ok bool, err er
 	}
 	if where.keeps && s.tx.kind != txNone {
 		if err := s.enterBarrier(ctx); err != nil {
-			return false, err
+			return s.refuseOrEnd(err)
 		}
 	}
 	mark := s.front.Mark()

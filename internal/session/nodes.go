@@ -40,6 +40,7 @@ func (s *Session) refreshView() {
 }
 
 func (s *Session) dropLink(l *link) {
+	s.tx.lostPart = s.tx.lostPart || l.begun
 	s.running.remove(l)
 	s.Pool.Close(l.conn)
 	s.links[l.ID()] = nil
@@ -149,8 +150,17 @@ func (s *Session) complete(ctx context.Context) error {
 	return nil
 }
 
+// lacksPart reports whether a node that is connected to now would have the rest of the transaction only: no node
+// joins in the midst of one (Barrier), so it is one that lives and whose connection has broken.
+func (s *Session) lacksPart() bool {
+	return s.replicates() && s.tx.kind != txNone && s.tx.lostPart && (s.tx.wrote || s.oneSnapshot())
+}
+
 // join connects to a node that the session has no connection to.
 func (s *Session) join(ctx context.Context, id config.NodeID) error {
+	if s.lacksPart() {
+		return lostTransaction(id, errConnectionGone)
+	}
 	conn, err := s.connect(ctx, id)
 	if err != nil {
 		return s.notReached(ctx, id, err)
@@ -193,6 +203,9 @@ func (s *Session) knowing() *link {
 	}
 	return s.first()
 }
+
+// errConnectionGone: a question of ours has found out; who needs the node is told.
+var errConnectionGone = errors.New("its connection broke between two statements")
 
 // setLink takes a connection over. What its backend was shown is good for the others.
 func (s *Session) setLink(l *link) {

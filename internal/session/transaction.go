@@ -39,6 +39,8 @@ type transaction struct {
 	ended bool
 	gid   string // of the PREPARE TRANSACTION that is run
 	wrote bool   // something was sent to all nodes
+	// lostPart: a connection that had a part of it is gone.
+	lostPart bool
 	// writer is the one node that has the transaction's writes, in the modes that do not
 	// replicate; noNode while there are none.
 	writer config.NodeID
