@@ -51,11 +51,11 @@ func (s *Session) decidesAlike() bool {
 	switch w := s.work.(type) {
 	case *queryWork:
 		return w.stmt == nil || w.stmt.Kind == parser.Prepare || s.holds(w.stmt, w.basis) ||
-			s.decidesAgain(w.stmt, w.basis, func() bool { return s.sameQuery(w) })
+			s.decidesAgain(w.stmt, w.text, w.basis, func() bool { return s.sameQuery(w) })
 	case *segment:
 		for i := range w.steps {
 			if st := &w.steps[i]; st.kind == wire.KindExecute && st.prepared != nil && !s.holds(st.prepared.stmt, st.portal.basis) &&
-				!s.decidesAgain(st.prepared.stmt, st.portal.basis, func() bool { return s.samePortal(st.portal) }) {
+				!s.decidesAgain(st.prepared.stmt, st.prepared.text, st.portal.basis, func() bool { return s.samePortal(st.portal) }) {
 				return false
 			}
 		}
@@ -72,19 +72,19 @@ func (s *Session) holds(stmt *parser.Statement, b basis) bool {
 // decidesAgain asks main, if something has changed that may concern the statement, when all that may have come
 // in between is committed there. Functions are locked by nobody: some nodes may have run the old one, whose body
 // the verdict has the sum of. A transaction that keeps its snapshot cannot ask.
-func (s *Session) decidesAgain(stmt *parser.Statement, b basis, same func() bool) (alike bool) {
+func (s *Session) decidesAgain(stmt *parser.Statement, text string, b basis, same func() bool) (alike bool) {
 	main := s.main()
 	if main == nil {
 		return false
 	}
-	b.known.AwaitChanges()
-	since, keeps := b.generation, main.begun && keepsSnapshot(s.isolation())
-	if keeps {
-		since = min(since, s.tx.seen.generation)
-	}
-	executed, _ := s.effectiveOf(stmt, "")
-	if !b.known.MayConcern(since, s.concernOf(executed, b.verdict)) {
+	executed, text := s.effectiveOf(stmt, text)
+	concern := s.concernOf(executed, b.verdict)
+	keeps := s.keepsOld(main)
+	switch {
+	case !s.concerned(b, concern):
 		return true
+	case b.verdict.Redefines && !s.concerned(b, concern.WithoutCode()):
+		same = func() bool { return s.verdictOf(executed, text).Code == b.verdict.Code } // all else it may have changed itself
 	}
 	if keeps || !s.canAsk(main) {
 		return false
@@ -97,6 +97,20 @@ func (s *Session) decidesAgain(stmt *parser.Statement, b basis, same func() bool
 	})
 	s.unlike, s.care, s.work = unlike, care, work
 	return alike
+}
+
+// keepsOld: the catalogue is shown to the transaction as it was when it took its snapshot.
+func (s *Session) keepsOld(main *link) bool { return main.begun && keepsSnapshot(s.isolation()) }
+
+// concerned reports whether something may have become another of what a decision rests on, when what is being
+// committed is.
+func (s *Session) concerned(b basis, concern catalog.Concern) bool {
+	b.known.AwaitChanges()
+	since := b.generation
+	if main := s.main(); main != nil && s.keepsOld(main) {
+		since = min(since, s.tx.seen.generation)
+	}
+	return b.known.MayConcern(since, concern)
 }
 
 // concernOf is what of the catalogue a statement has to do with. What code has changed itself by now is not told
@@ -113,11 +127,8 @@ func (a *attempt) isOutdated(out *replicator.Outcome) bool {
 		return false
 	}
 	outdated := func(stmt *parser.Statement, b basis) bool {
-		if s.holds(stmt, b) {
-			return false
-		}
-		b.known.AwaitChanges()
-		return true
+		executed, _ := s.effectiveOf(stmt, "")
+		return !s.holds(stmt, b) && s.concerned(b, s.concernOf(executed, b.verdict))
 	}
 	switch w := s.work.(type) {
 	case *queryWork:

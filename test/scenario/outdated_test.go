@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -370,4 +371,40 @@ func TestDDLInAPipeline(t *testing.T) {
 		s.want(conn, "SELECT count(at) FROM stamped WHERE id = 10", "1")
 		s.wantEqual()
 	}
+}
+
+// TestUnrelatedDDLIsNoNews: a statement is run again a few times at most, so what does not concern it must not count.
+func TestUnrelatedDDLIsNoNews(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	conn := s.connect()
+	s.exec(conn, `CREATE TABLE plain (id int, data text); CREATE TABLE keyed (id int PRIMARY KEY, data text);
+		CREATE FUNCTION remakes() RETURNS void LANGUAGE plpgsql AS $$ BEGIN
+			DROP TABLE IF EXISTS made CASCADE; CREATE TABLE made AS SELECT 1 AS a; EXECUTE 'CREATE VIEW shown AS SELECT * FROM made'; END $$`)
+	stop, stopped := make(chan struct{}), make(chan error, 1)
+	other := s.connect()
+	go func() {
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				stopped <- nil
+				return
+			default:
+			}
+			if _, err := other.Exec(context.Background(), fmt.Sprintf("CREATE OR REPLACE FUNCTION aside() RETURNS int LANGUAGE sql AS 'SELECT %d'", i)); err != nil {
+				stopped <- err
+				return
+			}
+		}
+	}()
+	for range 15 {
+		s.exec(conn, "SELECT remakes()")
+		s.wantCode(conn, "INSERT INTO keyed SELECT id, data FROM plain ON CONFLICT (id) DO UPDATE SET data = excluded.ctid::text", "42703")
+		s.wantCode(conn, "INSERT INTO plain VALUES (1) ON CONFLICT (id) DO UPDATE SET data = excluded.ctid::text", "42703")
+	}
+	close(stop)
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+	s.wantEqual()
 }
