@@ -44,7 +44,13 @@ type group struct {
 	waiters []*waiter
 	// waiting is len(waiters), for those who only want to know that.
 	waiting atomic.Int32
+	// remembered is what Remember was given, while a set is open.
+	remembered map[Key]any
 }
+
+// maxRemembered bounds for how many start-up packets of a user and database something is
+// remembered; when there are more, all is forgotten.
+const maxRemembered = 100
 
 // waiter is somebody in a queue.
 type waiter struct {
@@ -290,11 +296,39 @@ func (l *Loans) closeAll(sets []*Set) {
 // Wanted reports whether somebody waits for a set like this one. It takes no lock.
 func (l *Loans) Wanted(set *Set) bool { return set.group.waiting.Load() > 0 }
 
+// Remember keeps what a log-in was told, for the next one with the same start-up packet, until the last
+// set of its user and database is closed, or all that are idle (CloseIdle).
+func (l *Loans) Remember(key Key, what any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	g := l.groups[owner{key.User, key.Database}]
+	if g == nil {
+		return
+	}
+	if g.remembered == nil || len(g.remembered) >= maxRemembered {
+		g.remembered = map[Key]any{}
+	}
+	g.remembered[key] = what
+}
+
+// Remembered returns what Remember was given last; nil for nothing.
+func (l *Loans) Remembered(key Key) any {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if g := l.groups[owner{key.User, key.Database}]; g != nil && g.open > 0 {
+		return g.remembered[key]
+	}
+	return nil
+}
+
 // CloseIdle closes the idle sets; expired narrows them down, nil is all.
 func (l *Loans) CloseIdle(expired func(*Set) bool) {
 	var closing []*Set
 	l.mu.Lock()
 	for _, g := range l.groups {
+		if expired == nil {
+			g.remembered = nil
+		}
 		for i := 0; i < len(g.idle); {
 			if expired != nil && !expired(g.idle[i]) {
 				i++

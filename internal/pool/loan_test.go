@@ -201,3 +201,40 @@ func TestIdleLoansAreClosed(t *testing.T) {
 		t.Errorf("queues %+v", q)
 	}
 }
+
+func TestLogInsAreRemembered(t *testing.T) {
+	key := keyOf("u", "d", "a")
+	tests := []struct {
+		name string
+		then func(l *Loans, set *Set)
+		want any
+	}{
+		{"while a set is lent", func(*Loans, *Set) {}, "told"},
+		{"while one is idle", func(l *Loans, set *Set) { l.Return(set) }, "told"},
+		{"anew", func(l *Loans, _ *Set) { l.Remember(key, "more") }, "more"},
+		{"not for another start-up packet", func(l *Loans, _ *Set) { l.Remember(keyOf("u", "d", "b"), "other") }, "told"},
+		{"not without a set", func(l *Loans, set *Set) { l.Drop(set) }, nil},
+		{"not when idle ones are of no use any more", func(l *Loans, _ *Set) { l.CloseIdle(nil) }, nil},
+		{"when some are old", func(l *Loans, _ *Set) { l.CloseIdle(func(*Set) bool { return true }) }, "told"},
+		{"of few start-up packets", func(l *Loans, _ *Set) {
+			for i := range maxRemembered {
+				l.Remember(keyOf("u", "d", string(rune(1000+i))), i)
+			}
+		}, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			l := lendingOf(Limits{})
+			l.Remember(key, "nobody has a set")
+			set := mustBorrow(t, l, key, anySet)
+			if got := l.Remembered(key); got != nil {
+				t.Fatalf("%v was remembered", got)
+			}
+			l.Remember(key, "told")
+			tt.then(l, set)
+			if got := l.Remembered(key); got != tt.want {
+				t.Errorf("%v, want %v", got, tt.want)
+			}
+		})
+	}
+}

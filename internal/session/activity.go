@@ -79,14 +79,15 @@ func (s *Session) note(state State) {
 // introduce publishes who the session is.
 func (s *Session) introduce() {
 	a := &Activity{
-		ID:        s.id,
-		User:      s.login.User,
-		Database:  s.login.Database,
-		Frontend:  s.front.NetConn().RemoteAddr().String(),
-		Started:   s.started,
-		Connected: s.set.Created,
-		Uses:      s.set.Uses,
-		Backends:  map[config.NodeID]uint32{},
+		ID:       s.id,
+		User:     s.login.User,
+		Database: s.login.Database,
+		Frontend: s.front.NetConn().RemoteAddr().String(),
+		Started:  s.started,
+		Backends: map[config.NodeID]uint32{},
+	}
+	if s.set != nil {
+		a.Connected, a.Uses = s.set.Created, s.set.Uses
 	}
 	for _, l := range s.links {
 		if l != nil {

@@ -90,13 +90,20 @@ func (s *Session) learnScope() bool {
 		row = rows[0]
 		if !c.unsure {
 			s.set.Scope = row // of a session that has set nothing yet
+			s.rememberScope(row)
 		}
 	}
+	s.takeScope(row)
+	return c.scope != nil
+}
+
+// takeScope makes a row of scopeQuery the session's scope.
+func (s *Session) takeScope(row string) {
+	c := &s.caching
 	c.scope, c.unsure, c.barred = nil, false, row[:min(len(row), len(noTemporary))] != noTemporary
 	if !c.barred {
 		c.scope = s.Cache.NewScope(fmt.Sprintf("%q %v %s", s.login.Database, s.numbers.spoken, row))
 	}
-	return c.scope != nil
 }
 
 // scoped reports whether the session's scope is known now.

@@ -50,6 +50,30 @@ func (s *Session) runSharedBatch(ctx context.Context, end batchEnd) (handled, ok
 	return s.missBatch(ctx, sharedRead{key: k, verdict: v, columns: b.describe, found: found})
 }
 
+// answerParked is runSharedBatch for a session without connections, as far as it needs none: the answer is in memory,
+// and whether it may be given is known.
+func (s *Session) answerParked(end batchEnd) (answered bool) {
+	if s.Cache == nil || end != endSync || s.tx.kind != txNone || s.batch.copied || !s.caching.scoped() || !s.mayShare() {
+		return false
+	}
+	b, is := s.readBatch()
+	if !is {
+		return false
+	}
+	v := s.knownCacheVerdict(s.cacheShapeOf(b.stmt, cachepolicy.HintOf(b.text), false))
+	if v == nil || !v.read.Keep {
+		return false
+	}
+	b.keyParams()
+	e := s.Cache.Look(cache.Key{Scope: s.caching.scope, Text: unsafe.Slice(unsafe.StringData(b.text), len(b.text)), Params: b.params}, b.describe)
+	if e == nil {
+		return false
+	}
+	s.refreshView()
+	answered, _, _ = s.giveBatch(b, e)
+	return answered
+}
+
 // missBatch has a node answer the batch, or another session that is asking for the same.
 func (s *Session) missBatch(ctx context.Context, r sharedRead) (handled, ok bool, err error) {
 	b := s.caching.batch
@@ -145,6 +169,9 @@ func (s *Session) giveBatch(b *readBatch, e *cache.Entry) (handled, ok bool, err
 		st, err := s.plan(b.parse)
 		if err != nil || st.local != nil || st.taken != nil {
 			return false, false, nil
+		}
+		if s.set == nil {
+			st.prepared.generation = unplanned // no node could be asked
 		}
 		s.noteStep(st)
 		s.replyEmpty(wire.KindParseComplete)

@@ -84,12 +84,23 @@ func (s *Session) databaseSlot() cache.Slot { return s.Cache.Database(s.login.Da
 // cacheVerdictOf judges a statement anew if it was not judged since the catalogue or the
 // configuration changed.
 func (s *Session) cacheVerdictOf(stmt *parser.Statement, hint cachepolicy.Hint, write bool) *cacheVerdict {
-	k := cacheShape{shape: shapeOf(stmt), database: s.login.Database, hint: hint, write: write}
-	v := s.CacheVerdicts.get(k)
-	if v != nil && v.cfg == s.config() && s.verdictHolds(v) {
+	k := s.cacheShapeOf(stmt, hint, write)
+	if v := s.knownCacheVerdict(k); v != nil {
 		return v
 	}
 	return s.newCacheVerdict(stmt, k)
+}
+
+func (s *Session) cacheShapeOf(stmt *parser.Statement, hint cachepolicy.Hint, write bool) cacheShape {
+	return cacheShape{shape: shapeOf(stmt), database: s.login.Database, hint: hint, write: write}
+}
+
+// knownCacheVerdict is a verdict that still holds; nil for none.
+func (s *Session) knownCacheVerdict(k cacheShape) *cacheVerdict {
+	if v := s.CacheVerdicts.get(k); v != nil && v.cfg == s.config() && s.verdictHolds(v) {
+		return v
+	}
+	return nil
 }
 
 // newCacheVerdict judges a statement, and remembers the verdict if the catalogue does not

@@ -67,7 +67,7 @@ func (s *Session) lends() bool {
 
 // take gets a set for the log-in.
 func (s *Session) take(ctx context.Context) (err error) {
-	if s.loan.on = s.lends(); !s.loan.on {
+	if !s.loan.on {
 		s.set = s.Pool.Take(s.key)
 		return nil
 	}
@@ -149,6 +149,7 @@ func (s *Session) beginLending() {
 	}
 	s.loan.told = maps.Clone(s.knowing().conn.Params())
 	s.loan.isolation, s.loan.timesOut = s.set.Isolation, s.set.TimesOut
+	s.rememberGreeting()
 }
 
 // unpark sees to it that the session has connections. ok is false if it has none; the frontend
@@ -558,7 +559,7 @@ func (s *Session) unparkForBatch(ctx context.Context, end batchEnd) (ok bool, er
 	if s.set != nil || s.batchAsksNoNode() {
 		return true, nil
 	}
-	if s.parseFromMemory(end) {
+	if s.parseFromMemory(end) || s.answerParked(end) {
 		s.batch.forget()
 		return true, nil
 	}

@@ -71,11 +71,13 @@ func (s *Session) letIn(ctx context.Context) error {
 	if err := s.admit(patient); err != nil {
 		return err
 	}
-	if err := s.learnIsolation(); err != nil {
-		return err
+	if s.set != nil {
+		if err := s.learnIsolation(); err != nil {
+			return err
+		}
+		s.beginNumbering()
+		s.beginLending()
 	}
-	s.beginNumbering()
-	s.beginLending()
 	s.front.SetDeadline(time.Time{})
 	s.welcome()
 	return s.gone
@@ -207,6 +209,10 @@ func (s *Session) admit(ctx context.Context) error {
 	s.credential = credential
 	s.source = authenticator.SecretSource(peer, s.login)
 	defer func() { s.source = nil }() // the frontend is asked for its password at log-in only
+	s.loan.on = s.lends()
+	if known, err := s.greetAgain(ctx, authenticator, peer); known || err != nil {
+		return err
+	}
 	if err := s.reuse(ctx, authenticator, peer); err != nil {
 		return err
 	}
@@ -222,17 +228,9 @@ func (s *Session) reuse(ctx context.Context, authenticator *auth.Authenticator, 
 	if err := s.take(ctx); err != nil || len(s.set.Conns) == 0 {
 		return err
 	}
-	if s.credential.IsZero() {
-		asked := s.mainOf(s.set).Opened()
-		credential, err := authenticator.AskAgain(ctx, peer, s.login, asked)
-		if err != nil {
-			s.notServed()
-			return err
-		}
-		if !credential.IsZero() {
-			s.credential = credential
-			s.source = nil
-		}
+	if err := s.showAgain(ctx, authenticator, peer, s.mainOf(s.set).Opened()); err != nil {
+		s.notServed()
+		return err
 	}
 	for id, conn := range s.set.Conns {
 		if s.view.Up(id) && conn.Opened().Serves(s.credential) {
@@ -243,6 +241,19 @@ func (s *Session) reuse(ctx context.Context, authenticator *auth.Authenticator, 
 	}
 	clear(s.set.Conns)
 	return nil
+}
+
+// showAgain has the frontend show what the backend of a connection that was opened before has asked for, if it has
+// shown nothing yet.
+func (s *Session) showAgain(ctx context.Context, authenticator *auth.Authenticator, peer auth.Peer, asked auth.Opened) error {
+	if !s.credential.IsZero() {
+		return nil
+	}
+	credential, err := authenticator.AskAgain(ctx, peer, s.login, asked)
+	if err == nil && !credential.IsZero() {
+		s.credential, s.source = credential, nil
+	}
+	return err
 }
 
 // mainOf is the connection to the lowest node of a set.
@@ -331,12 +342,20 @@ func (s *Session) welcome() {
 	s.log = s.log.WithLazy(zap.Uint32(logkey.Session, s.id))
 	s.introduce()
 	s.reply(func(b []byte) []byte { return wire.AppendMessage(b, wire.KindAuthentication, []byte{0, 0, 0, 0}) })
-	for name, value := range s.knowing().conn.Params() {
+	for name, value := range s.parametersToTell() {
 		s.reply(func(b []byte) []byte { return wire.AppendParameterStatus(b, name, value) })
 	}
 	s.reply(func(b []byte) []byte { return wire.AppendKeyData(b, s.process, s.secret) })
 	s.reply(func(b []byte) []byte { return wire.AppendReady(b, wire.TxIdle) })
 	s.flush()
+}
+
+// parametersToTell are those that the frontend is to know (ParameterStatus).
+func (s *Session) parametersToTell() map[string]string {
+	if s.loan.on {
+		return s.loan.told
+	}
+	return s.knowing().conn.Params()
 }
 
 // mainProcess is the number of the main node's process for the session, or 0. The frontend

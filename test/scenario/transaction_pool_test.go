@@ -121,7 +121,7 @@ func TestWaitForConnectionsIsBounded(t *testing.T) {
 }
 
 // TestAnswerFromMemoryNeedsNoConnection: the only set is another session's. One in its own
-// block, or an extended query, may need it.
+// block may need it.
 func TestAnswerFromMemoryNeedsNoConnection(t *testing.T) {
 	s, a, b := pair(t, "memory_cache_enabled = on")
 	run(t, a, "CREATE TABLE t (v int)", "INSERT INTO t VALUES (1)", "CREATE TABLE u (v int)")
@@ -133,6 +133,44 @@ func TestAnswerFromMemoryNeedsNoConnection(t *testing.T) {
 	}
 	s.wantCode(b, "SELECT count(*) FROM u", "53300")
 	run(t, a, "COMMIT")
+	s.wantEqual()
+}
+
+// TestClientThatOnlyHitsNeedsNoConnection: not for its log-in either, once another has been told what it is told, and
+// not by extended query.
+func TestClientThatOnlyHitsNeedsNoConnection(t *testing.T) {
+	s, a, b := pair(t, "memory_cache_enabled = on")
+	run(t, a, "CREATE TABLE t (v int)", "INSERT INTO t VALUES (1)", "CREATE TABLE u (v int)")
+	const read, of = "SELECT v FROM t", "SELECT v FROM t WHERE v = $1"
+	hit := func(conn *pgx.Conn) {
+		t.Helper()
+		s.want(conn, read, "1")
+		for range 2 {
+			var v int
+			if err := conn.QueryRow(bounded(t), of, pgx.QueryExecModeExec, 1).Scan(&v); err != nil || v != 1 {
+				t.Errorf("%d, %v", v, err)
+			}
+		}
+	}
+	hit(b)
+	hit(b)
+	run(t, a, "BEGIN", "INSERT INTO u VALUES (1)")
+	for range 3 {
+		c := s.connect()
+		if got := c.PgConn().ParameterStatus("server_version"); got == "" || got != b.PgConn().ParameterStatus("server_version") {
+			t.Errorf("server_version is %q", got)
+		}
+		hit(c)
+		s.wantCode(c, "SELECT count(*) FROM u", "53300")
+		hit(c)
+		c.Close(bounded(t))
+	}
+	c := s.connect()
+	hit(c)
+	run(t, a, "COMMIT")
+	s.want(c, "SELECT count(*) FROM u", "1")
+	run(t, c, "SET search_path = pg_catalog", "DISCARD ALL", "INSERT INTO t VALUES (2)")
+	s.want(b, "SELECT count(*) FROM t", "2")
 	s.wantEqual()
 }
 
