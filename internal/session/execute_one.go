@@ -62,9 +62,10 @@ func (s *Session) executeOne(ctx context.Context, where target) (ok bool, err er
 			}
 			where.node = s.mainID()
 		case err == nil:
-			s.noteRun(where, !answer.Failed())
-			s.explainGivenUp(ctx, answer, mark)
-			return !answer.Failed(), s.gone
+			ok := !answer.Failed()
+			s.noteRun(where, ok)
+			s.explainGivenUp(ctx, answer, mark) // its ROLLBACK is answered in the same place
+			return ok, s.gone
 		case wire.IsFrontendGone(err):
 			return false, err
 		default:

@@ -77,6 +77,39 @@ func TestDeadlockOverNodesInAQuestionIsBroken(t *testing.T) {
 	}
 }
 
+// TestDeadlockOverNodesOnOneNodeIsBroken: what waits on main is a read, or the Parse of a write that has to ask main
+// for a sequence before it is bound.
+func TestDeadlockOverNodesOnOneNodeIsBroken(t *testing.T) {
+	for _, sql := range []string{"/*NO LOAD BALANCE*/ SELECT count(*) FROM drawing", "INSERT INTO drawing (n) VALUES (1)"} {
+		for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeExec} {
+			t.Run(fmt.Sprint(sql, ", ", mode), func(t *testing.T) {
+				s := newStageIn(t, config.NativeReplication, "deadlock_check_interval = 300ms", "sequence_strategy = lock", "allow_sql_comments = on")
+				reader, other := s.connect(), s.connect()
+				s.exec(reader, "CREATE TABLE drawing (id serial, n int); CREATE TABLE before (id int PRIMARY KEY)")
+				s.exec(reader, "INSERT INTO drawing (n) VALUES (0)") // it is known now
+				s.exec(reader, "BEGIN")
+				s.want(reader, "SELECT count(*) FROM drawing", "1") // on node 1
+				s.exec(reader, "INSERT INTO before VALUES (1); SAVEPOINT a")
+				alter := startQuery(other, "ALTER TABLE drawing ADD COLUMN more int")
+				awaitWaiter(t, s.nodes[1])
+				_, err := reader.Exec(bounded(t), sql, mode)
+				if codeOf(err) != "40P01" || !strings.Contains(detailOf(err), "waits for session") {
+					t.Errorf("%v, %q; want SQLSTATE 40P01", err, detailOf(err))
+				}
+				alter.must(t)
+				if status := reader.PgConn().TxStatus(); status != 'E' {
+					t.Errorf("the block's status is %q, want E", status)
+				}
+				s.wantCode(reader, "SELECT 1", "25P02")
+				s.exec(reader, "ROLLBACK")
+				s.want(reader, "SELECT count(*) FROM before", "0")
+				s.wantAllUp()
+				s.wantEqual()
+			})
+		}
+	}
+}
+
 // TestStatementIsRepeatedAfterADeadlockOverNodes: one that is alone in its transaction is done
 // again behind the other, and nobody is told.
 func TestStatementIsRepeatedAfterADeadlockOverNodes(t *testing.T) {
