@@ -1,6 +1,7 @@
 package nodecheck
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -91,7 +92,7 @@ func (r *reader) database(ctx context.Context, database string) error {
 		return err
 	}
 	defer closeConn(conn)
-	return r.ask(ctx, conn, database, databaseQuery)
+	return cmp.Or(r.ask(ctx, conn, database, databaseQuery), r.ask(ctx, conn, database, sideEffectQuery))
 }
 
 func (r *reader) ask(ctx context.Context, conn *pgconn.PgConn, database, sql string) error {

@@ -22,7 +22,8 @@ type Watch struct {
 	Fence func(ctx context.Context, id config.NodeID, reason string) error
 	Log   *zap.Logger
 
-	said map[Difference]bool // what the log was told of
+	said    map[Difference]bool // what the log was told of
+	effects map[SideEffect]bool // that, too
 }
 
 const (
@@ -86,6 +87,7 @@ func (w *Watch) compare(ctx context.Context) []Difference {
 	if len(result.Compared) > 0 && result.Compared[0] != nodes[0].ID {
 		result.Differences = nil // without main there is nothing to be held against
 	}
+	w.tellEffects(result.SideEffects)
 	for id, err := range result.Failed {
 		if !errors.Is(err, context.Canceled) {
 			w.Log.Warn("node could not be compared with the others", zap.Int(logkey.Node, int(id)), zap.Error(err))
@@ -128,6 +130,17 @@ func (w *Watch) tell(found []Difference) {
 		say("nodes are not alike", zap.Int(logkey.Node, int(d.Node)), zap.String("difference", d.String()), zap.String("remedy", d.Remedy()))
 	}
 	w.said = said
+}
+
+// tellEffects logs what is new.
+func (w *Watch) tellEffects(found []SideEffect) {
+	said := make(map[SideEffect]bool, len(found))
+	for _, e := range found {
+		if said[e] = true; !w.effects[e] {
+			w.Log.Warn("a read may have side effects", zap.String("effect", e.String()), zap.String("remedy", e.Remedy()))
+		}
+	}
+	w.effects = said
 }
 
 // pause ends early when ctx does.
