@@ -89,6 +89,16 @@ func pointWrites() []family {
 	}
 }
 
+// pooled is what hangs on how long a client has its connections.
+func pooled() []family {
+	return []family{
+		{"connect", []int{8}, connections, false, []string{"-S", "-C", "-M", "simple"}, nil},
+		{"read-simple", []int{8}, transactions, false, []string{"-S", "-M", "simple"}, nil},
+		{"read-prepared", []int{8}, transactions, false, []string{"-S", "-M", "prepared"}, nil},
+		{"update-simple", []int{8}, transactions, true, script("update.sql", "simple"), nil},
+	}
+}
+
 // few says how a clustering mode does beside the others.
 func few() []family {
 	return []family{

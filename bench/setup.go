@@ -69,6 +69,7 @@ func setups() []setup {
 		{name: "memcached", mode: nativeReplication, nodes: nodeCount, targets: []string{bare, pgpool, pgchorus, uncached}, families: cacheReads(), settings: cacheSettings("memcached"), cached: true, memcached: true, named: true, looked: true},
 		{name: "ways", mode: nativeReplication, nodes: nodeCount, targets: []string{pgpool, pgchorus, verifying, locking, digesting, trio}, families: ways(), named: true},
 		{name: "dispatch", mode: nativeReplication, nodes: nodeCount, targets: []string{pgpool, pgchorus, mainFirst, oneMessage, trio}, families: pointWrites(), named: true},
+		{name: "pooling", mode: nativeReplication, nodes: nodeCount, targets: []string{bare, pgbouncer, pgchorus, lending}, families: pooled(), named: true},
 		{name: "snapshot", mode: snapshotIsolation, nodes: nodeCount, targets: []string{bare, pgpool, pgchorus, trio}, families: few(), database: "default_transaction_isolation = 'repeatable read'", tries: 10, maxRounds: 2},
 		{name: "streaming", mode: streaming, nodes: nodeCount, targets: []string{bare, pgpool, pgchorus}, families: few(), settings: "sr_check_period = 1\nsr_check_user = '" + superuser + "'\n", maxRounds: 2},
 		{name: "raw", mode: raw, nodes: 1, targets: []string{bare, pgbouncer, pgpool, pgchorus}, families: few(), maxRounds: 2},

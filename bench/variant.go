@@ -16,6 +16,7 @@ const (
 	digesting  = "digesting"
 	mainFirst  = "mainfirst"
 	oneMessage = "onemessage"
+	lending    = "lending"
 )
 
 func variants() []variant {
@@ -26,6 +27,7 @@ func variants() []variant {
 		{digesting, "verify_digest", "with verify_digest = on", "verify_digest = 'on'\n"},
 		{mainFirst, "main first", "with parallel_dispatch = off", "parallel_dispatch = off\n"},
 		{oneMessage, "one message", "with autocommit_fast = on", "autocommit_fast = on\n"},
+		{lending, "lending", "with pool_mode = transaction", "pool_mode = 'transaction'\n"},
 	}
 }
 
