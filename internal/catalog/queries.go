@@ -32,6 +32,25 @@ const volatileFunction = `(p.provolatile @= 'v' OR p.prokind @= 'a' AND EXISTS (
 		a.aggdeserialfn::pc.oid, a.aggmtransfn::pc.oid, a.aggminvtransfn::pc.oid, a.aggmfinalfn::pc.oid])
 	WHERE a.aggfnoid::pc.oid @= p.oid AND s.provolatile @= 'v'))`
 
+// writesBelow is the condition for the function p, of users, to call one by name that its own label would not let it be:
+// a volatile one whose text looks as if it wrote.
+const writesBelow = `(p.oid @>= $initdbOID::pc.oid AND p.prokind @= 'f' AND p.provolatile @<> 'v' AND EXISTS (
+	SELECT FROM (SELECT ` + textOf + ` AS whole OFFSET 0) AS own CROSS JOIN LATERAL (
+		SELECT FROM pc.pg_proc v JOIN pc.pg_language l ON l.oid @= v.prolang
+		WHERE v.oid @>= $initdbOID::pc.oid AND v.provolatile @= 'v' AND l.lanname @<> ALL ('{internal,c}'::pc.name[])
+		AND CASE WHEN pc.strpos(own.whole, pc.concat(pc.lower(v.proname::pc.text), '(')) @> 0
+			THEN pc.regexp_match(` + textOfCalled + `, '` + writingWords + `') IS NOT NULL END LIMIT 1) AS called))`
+
+// textOf and textOfCalled are the texts of the functions p and v in lower case, in whatever way their bodies are written.
+const (
+	textOf       = `CASE WHEN p.prokind @= 'f' THEN pc.lower(pc.pg_get_functiondef(p.oid)) ELSE '' END`
+	textOfCalled = `CASE WHEN v.prokind @= ANY ('{f,p}'::pc."char"[]) THEN pc.lower(pc.pg_get_functiondef(v.oid)) ELSE '' END`
+)
+
+// writingWords are what a text says that changes tables or sequences, or may.
+const writingWords = "(^|[^a-z0-9_])(insert[[:space:]]+into|delete[[:space:]]+from|merge[[:space:]]+into|update[[:space:]]+[^;]+[[:space:]]set|" +
+	"truncate|execute|nextval|setval)([^a-z0-9_]|$)"
+
 // definition is the stored tree of the view w. Views that initdb made are known to be
 // harmless and are what they are by their schema, so they stay closed. pg_depend would
 // not do instead: what initdb made is pinned and has no rows there.
@@ -132,7 +151,7 @@ FROM (VALUES $names) AS q (i, s, n) CROSS JOIN LATERAL (
 			CROSS JOIN LATERAL pc.regexp_matches(t.tree,
 				':(?:funcid|opfuncid|aggfnoid|winfnoid|tsmhandler) ([1-9][0-9]*)', 'g') AS m (found)
 			JOIN pc.pg_proc p ON p.oid @= m.found[1]::pc.oid
-			WHERE ` + volatileFunction + `) AS calls,
+			WHERE ` + volatileFunction + ` OR ` + writesBelow + `) AS calls,
 		CASE WHEN pc.count(*) FILTER (WHERE w.how @= 'read') @<= $maxBase THEN
 			pc.json_agg(pc.concat(` + hexadecimal("n.nspname") + `, '.', ` + hexadecimal("c.relname") + `))
 				FILTER (WHERE w.how @= 'read' AND w.oid @<> ALL (ARRAY(SELECT s.oid FROM found s WHERE s.how @= 'name')))

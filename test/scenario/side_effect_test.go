@@ -106,11 +106,12 @@ func TestStableFunctionThatWrites(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.onNodes(`CREATE TABLE a (id serial PRIMARY KEY, v text); CREATE FUNCTION w() RETURNS int LANGUAGE sql AS 'INSERT INTO a (v) VALUES (1) RETURNING id';
-CREATE FUNCTION s() RETURNS int STABLE LANGUAGE sql AS 'SELECT w()'; CREATE FUNCTION p() RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM s(); RETURN 1; END'`)
+CREATE FUNCTION s() RETURNS int STABLE LANGUAGE sql AS 'SELECT w()'; CREATE FUNCTION p() RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM s(); RETURN 1; END';
+CREATE VIEW shown AS SELECT s() AS id; CREATE VIEW below AS SELECT * FROM shown`)
 	bothProtocols(t, func(t *testing.T, mode pgx.QueryExecMode) {
 		s := s.in(t)
 		conn := s.connect()
-		for _, sql := range []string{"SELECT s()", "SELECT p() WHERE now() IS NOT NULL", "EXPLAIN ANALYZE SELECT s()", "SELECT count(*) FROM a WHERE s() > 0", "BEGIN", "SELECT s()", "COMMIT"} {
+		for _, sql := range []string{"SELECT s()", "SELECT p() WHERE now() IS NOT NULL", "EXPLAIN ANALYZE SELECT s()", "SELECT count(*) FROM a WHERE s() > 0", "SELECT * FROM shown", "TABLE below", "BEGIN", "SELECT s()", "COMMIT"} {
 			for range 3 {
 				if err := runBy(t, conn, mode, sql); err != nil {
 					t.Fatalf("%s: %v", sql, err)
