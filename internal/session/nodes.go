@@ -156,10 +156,23 @@ func (s *Session) lacksPart() bool {
 	return s.replicates() && s.tx.kind != txNone && s.tx.lostPart && (s.tx.wrote || s.oneSnapshot())
 }
 
+// partLost says what follows from that: nothing if the node is dead, for then the others go on without it.
+func (s *Session) partLost(ctx context.Context, id config.NodeID) error {
+	_, alive, err := s.Cluster.Suspect(ctx, id, errConnectionGone)
+	s.refreshView()
+	switch {
+	case !s.view.Up(id):
+		return nil
+	case err == nil && !alive:
+		return errStillInService(id, errConnectionGone)
+	}
+	return lostTransaction(id, errConnectionGone)
+}
+
 // join connects to a node that the session has no connection to.
 func (s *Session) join(ctx context.Context, id config.NodeID) error {
 	if s.lacksPart() {
-		return lostTransaction(id, errConnectionGone)
+		return s.partLost(ctx, id)
 	}
 	conn, err := s.connect(ctx, id)
 	if err != nil {

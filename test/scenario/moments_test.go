@@ -58,6 +58,20 @@ func TestNodeLostWhileASessionIsIdleInATransaction(t *testing.T) {
 	})
 }
 
+// TestNodeWhoseLossAQuestionFindsOut: the catalogue is asked about a table before anything is sent that writes.
+func TestNodeWhoseLossAQuestionFindsOut(t *testing.T) {
+	t.Parallel()
+	eachNode(t, func(s *stage, conn *pgx.Conn, lost *pgtest.Node) {
+		s.exec(conn, "CREATE TABLE unseen (id int PRIMARY KEY)")
+		s.exec(conn, "BEGIN")
+		s.exec(conn, "UPDATE item SET text = 'new' WHERE id = 1")
+		lost.Kill()
+		s.exec(conn, "INSERT INTO unseen VALUES (1)")
+		s.exec(conn, "COMMIT")
+		s.want(conn, "SELECT text, (SELECT count(*) FROM unseen) FROM item WHERE id = 1", "new|1")
+	})
+}
+
 func TestNodeLostInAReadOnlyTransaction(t *testing.T) {
 	t.Parallel()
 	eachNode(t, func(s *stage, conn *pgx.Conn, lost *pgtest.Node) {
