@@ -35,12 +35,6 @@ type Concern struct {
 	Of uint32
 }
 
-// WithoutCode is the concern without that for functions.
-func (c Concern) WithoutCode() Concern {
-	c.Code = false
-	return c
-}
-
 // MayConcern reports whether something that has changed since a generation may concern somebody.
 func (d *Database) MayConcern(since uint64, concern Concern) bool {
 	d.mu.Lock()

@@ -34,18 +34,17 @@ const volatileFunction = `(p.provolatile @= 'v' OR p.prokind @= 'a' AND EXISTS (
 
 // writesBelow is the condition for the function p, of users, to call one by name that its own label would not let it be:
 // a volatile one whose text looks as if it wrote.
-const writesBelow = `(p.oid @>= $initdbOID::pc.oid AND p.prokind @= 'f' AND p.provolatile @<> 'v' AND EXISTS (
-	SELECT FROM (SELECT ` + textOf + ` AS whole OFFSET 0) AS own CROSS JOIN LATERAL (
+var writesBelow = `(p.oid @>= $initdbOID::pc.oid AND p.prokind @= 'f' AND p.provolatile @<> 'v' AND EXISTS (
+	SELECT FROM (SELECT ` + textOf("p") + ` AS whole OFFSET 0) AS own CROSS JOIN LATERAL (
 		SELECT FROM pc.pg_proc v JOIN pc.pg_language l ON l.oid @= v.prolang
 		WHERE v.oid @>= $initdbOID::pc.oid AND v.provolatile @= 'v' AND l.lanname @<> ALL ('{internal,c}'::pc.name[])
 		AND CASE WHEN pc.strpos(own.whole, pc.concat(pc.lower(v.proname::pc.text), '(')) @> 0
-			THEN pc.regexp_match(` + textOfCalled + `, '` + writingWords + `') IS NOT NULL END LIMIT 1) AS called))`
+			THEN pc.regexp_match(` + textOf("v") + `, '` + writingWords + `') IS NOT NULL END LIMIT 1) AS called))`
 
-// textOf and textOfCalled are the texts of the functions p and v in lower case, in whatever way their bodies are written.
-const (
-	textOf       = `CASE WHEN p.prokind @= 'f' THEN pc.lower(pc.pg_get_functiondef(p.oid)) ELSE '' END`
-	textOfCalled = `CASE WHEN v.prokind @= ANY ('{f,p}'::pc."char"[]) THEN pc.lower(pc.pg_get_functiondef(v.oid)) ELSE '' END`
-)
+// textOf is the text of a function in lower case, in whatever way its body is written; of others there is none.
+func textOf(p string) string {
+	return strings.ReplaceAll(`CASE WHEN f.prokind @= ANY ('{f,p}'::pc."char"[]) THEN pc.lower(pc.pg_get_functiondef(f.oid)) ELSE '' END`, "f.", p+".")
+}
 
 // writingWords are what a text says that changes tables or sequences, or may.
 const writingWords = "(^|[^a-z0-9_])(insert[[:space:]]+into|delete[[:space:]]+from|merge[[:space:]]+into|update[[:space:]]+[^;]+[[:space:]]set|" +

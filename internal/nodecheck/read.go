@@ -1,7 +1,6 @@
 package nodecheck
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -92,7 +91,10 @@ func (r *reader) database(ctx context.Context, database string) error {
 		return err
 	}
 	defer closeConn(conn)
-	return cmp.Or(r.ask(ctx, conn, database, databaseQuery), r.ask(ctx, conn, database, sideEffectQuery))
+	if err := r.ask(ctx, conn, database, databaseQuery); err != nil {
+		return err
+	}
+	return r.ask(ctx, conn, database, sideEffectQuery)
 }
 
 func (r *reader) ask(ctx context.Context, conn *pgconn.PgConn, database, sql string) error {

@@ -117,30 +117,33 @@ func Culprits(wrong []Difference, nodes int) []config.NodeID {
 
 // tell logs what is new.
 func (w *Watch) tell(found []Difference) {
-	said := make(map[Difference]bool, len(found))
-	for _, d := range found {
-		said[d] = true
-		if w.said[d] {
-			continue
-		}
+	for _, d := range news(found, &w.said) {
 		say := w.Log.Warn
 		if d.Action() > Warn {
 			say = w.Log.Error
 		}
 		say("nodes are not alike", zap.Int(logkey.Node, int(d.Node)), zap.String("difference", d.String()), zap.String("remedy", d.Remedy()))
 	}
-	w.said = said
 }
 
 // tellEffects logs what is new.
 func (w *Watch) tellEffects(found []SideEffect) {
-	said := make(map[SideEffect]bool, len(found))
-	for _, e := range found {
-		if said[e] = true; !w.effects[e] {
-			w.Log.Warn("a read may have side effects", zap.String("effect", e.String()), zap.String("remedy", e.Remedy()))
+	for _, e := range news(found, &w.effects) {
+		w.Log.Warn("a read may have side effects", zap.String("effect", e.String()), zap.String("remedy", e.Remedy()))
+	}
+}
+
+// news is what was found and not said the last time. All of it counts as said then.
+func news[T comparable](found []T, said *map[T]bool) (fresh []T) {
+	now := make(map[T]bool, len(found))
+	for _, it := range found {
+		now[it] = true
+		if !(*said)[it] {
+			fresh = append(fresh, it)
 		}
 	}
-	w.effects = said
+	*said = now
+	return fresh
 }
 
 // pause ends early when ctx does.

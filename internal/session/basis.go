@@ -79,14 +79,13 @@ func (s *Session) decidesAgain(stmt *parser.Statement, text string, b basis, sam
 	}
 	executed, text := s.effectiveOf(stmt, text)
 	concern := s.concernOf(executed, b.verdict)
-	keeps := s.keepsOld(main)
-	switch {
-	case !s.concerned(b, concern):
+	if !s.concerned(b, concern) {
 		return true
-	case b.verdict.Redefines && !s.concerned(b, concern.WithoutCode()):
+	}
+	if concern.Code = false; b.verdict.Redefines && !s.concerned(b, concern) {
 		same = func() bool { return s.verdictOf(executed, text).Code == b.verdict.Code } // all else it may have changed itself
 	}
-	if keeps || !s.canAsk(main) {
+	if s.keepsOld(main) || !s.canAsk(main) {
 		return false
 	}
 	generation := b.known.Generation()

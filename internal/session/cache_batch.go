@@ -30,10 +30,7 @@ type readBatch struct {
 // simple protocol shares where the bytes are the same. handled is false if it is not.
 // In a block the portal would have to outlive the answer, so a batch in one is not.
 func (s *Session) runSharedBatch(ctx context.Context, end batchEnd) (handled, ok bool, err error) {
-	if s.Cache == nil || end != endSync || s.tx.kind != txNone || s.batch.copied || !s.mayShare() {
-		return false, false, nil
-	}
-	b, is := s.readBatch()
+	b, is := s.sharedBatch(end)
 	if !is {
 		return false, false, nil
 	}
@@ -41,8 +38,7 @@ func (s *Session) runSharedBatch(ctx context.Context, end batchEnd) (handled, ok
 	if !v.read.Keep || !s.learnScope() {
 		return false, false, nil
 	}
-	b.keyParams()
-	k := cache.Key{Scope: s.caching.scope, Text: unsafe.Slice(unsafe.StringData(b.text), len(b.text)), Params: b.params}
+	k := b.key(s.caching.scope)
 	e, found := s.find(k, b.describe, v)
 	if e != nil {
 		return s.giveBatch(b, e)
@@ -53,10 +49,10 @@ func (s *Session) runSharedBatch(ctx context.Context, end batchEnd) (handled, ok
 // answerParked is runSharedBatch for a session without connections, as far as it needs none: the answer is in memory,
 // and whether it may be given is known.
 func (s *Session) answerParked(end batchEnd) (answered bool) {
-	if s.Cache == nil || end != endSync || s.tx.kind != txNone || s.batch.copied || !s.caching.scoped() || !s.mayShare() {
+	if !s.caching.scoped() {
 		return false
 	}
-	b, is := s.readBatch()
+	b, is := s.sharedBatch(end)
 	if !is {
 		return false
 	}
@@ -64,14 +60,21 @@ func (s *Session) answerParked(end batchEnd) (answered bool) {
 	if v == nil || !v.read.Keep {
 		return false
 	}
-	b.keyParams()
-	e := s.Cache.Look(cache.Key{Scope: s.caching.scope, Text: unsafe.Slice(unsafe.StringData(b.text), len(b.text)), Params: b.params}, b.describe)
+	e := s.Cache.Look(b.key(s.caching.scope), b.describe)
 	if e == nil {
 		return false
 	}
 	s.refreshView()
 	answered, _, _ = s.giveBatch(b, e)
 	return answered
+}
+
+// sharedBatch is readBatch where an answer may be shared.
+func (s *Session) sharedBatch(end batchEnd) (*readBatch, bool) {
+	if s.Cache == nil || end != endSync || s.tx.kind != txNone || s.batch.copied || !s.mayShare() {
+		return nil, false
+	}
+	return s.readBatch()
 }
 
 // missBatch has a node answer the batch, or another session that is asking for the same.
@@ -148,6 +151,12 @@ func (s *Session) statementOf(b *readBatch, name []byte) bool {
 
 // namesMoment reports whether a parameter may stand for the current time.
 func namesMoment(value []byte) bool { return parser.NamesMoment(string(value)) }
+
+// key is the answer's. It is good as long as b.
+func (b *readBatch) key(scope *cache.Scope) cache.Key {
+	b.keyParams()
+	return cache.Key{Scope: scope, Text: unsafe.Slice(unsafe.StringData(b.text), len(b.text)), Params: b.params}
+}
 
 // keyParams makes the part of the key that the text does not tell: nothing for a statement
 // without parameters and with a result in text, as the simple protocol has them.

@@ -77,10 +77,10 @@ func (s *Session) takeGreeting(g *greeting) {
 	}
 }
 
-// rememberGreeting keeps what this log-in has found out.
+// rememberGreeting keeps what this log-in has found out, where connections are lent.
 func (s *Session) rememberGreeting() {
 	main := s.main()
-	if !s.loan.on || main == nil {
+	if main == nil {
 		return
 	}
 	s.Loans.Remember(s.key, &greeting{

@@ -158,15 +158,23 @@ func (s *Session) lacksPart() bool {
 
 // partLost says what follows from that: nothing if the node is dead, for then the others go on without it.
 func (s *Session) partLost(ctx context.Context, id config.NodeID) error {
-	_, alive, err := s.Cluster.Suspect(ctx, id, errConnectionGone)
+	if dead, err := s.isDead(ctx, id, errConnectionGone); dead {
+		return err
+	}
+	return lostTransaction(id, errConnectionGone)
+}
+
+// isDead has the cluster look at a node that a connection was lost to. The error is that it must not be left out.
+func (s *Session) isDead(ctx context.Context, id config.NodeID, cause error) (dead bool, _ error) {
+	_, alive, err := s.Cluster.Suspect(ctx, id, cause)
 	s.refreshView()
 	switch {
 	case !s.view.Up(id):
-		return nil
+		return true, nil
 	case err == nil && !alive:
-		return errStillInService(id, errConnectionGone)
+		return true, errStillInService(id, cause)
 	}
-	return lostTransaction(id, errConnectionGone)
+	return false, nil
 }
 
 // join connects to a node that the session has no connection to.
@@ -233,13 +241,8 @@ func (s *Session) setLink(l *link) {
 // dead, for then the others go on without it.
 func (s *Session) notReached(ctx context.Context, id config.NodeID, cause error) error {
 	if !wasRefused(cause) {
-		_, alive, err := s.Cluster.Suspect(ctx, id, cause)
-		s.refreshView()
-		switch {
-		case !s.view.Up(id):
-			return nil
-		case err == nil && !alive:
-			return errStillInService(id, cause)
+		if dead, err := s.isDead(ctx, id, cause); dead {
+			return err
 		}
 	}
 	s.log.Warn("node does not let the session in", zap.Int(logkey.Node, int(id)), zap.Error(cause))
