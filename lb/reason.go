@@ -17,6 +17,7 @@ const (
 	CallsWriter
 	CallsVolatile
 	CodeWrites
+	UnnamedCodeWrites
 	CallsUnknown
 	NotReadOnlyListed
 	WriteListed
@@ -101,6 +102,7 @@ var reasonTexts = [endOfReasons]reasonText{
 	CallsWriter:         {"calls a write function", "calls write function ", "()"},
 	CallsVolatile:       {"calls a volatile function", "calls volatile function ", "()"},
 	CodeWrites:          {"calls a function whose code writes", "code of ", "() writes"},
+	UnnamedCodeWrites:   {"calls code that writes, behind an operator, a cast, a view or a policy", "calls code that writes, behind an operator, a cast, a view or a policy", ""},
 	CallsUnknown:        {"calls an unknown function", "calls unknown function ", "()"},
 	NotReadOnlyListed:   {"calls a function that is not in read_only_function_list", "read_only_function_list does not have ", "()"},
 	WriteListed:         {"calls a function of write_function_list", "write_function_list has ", "()"},

@@ -15,6 +15,8 @@ import (
 type Body struct {
 	// Functions are called, each once. Class is by name alone.
 	Functions []Function
+	// Operators and Casts are as a Statement's; some may be none.
+	Operators, Casts []string
 	// Reads and Writes are relations, each once; a WITH query or a variable may be
 	// among them.
 	Reads, Writes []Relation
@@ -67,12 +69,13 @@ func ReadBody(text string) *Body {
 
 // bodyWord is a token with what it says: a word in lower case, a name without its quotes.
 type bodyWord struct {
-	kind byte
-	text string
+	kind  byte
+	text  string
+	start int
 }
 
 func wordOf(text string, t token) bodyWord {
-	w := bodyWord{kind: t.kind, text: text[t.start:t.end]}
+	w := bodyWord{kind: t.kind, text: text[t.start:t.end], start: t.start}
 	switch t.kind {
 	case wordToken:
 		w.text = strings.ToLower(w.text)
@@ -110,6 +113,8 @@ func isSyntaxWord(word string) bool {
 type bodyReader struct {
 	body   *Body
 	tokens []bodyWord
+
+	operators, casts seen[string]
 }
 
 // word is a token, or an empty one beyond the ends.
@@ -123,6 +128,7 @@ func (r *bodyReader) word(i int) bodyWord {
 // at looks at one token and those around it.
 func (r *bodyReader) at(i int) {
 	w := r.tokens[i]
+	r.implied(i)
 	switch w.kind {
 	case wordToken:
 		r.keyword(i, w.text)

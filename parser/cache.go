@@ -306,6 +306,7 @@ func statementSize(st *Statement) int64 {
 	}
 	size += int64(len(st.Reads)+len(st.Writes)) * 72
 	size += int64(len(st.Functions)+len(st.UnknownFunctions)) * 96
+	size += int64(len(st.Operators)+len(st.Casts)) * 24
 	size += int64(len(st.TimeCalls)) * int64(unsafe.Sizeof(TimeCall{}))
 	size += int64(len(st.Targets)) * int64(unsafe.Sizeof(Target{}))
 	for i := range st.Targets {

@@ -43,10 +43,10 @@ func (w *walker) inner(node *pg.Node) {
 	switch {
 	case w.st.Kind == Explain && !w.st.Analyze:
 		w.st.Reads = slices.Concat(w.st.Reads, w.st.Writes)
-		w.st.Writes, w.st.Functions, w.st.Objects = nil, nil, 0
+		w.st.Writes, w.st.Functions, w.st.Operators, w.st.Casts, w.st.Objects = nil, nil, nil, nil, 0
 		w.st.HasLockingClause, w.st.Returning = false, false
 	case w.st.Kind == Prepare:
-		w.st.Reads, w.st.Writes, w.st.Functions, w.st.Objects = nil, nil, nil, 0
+		w.st.Reads, w.st.Writes, w.st.Functions, w.st.Operators, w.st.Casts, w.st.Objects = nil, nil, nil, nil, nil, 0
 		w.st.HasLockingClause, w.st.Returning = false, false
 	}
 }

@@ -80,6 +80,9 @@ type Statement struct {
 	Functions []Function
 	// UnknownFunctions are those of Functions with class UnknownFunction.
 	UnknownFunctions []Function
+	// Operators are the names of the operators used, and Casts those of the types
+	// that are cast to, each once, without schema: functions of users may be behind them.
+	Operators, Casts []string
 	// HashedBy is the column that the statement partitions a table by the hash of, if its
 	// type is not known to have the same hash on all nodes.
 	HashedBy string

@@ -25,6 +25,8 @@ type walker struct {
 	reads     seen[Relation]
 	writes    seen[Relation]
 	functions seen[string]
+	operators seen[string]
+	casts     seen[string]
 
 	at        evaluation  // how often what is met now is evaluated
 	next      role        // of the SELECT that is met next
@@ -86,11 +88,16 @@ func (w *walker) walk(m protoreflect.Message) {
 		w.identifierColumn(n)
 	case *pg.SubLink:
 		w.refs.queries++
+		w.operator(n.OperName)
 		w.evaluated(m, sometimes)
 	case *pg.CaseExpr, *pg.CoalesceExpr, *pg.BoolExpr:
 		w.evaluated(m, w.at.maybe())
 	case *pg.A_Expr:
+		w.operator(n.Name)
 		w.expression(n, m)
+	case *pg.SortBy:
+		w.operator(n.UseOp)
+		w.below(m)
 	case *pg.A_Indirection:
 		w.indirection(n, m)
 	case *pg.TypeName, *pg.Alias, *pg.String, *pg.Integer, *pg.WithClause, *pg.LockingClause:
@@ -150,6 +157,7 @@ func (w *walker) walk(m protoreflect.Message) {
 	case *pg.SQLValueFunction:
 		w.valueFunction(n)
 	case *pg.TypeCast:
+		w.castTo(n.TypeName)
 		w.timeCast(n)
 		w.identifierCast(n)
 		w.below(m)

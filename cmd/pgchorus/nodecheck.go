@@ -91,9 +91,6 @@ func (c nodeChecker) say(result nodecheck.Result) {
 	for _, d := range result.Differences {
 		c.p.log.Warn("nodes are not alike", zap.Int(logkey.Node, int(d.Node)), zap.String("difference", d.String()), zap.String("remedy", d.Remedy()))
 	}
-	for _, e := range result.SideEffects {
-		c.p.log.Warn("a read may have side effects", zap.String("effect", e.String()), zap.String("remedy", e.Remedy()))
-	}
 }
 
 // checkNodes is `pgchorus check --nodes`: what the nodes in a configuration have otherwise
@@ -121,9 +118,6 @@ func checkNodes(cmd *cobra.Command, cfg *config.Config, flags serveFlags, user s
 func reportNodes(w io.Writer, result nodecheck.Result) error {
 	for _, d := range result.Differences {
 		fmt.Fprintf(w, "node %d: %s: %s (%s)\n", d.Node, d.Action(), d, d.Remedy())
-	}
-	for _, e := range result.SideEffects {
-		fmt.Fprintf(w, "%s: %s (%s)\n", nodecheck.Warn, e, e.Remedy())
 	}
 	for _, id := range slices.Sorted(maps.Keys(result.Failed)) {
 		fmt.Fprintf(w, "%v\n", result.Failed[id])

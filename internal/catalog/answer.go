@@ -94,6 +94,7 @@ type row struct {
 	Locks        bool     `json:"locks"`
 	More         bool     `json:"more"`
 	Calls        []string `json:"calls"`
+	Code         bool     `json:"code"`
 	Base         []string `json:"base"`
 
 	Table     *int        `json:"table"`
@@ -179,6 +180,7 @@ func (d *decoder) addRelation(r row) error {
 		Exists: true,
 		System: r.System, Temporary: r.Temporary, Unlogged: r.Unlogged, Foreign: r.Foreign, RowSecurity: r.RowSecurity,
 		View: r.View, Materialized: r.Materialized, Sequence: r.Sequence, Rules: r.Rules,
+		Code:     r.Code,
 		Volatile: r.Locks || r.More || !allCompute(r.Calls),
 		Base:     base,
 	}

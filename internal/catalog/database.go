@@ -25,6 +25,7 @@ type Database struct {
 	code         *table[*Code]
 	surroundings *table[*Surroundings]
 	deferral     atomic.Pointer[deferral]
+	implied      atomic.Pointer[implied]
 	changing     atomic.Int32 // length of changes.open
 
 	mu       sync.Mutex      // held to change what is above or below, not to look facts up
@@ -110,6 +111,9 @@ func (d *Database) forget() {
 	d.tables.clear()
 	d.code.clear()
 	d.surroundings.clear()
+	if last := d.implied.Load(); last != nil {
+		d.implied.Store(&implied{Implied: last.Implied}) // for who cannot ask
+	}
 }
 
 // drop ends the use of d, for sessions that still hold it: nobody would tell it of

@@ -65,9 +65,11 @@ type Relation struct {
 	Rules bool
 	// Volatile: reading it may do more than read. A view, at any depth, or a row
 	// security policy calls a volatile function that does not merely compute
-	// something, or one that calls such a one whatever its own label says, or locks rows;
-	// or there was more to look at than the bounds allow.
+	// something, or locks rows; or there was more to look at than the bounds allow.
 	Volatile bool
+	// Code: reading it calls code of users that can be looked into: in a view, at any depth, or a row
+	// security policy.
+	Code bool
 	// Base holds the relations that a view reads at any depth, other views among
 	// them, in no particular order and without the view itself; nil for anything but
 	// a view, and for a view that reads more of them than maxBase. It is shared:

@@ -223,6 +223,7 @@ func TestRelations(t *testing.T) {
 	rowSecurity := func(r *relation) { r.RowSecurity = true }
 	rules := func(r *relation) { r.Rules = true }
 	volatile := func(r *relation) { r.Volatile = true }
+	code := func(r *relation) { r.Code = true }
 	missing := relation{}
 	tests := []struct {
 		about, name string
@@ -263,16 +264,16 @@ func TestRelations(t *testing.T) {
 		{"over a system view", "v_system_view", with(view("pg_catalog.pg_stat_activity"), system)},
 		{"over information_schema", "v_information", view("information_schema.tables")},
 
-		{"that calls what is not volatile", "v_pure", view("app.plain")},
+		{"that calls what is not volatile", "v_pure", with(view("app.plain"), code)},
 		{"that calls what merely computes", "v_random", view("app.plain")},
 		{"that calls nextval", "v_nextval", with(view(), volatile)},
-		{"that calls a volatile function", "v_writes", with(view("app.plain"), volatile)},
+		{"that calls a volatile function", "v_writes", with(view("app.plain"), volatile, code)},
 		{"over one that does", "v_deep", with(view("app.plain", "app.v", "app.v_nextval"), volatile)},
-		{"that calls it in FROM", "v_from", with(view(), volatile)},
-		{"that calls it by an operator", "v_operator", with(view("app.plain"), volatile)},
-		{"that calls it by an aggregate", "v_agg", with(view("app.plain"), volatile)},
-		{"that calls it by a window function", "v_window", with(view("app.plain"), volatile)},
-		{"that calls it within CASE", "v_case", with(view("app.plain"), volatile)},
+		{"that calls it in FROM", "v_from", with(view(), volatile, code)},
+		{"that calls it by an operator", "v_operator", with(view("app.plain"), volatile, code)},
+		{"that calls it by an aggregate", "v_agg", with(view("app.plain"), volatile, code)},
+		{"that calls it by a window function", "v_window", with(view("app.plain"), volatile, code)},
+		{"that calls it within CASE", "v_case", with(view("app.plain"), volatile, code)},
 		{"that locks rows", "v_locks", with(view("app.plain"), volatile)},
 		{"with texts that look like a stored tree", "v_text", view("app.plain")},
 		{"with rules for writes", "v_rules", with(view("app.plain"), rules)},
@@ -282,7 +283,7 @@ func TestRelations(t *testing.T) {
 
 		{"row security", "guarded", table(rowSecurity)},
 		{"a view over row security", "v_guarded", with(view("app.guarded"), rowSecurity)},
-		{"row security that calls a volatile function", "spied", table(rowSecurity, volatile)},
+		{"row security that calls a volatile function", "spied", table(rowSecurity, volatile, code)},
 		{"row security for writes", "write_spied", table(rowSecurity)},
 		{"row security that is off", "unguarded", table()},
 		{"row security that reads", "looks_up", table(rowSecurity, unlogged)},

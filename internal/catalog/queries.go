@@ -32,23 +32,9 @@ const volatileFunction = `(p.provolatile @= 'v' OR p.prokind @= 'a' AND EXISTS (
 		a.aggdeserialfn::pc.oid, a.aggmtransfn::pc.oid, a.aggminvtransfn::pc.oid, a.aggmfinalfn::pc.oid])
 	WHERE a.aggfnoid::pc.oid @= p.oid AND s.provolatile @= 'v'))`
 
-// writesBelow is the condition for the function p, of users, to call one by name that its own label would not let it be:
-// a volatile one whose text looks as if it wrote.
-var writesBelow = `(p.oid @>= $initdbOID::pc.oid AND p.prokind @= 'f' AND p.provolatile @<> 'v' AND EXISTS (
-	SELECT FROM (SELECT ` + textOf("p") + ` AS whole OFFSET 0) AS own CROSS JOIN LATERAL (
-		SELECT FROM pc.pg_proc v JOIN pc.pg_language l ON l.oid @= v.prolang
-		WHERE v.oid @>= $initdbOID::pc.oid AND v.provolatile @= 'v' AND l.lanname @<> ALL ('{internal,c}'::pc.name[])
-		AND CASE WHEN pc.strpos(own.whole, pc.concat(pc.lower(v.proname::pc.text), '(')) @> 0
-			THEN pc.regexp_match(` + textOf("v") + `, '` + writingWords + `') IS NOT NULL END LIMIT 1) AS called))`
-
-// textOf is the text of a function in lower case, in whatever way its body is written; of others there is none.
-func textOf(p string) string {
-	return strings.ReplaceAll(`CASE WHEN f.prokind @= ANY ('{f,p}'::pc."char"[]) THEN pc.lower(pc.pg_get_functiondef(f.oid)) ELSE '' END`, "f.", p+".")
-}
-
-// writingWords are what a text says that changes tables or sequences, or may.
-const writingWords = "(^|[^a-z0-9_])(insert[[:space:]]+into|delete[[:space:]]+from|merge[[:space:]]+into|update[[:space:]]+[^;]+[[:space:]]set|" +
-	"truncate|execute|nextval|setval)([^a-z0-9_]|$)"
+// readableCode is the condition for the function p to be one of users that can be looked into.
+const readableCode = `(p.oid @>= $initdbOID::pc.oid AND EXISTS (
+	SELECT FROM pc.pg_language l WHERE p.prokind @= 'a' OR l.oid @= p.prolang AND l.lanname @<> ALL ('{internal,c}'::pc.name[])))`
 
 // definition is the stored tree of the view w. Views that initdb made are known to be
 // harmless and are what they are by their schema, so they stay closed. pg_depend would
@@ -110,7 +96,7 @@ GROUP BY q.i`)
 var relationsSQL = qualified(`
 SELECT pc.json_build_object('relation', q.i, 'system', f.system, 'temporary', f.temporary, 'unlogged', f.unlogged,
 	'foreign', f."foreign", 'row_security', f.row_security, 'view', f.view, 'materialized', f.materialized, 'sequence', f.sequence,
-	'rules', f.rules, 'locks', f.locks, 'more', f.more, 'calls', f.calls, 'base', f.base)
+	'rules', f.rules, 'locks', f.locks, 'more', f.more, 'calls', f.calls, 'code', f.code, 'base', f.base)
 FROM (VALUES $names) AS q (i, s, n) CROSS JOIN LATERAL (
 	WITH RECURSIVE walk (oid, how) AS (
 		SELECT c.oid, 'name'::pc.text
@@ -132,6 +118,13 @@ FROM (VALUES $names) AS q (i, s, n) CROSS JOIN LATERAL (
 		SELECT w.oid, w.how FROM walk w LIMIT (SELECT $maxWalk)
 	), trees AS (
 		SELECT t.tree FROM found w CROSS JOIN LATERAL (` + definition + ` UNION ALL ` + conditions + `) AS t
+	), calls AS (
+		SELECT pc.json_agg(DISTINCT CASE WHEN p.oid @< $initdbOID::pc.oid THEN p.proname::pc.text ELSE '' END) FILTER (WHERE ` + volatileFunction + `) AS volatile,
+			pc.bool_or(` + readableCode + `) AS code
+		FROM trees t
+		CROSS JOIN LATERAL pc.regexp_matches(t.tree,
+			':(?:funcid|opfuncid|aggfnoid|winfnoid|tsmhandler) ([1-9][0-9]*)', 'g') AS m (found)
+		JOIN pc.pg_proc p ON p.oid @= m.found[1]::pc.oid
 	)
 	SELECT pc.bool_or(n.nspname @= 'pg_catalog' AND w.how @<> 'policy') AS system,
 		pc.bool_or(c.relpersistence @= 't') AS temporary,
@@ -145,12 +138,7 @@ FROM (VALUES $names) AS q (i, s, n) CROSS JOIN LATERAL (
 			SELECT FROM pc.pg_rewrite r WHERE r.ev_class @= c.oid AND r.ev_type @<> '1')) AS rules,
 		(SELECT pc.bool_or(pc.strpos(t.tree, ':hasForUpdate true') @> 0) FROM trees t) AS locks,
 		(SELECT pc.count(*) FROM found) @>= $maxWalk OR pc.count(*) FILTER (WHERE w.how @= 'read') @> $maxBase AS more,
-		(SELECT pc.json_agg(DISTINCT CASE WHEN p.oid @< $initdbOID::pc.oid THEN p.proname::pc.text ELSE '' END)
-			FROM trees t
-			CROSS JOIN LATERAL pc.regexp_matches(t.tree,
-				':(?:funcid|opfuncid|aggfnoid|winfnoid|tsmhandler) ([1-9][0-9]*)', 'g') AS m (found)
-			JOIN pc.pg_proc p ON p.oid @= m.found[1]::pc.oid
-			WHERE ` + volatileFunction + ` OR ` + writesBelow + `) AS calls,
+		(SELECT k.volatile FROM calls k) AS calls, (SELECT k.code FROM calls k) AS code,
 		CASE WHEN pc.count(*) FILTER (WHERE w.how @= 'read') @<= $maxBase THEN
 			pc.json_agg(pc.concat(` + hexadecimal("n.nspname") + `, '.', ` + hexadecimal("c.relname") + `))
 				FILTER (WHERE w.how @= 'read' AND w.oid @<> ALL (ARRAY(SELECT s.oid FROM found s WHERE s.how @= 'name')))

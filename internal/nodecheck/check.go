@@ -12,8 +12,6 @@ type Result struct {
 	// Compared are the nodes whose facts were read, the reference first.
 	Compared    []config.NodeID
 	Differences []Difference
-	// SideEffects are those of the reference.
-	SideEffects []SideEffect
 	// Failed says of nodes why they could not be asked.
 	Failed map[config.NodeID]error
 }
@@ -22,13 +20,11 @@ type Result struct {
 // first one that can be asked.
 func Look(ctx context.Context, nodes []Node) Result {
 	facts := make([]Facts, len(nodes))
-	effects := make([][]SideEffect, len(nodes))
 	errs := make([]error, len(nodes))
 	var asked sync.WaitGroup
 	for i, node := range nodes {
 		asked.Go(func() {
 			facts[i], errs[i] = Read(ctx, node)
-			effects[i], facts[i] = facts[i].sideEffects()
 		})
 	}
 	asked.Wait()
@@ -41,7 +37,6 @@ func Look(ctx context.Context, nodes []Node) Result {
 			continue
 		case reference < 0:
 			reference = i
-			out.SideEffects = effects[i]
 		default:
 			out.Differences = append(out.Differences, Compare(nodes[reference].ID, facts[reference], node.ID, facts[i])...)
 		}

@@ -91,10 +91,7 @@ func (r *reader) database(ctx context.Context, database string) error {
 		return err
 	}
 	defer closeConn(conn)
-	if err := r.ask(ctx, conn, database, databaseQuery); err != nil {
-		return err
-	}
-	return r.ask(ctx, conn, database, sideEffectQuery)
+	return r.ask(ctx, conn, database, databaseQuery)
 }
 
 func (r *reader) ask(ctx context.Context, conn *pgconn.PgConn, database, sql string) error {

@@ -2,8 +2,6 @@ package nodecheck
 
 import (
 	"context"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -67,41 +65,5 @@ func TestServerThatCannotBeAskedIsNamed(t *testing.T) {
 	got := Look(t.Context(), nodesOf(servers, ""))
 	if got.Failed[0] == nil || len(got.Compared) != 1 || len(got.Differences) != 0 {
 		t.Errorf("got %+v", got)
-	}
-}
-
-func TestCodeThatReadsSetOffIsToldOf(t *testing.T) {
-	servers := pgtest.Start(t, 1)
-	servers[0].Exec(`
-		CREATE TABLE log (n int);
-		CREATE FUNCTION note(n int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN INSERT INTO log VALUES (n); RETURN n; END $$;
-		CREATE FUNCTION note_both(a int, b int) RETURNS bool LANGUAGE sql AS 'SELECT note(a) = note(b)';
-		CREATE FUNCTION noted(n int) RETURNS int STABLE LANGUAGE sql RETURN (SELECT note($1));
-		CREATE FUNCTION is_mine(n int) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN UPDATE log SET n = n + 1; RETURN true; END $$;
-		CREATE TYPE pair AS (a int, b int);
-		CREATE FUNCTION pair_of(n int) RETURNS pair LANGUAGE sql AS 'SELECT note(n), n';
-		CREATE FUNCTION pure(a int, b int) RETURNS bool LANGUAGE sql AS 'SELECT a = b';
-		CREATE FUNCTION only_reads(n int) RETURNS int STABLE LANGUAGE sql AS 'SELECT count(*)::int FROM log WHERE log.n = $1';
-		CREATE OPERATOR ==== (LEFTARG = int, RIGHTARG = int, FUNCTION = note_both);
-		CREATE OPERATOR =~~= (LEFTARG = int, RIGHTARG = int, FUNCTION = pure);
-		CREATE CAST (int AS pair) WITH FUNCTION pair_of(int);
-		ALTER TABLE log ENABLE ROW LEVEL SECURITY;
-		CREATE POLICY own ON log USING (is_mine(n));
-		CREATE VIEW shown AS SELECT noted(1);
-		CREATE VIEW plain AS SELECT only_reads(1);
-		CREATE VIEW writing AS SELECT note(1)`)
-	got := Look(t.Context(), nodesOf(servers, ""))
-	want := []SideEffect{
-		{"postgres", "cast from integer to pair", "pair_of(integer)"},
-		{"postgres", "operator ====(integer,integer)", "note_both(integer,integer)"},
-		{"postgres", "policy own on table log", "is_mine(integer)"},
-		{"postgres", "rule _RETURN on view shown", "noted(integer)"},
-	}
-	for i, e := range got.SideEffects {
-		e.Behind, e.Functions = strings.ReplaceAll(e.Behind, "public.", ""), strings.ReplaceAll(e.Functions, "public.", "")
-		got.SideEffects[i] = e
-	}
-	if !slices.Equal(got.SideEffects, want) {
-		t.Errorf("%v\nwant %v", got.SideEffects, want)
 	}
 }

@@ -22,8 +22,7 @@ type Watch struct {
 	Fence func(ctx context.Context, id config.NodeID, reason string) error
 	Log   *zap.Logger
 
-	said    map[Difference]bool // what the log was told of
-	effects map[SideEffect]bool // that, too
+	said map[Difference]bool // what the log was told of
 }
 
 const (
@@ -87,7 +86,6 @@ func (w *Watch) compare(ctx context.Context) []Difference {
 	if len(result.Compared) > 0 && result.Compared[0] != nodes[0].ID {
 		result.Differences = nil // without main there is nothing to be held against
 	}
-	w.tellEffects(result.SideEffects)
 	for id, err := range result.Failed {
 		if !errors.Is(err, context.Canceled) {
 			w.Log.Warn("node could not be compared with the others", zap.Int(logkey.Node, int(id)), zap.Error(err))
@@ -115,35 +113,21 @@ func Culprits(wrong []Difference, nodes int) []config.NodeID {
 	return ids
 }
 
-// tell logs what is new.
+// tell logs what was not said the last time.
 func (w *Watch) tell(found []Difference) {
-	for _, d := range news(found, &w.said) {
+	now := make(map[Difference]bool, len(found))
+	for _, d := range found {
+		now[d] = true
+		if w.said[d] {
+			continue
+		}
 		say := w.Log.Warn
 		if d.Action() > Warn {
 			say = w.Log.Error
 		}
 		say("nodes are not alike", zap.Int(logkey.Node, int(d.Node)), zap.String("difference", d.String()), zap.String("remedy", d.Remedy()))
 	}
-}
-
-// tellEffects logs what is new.
-func (w *Watch) tellEffects(found []SideEffect) {
-	for _, e := range news(found, &w.effects) {
-		w.Log.Warn("a read may have side effects", zap.String("effect", e.String()), zap.String("remedy", e.Remedy()))
-	}
-}
-
-// news is what was found and not said the last time. All of it counts as said then.
-func news[T comparable](found []T, said *map[T]bool) (fresh []T) {
-	now := make(map[T]bool, len(found))
-	for _, it := range found {
-		now[it] = true
-		if !(*said)[it] {
-			fresh = append(fresh, it)
-		}
-	}
-	*said = now
-	return fresh
+	w.said = now
 }
 
 // pause ends early when ctx does.

@@ -136,6 +136,10 @@ func (j *judge) reaches(stmt *parser.Statement) {
 		f.function(nameOf(&stmt.UnknownFunctions[i]))
 		j.reached(f, stmt.UnknownFunctions[i].Name, true)
 	}
+	for _, n := range j.impliedBy(stmt) {
+		f.function(n)
+		j.reached(f, n.Name, true)
+	}
 	for _, r := range stmt.Reads {
 		f.viewed(catalog.Name{Schema: r.Schema, Name: r.Name})
 		j.reached(f, r.Name, false)

@@ -147,6 +147,9 @@ func (f *follower) body(body *parser.Body) {
 	for i := range body.Functions {
 		f.call(&body.Functions[i])
 	}
+	for _, n := range f.facts.Implied().Calls(body.Operators, body.Casts, true) {
+		f.function(n)
+	}
 	for _, r := range body.Writes {
 		e.write(catalog.Name{Schema: r.Schema, Name: r.Name})
 		f.changed(catalog.Name{Schema: r.Schema, Name: r.Name}, anyEvent)

@@ -14,6 +14,8 @@ type Facts interface {
 	Table(catalog.Name) (*catalog.Table, bool)
 	Code(catalog.Name) (*catalog.Code, bool)
 	Surroundings(catalog.Name) (*catalog.Surroundings, bool)
+	Relation(catalog.Name) (catalog.Relation, bool)
+	Implied() *catalog.Implied
 }
 
 // Input is what Judge looks at.
@@ -90,19 +92,27 @@ func (j *judge) statement(stmt *parser.Statement) {
 	j.rows(stmt)
 	j.targets(stmt)
 	j.code(stmt)
+	j.implied(stmt)
+	j.views(stmt)
 	j.runsText(stmt)
 	j.numbers(stmt)
 	j.materialized(stmt)
 }
 
-// writesByCode: a function that its label keeps from writing calls one that may, and does.
+// writesByCode: a function that its label keeps from writing calls one that may, and does; or what an operator, a
+// cast, a view or a policy calls.
 func (j *judge) writesByCode(stmt *parser.Statement) bool {
 	f := j.follow()
 	for i := range stmt.UnknownFunctions {
 		f.function(nameOf(&stmt.UnknownFunctions[i]))
 	}
 	j.v.Writes = len(f.effects.writes) > 0
-	return j.v.Writes
+	f = j.follow()
+	for _, r := range j.viewsWithCode(stmt) {
+		f.viewed(r)
+	}
+	j.v.WritesUnnamed = len(f.effects.writes) > 0 || slices.ContainsFunc(j.impliedBy(stmt), j.actsBeside)
+	return j.v.Writes || j.v.WritesUnnamed
 }
 
 // isRead: it changes nothing, as far as text and labels tell.

@@ -40,8 +40,9 @@ type Verdict struct {
 	LocksAlways bool
 	// Elsewhere is what code does that the statement sets off, besides to its rows.
 	Elsewhere Elsewhere
-	// Writes: a function of users that the statement calls changes tables, whatever its label says.
-	Writes bool
+	// Writes: a function of users that the statement calls changes tables, whatever its label says; WritesUnnamed: one that
+	// its text does not name, behind an operator, a cast, a view or a policy, does something of the kind.
+	Writes, WritesUnnamed bool
 	// Runs are the functions of users that the statement calls and that change tables. They are run where it is,
 	// whatever keeps that the same: computed beforehand, nothing would.
 	Runs []catalog.Name

@@ -86,7 +86,7 @@ func (s *Session) mayElsewhere(stmt *parser.Statement, found safety.Elsewhere) b
 		return false
 	}
 	switch stmt.Kind {
-	case parser.Insert, parser.Update, parser.Delete, parser.Select, parser.Call, parser.Do:
+	case parser.Insert, parser.Update, parser.Delete, parser.Select, parser.Call, parser.Do, parser.CopyTo, parser.Explain:
 		return (s.wantedWay() == capture.Rows || found.Differs) && s.rowsHaveExactText() && !s.Large.Has(elsewhereKey(stmt))
 	}
 	return false
@@ -111,7 +111,10 @@ func elsewhereKey(stmt *parser.Statement) string {
 	for i := range stmt.Functions {
 		key += " " + stmt.Functions[i].String()
 	}
-	return key
+	for i := range stmt.Reads {
+		key += " " + stmt.Reads[i].String()
+	}
+	return strings.Join(slices.Concat([]string{key}, stmt.Operators, stmt.Casts), " ")
 }
 
 // careForTarget has main return the rows of the statement's own target, if it has one of

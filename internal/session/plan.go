@@ -187,6 +187,7 @@ func (s *Session) learn(f *planFacts) bool {
 	learnt := false
 	if !f.missing.Empty() {
 		f.asked.Functions = append(f.asked.Functions, f.missing.Functions...)
+		f.asked.Relations = append(f.asked.Relations, f.missing.Relations...)
 		f.asked.Tables = append(f.asked.Tables, f.missing.Tables...)
 		if told, ok := s.askCatalogue(f.known, f.asked); ok {
 			f.told, learnt = told, true

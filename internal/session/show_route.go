@@ -53,10 +53,10 @@ func (s *Session) explain(stmt *parser.Statement, sql string) []lb.Step {
 // done about it; nothing for what is only read.
 func (s *Session) safetyRow(i int, stmt *parser.Statement, sql string) [][]string {
 	executed, text := s.effectiveOf(stmt, sql)
-	if !s.Safety().Matters(executed) {
+	v := s.verdictOf(executed, text)
+	if !s.Safety().Matters(executed) && !v.WritesUnnamed {
 		return nil
 	}
-	v := s.verdictOf(executed, text)
 	return [][]string{{strconv.Itoa(i + 1), "0", "what may differ if every node runs it?", "replication_safety, function_policy, function_deny_list", v.String(), v.Action.String()}}
 }
 

@@ -55,6 +55,8 @@ type transaction struct {
 	set       []setNow
 	// ddl is what it has changed of the catalogue.
 	ddl []ddl
+	// implied is what operators and casts call, with that.
+	implied ownImplied
 	// seen is the state of the catalogue that it sees, if it has one snapshot for all that it does.
 	seen seen
 	// outdated: it was told of the catalogue by an older snapshot than what others have changed.

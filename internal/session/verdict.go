@@ -58,10 +58,10 @@ var nothingToSay = &safety.Verdict{}
 // verdictOf says what may go wrong with a statement. text is what it was parsed from.
 func (s *Session) verdictOf(stmt *parser.Statement, text string) *safety.Verdict {
 	policy := s.Safety()
-	if !policy.Matters(stmt) {
+	known := s.Catalog.Database(s.login.Database)
+	if !policy.Matters(stmt) && !s.mayCallCode(policy, known, stmt) {
 		return nothingToSay
 	}
-	known := s.Catalog.Database(s.login.Database)
 	if s.verdicts == nil {
 		s.verdicts = new(verdictMemo)
 	}
@@ -96,7 +96,8 @@ func (s *Session) verdictBefore(stmt *parser.Statement, text string) *safety.Ver
 // verdictFacts is the catalogue as safety.Judge asks it.
 type verdictFacts struct {
 	planFacts
-	code catalog.CodeAnswer
+	code    catalog.CodeAnswer
+	implied *catalog.Implied
 }
 
 var _ safety.Facts = (*verdictFacts)(nil)
@@ -105,6 +106,9 @@ var _ safety.Facts = (*verdictFacts)(nil)
 func (f *verdictFacts) Function(n catalog.Name) (catalog.Function, bool) {
 	return f.facts.Function(n)
 }
+
+// Implied implements safety.Facts.
+func (f *verdictFacts) Implied() *catalog.Implied { return f.implied }
 
 // Table implements safety.Facts.
 func (f *verdictFacts) Table(n catalog.Name) (*catalog.Table, bool) {
@@ -137,7 +141,7 @@ func (s *Session) judgeAnew(policy *safety.Policy, stmt *parser.Statement, text 
 	if stmt.Length >= 0 && len(text) > stmt.Length {
 		text = stmt.Text(text) // the whole string was given
 	}
-	f := &verdictFacts{planFacts: *s.planFacts()}
+	f := &verdictFacts{planFacts: *s.planFacts(), implied: s.implied()}
 	in := safety.Input{Statement: stmt, Text: text, Policy: policy, Facts: f, Bodies: s.Bodies, Plan: s.planToJudge(f, stmt, text)}
 	for range maxJudgements {
 		var ask catalog.CodeQuestion
@@ -165,6 +169,7 @@ func (s *Session) planToJudge(f *verdictFacts, stmt *parser.Statement, text stri
 		for i := range stmt.UnknownFunctions {
 			f.planFacts.Function(stmt.UnknownFunctions[i])
 		}
+		f.relations(stmt.Reads)
 		for i := range stmt.Targets {
 			f.table(stmt.Targets[i].Relation)
 		}
@@ -267,8 +272,11 @@ func (s *Session) onMain(t lb.Traits, stmt *parser.Statement, text string) lb.Tr
 		return t
 	}
 	v := s.verdictOf(stmt, text)
-	if v.Writes && !s.policy().HasFunctionLists() {
+	switch {
+	case v.Writes && !s.policy().HasFunctionLists():
 		t.Write(lb.CodeWrites, firstFunction(stmt))
+	case v.WritesUnnamed:
+		t.Write(lb.UnnamedCodeWrites, "")
 	}
 	if v.Action != safety.Main || v.OutsideOnly && s.tx.kind != txNone {
 		return t

@@ -119,18 +119,3 @@ func TestCheckNodesSaysWhatDiffers(t *testing.T) {
 		t.Errorf("%q is not in:\n%s", want, output)
 	}
 }
-
-// TestCodeBehindAReadIsToldOf: a statement that writes by an operator is a read by all that it says. One node runs it, so
-// the log has a line at least.
-func TestCodeBehindAReadIsToldOf(t *testing.T) {
-	t.Parallel()
-	s := newStage(t, proxy.WithConfig("node_check_interval = 1"))
-	s.exec(s.connect(), `CREATE TABLE log (n int);
-		CREATE FUNCTION note_both(a int, b int) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN INSERT INTO log VALUES (a + b); RETURN a = b; END $$;
-		CREATE OPERATOR ==== (LEFTARG = int, RIGHTARG = int, FUNCTION = note_both)`)
-	s.proxy.WaitLog("operator public.====(integer,integer) in database " + database + " calls public.note_both(integer,integer), which may change tables")
-	output, err := s.proxy.Command("check", "--nodes", s.proxy.ConfigFile)
-	if err != nil || !strings.Contains(output, "warn: operator public.====(integer,integer)") {
-		t.Errorf("pgchorus check --nodes: %v\n%s", err, output)
-	}
-}
