@@ -52,8 +52,11 @@ func (p *Policy) denies(schema, name string) bool {
 }
 
 // Matters reports whether Judge may have something to say of a statement: not of a plain
-// read, which most statements are.
+// read, which most statements are, nor of what begins and ends transactions.
 func (p *Policy) Matters(stmt *parser.Statement) bool {
+	if stmt.Kind.TransactionControl() {
+		return false
+	}
 	if !stmt.ReadOnly || !p.Deny.Empty() {
 		return p.Replicates || !p.Deny.Empty()
 	}

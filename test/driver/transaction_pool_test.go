@@ -7,7 +7,7 @@ import (
 )
 
 // TestDriversInTransactionPooling has each script print the same as with a bare PostgreSQL
-// where frontends share a few connections.
+// where frontends share a few connections, and leave the nodes equal.
 func TestDriversInTransactionPooling(t *testing.T) {
 	const mode = config.NativeReplication
 	scripts := make([]program, len(drivers))
@@ -25,4 +25,5 @@ func TestDriversInTransactionPooling(t *testing.T) {
 			compare(t, atIsolation(want, mode), sections(scripts[i](t, c.server(d.name))))
 		})
 	}
+	t.Run("the nodes are equal", c.wantEqual)
 }
