@@ -43,7 +43,8 @@ func (i *Implied) Calls(operators, casts []string, stores bool) []Name {
 // maxImplied bounds how many are known.
 const maxImplied = 10000
 
-// ImpliedSQL asks for it: one row for each function and how it is called. Where PostgreSQL uses an operator that nobody has
+// ImpliedSQL asks for it: one row for each function and how it is called; those of extensions only if their label does not
+// vouch for them. Where PostgreSQL uses an operator that nobody has
 // written (ORDER BY, DISTINCT, JOIN USING, CASE, IN, BETWEEN, LIKE), any text may call it; so it is with functions of
 // operator classes, and with casts AS IMPLICIT. A cast to a type is one to its arrays and domains, too.
 func ImpliedSQL() string { return impliedSQL }
@@ -62,7 +63,8 @@ FROM (
 	SELECT 'stored', '', k.castfunc FROM pc.pg_cast k WHERE k.castcontext @= 'a' AND k.oid @>= $initdbOID::pc.oid
 ) AS u
 JOIN pc.pg_proc p ON p.oid @= u.oid JOIN pc.pg_namespace n ON n.oid @= p.pronamespace JOIN pc.pg_language l ON l.oid @= p.prolang
-WHERE p.oid @>= $initdbOID::pc.oid AND l.lanname @<> ALL ('{internal,c}'::pc.name[])
+WHERE p.oid @>= $initdbOID::pc.oid AND l.lanname @<> ALL ('{internal,c}'::pc.name[]) AND (p.provolatile @= 'v' OR NOT EXISTS (
+	SELECT FROM pc.pg_depend d WHERE d.classid @= 'pg_catalog.pg_proc'::pc.regclass AND d.objid @= p.oid AND d.deptype @= 'e'))
 LIMIT 10000`)
 
 // ParseImplied reads the rows of ImpliedSQL.

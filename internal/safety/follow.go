@@ -1,6 +1,7 @@
 package safety
 
 import (
+	"cmp"
 	"fmt"
 	"hash/fnv"
 	"slices"
@@ -89,6 +90,33 @@ func (e *effects) change(n catalog.Name) {
 	}
 }
 
+// none: the code only computes, and the same on all nodes.
+func (e *effects) none() bool {
+	return e.alike() && len(e.writes)+len(e.reads) == 0 && !e.picks && !e.acts && !e.redefines && e.denied == nil
+}
+
+// merge adds what other code does.
+func (e *effects) merge(other *effects) {
+	for _, text := range other.unlike {
+		e.add(&e.unlike, text)
+	}
+	for _, text := range other.opaque {
+		e.add(&e.opaque, text)
+	}
+	for _, n := range other.writes {
+		e.write(n)
+	}
+	for _, n := range other.changes {
+		e.change(n)
+	}
+	for _, n := range other.reads {
+		e.read(n)
+	}
+	e.finds, e.picks, e.acts, e.sets = e.finds || other.finds, e.picks || other.picks, e.acts || other.acts, e.sets || other.sets
+	e.redefines, e.late, e.draws = e.redefines || other.redefines, e.late || other.late, e.draws || other.draws
+	e.denied = cmp.Or(e.denied, other.denied)
+}
+
 // follower goes through code, and what that calls and sets off, once each.
 type follower struct {
 	*judge
@@ -147,9 +175,7 @@ func (f *follower) body(body *parser.Body) {
 	for i := range body.Functions {
 		f.call(&body.Functions[i])
 	}
-	for _, n := range f.facts.Implied().Calls(body.Operators, body.Casts, true) {
-		f.function(n)
-	}
+	f.operatorsOf(body)
 	for _, r := range body.Writes {
 		e.write(catalog.Name{Schema: r.Schema, Name: r.Name})
 		f.changed(catalog.Name{Schema: r.Schema, Name: r.Name}, anyEvent)

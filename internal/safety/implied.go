@@ -28,17 +28,33 @@ func (j *judge) actsBeside(n catalog.Name) bool {
 // implied judges what operators and casts call. Such a value is computed where the statement runs: Plan does not see it.
 func (j *judge) implied(stmt *parser.Statement) {
 	for _, n := range j.impliedBy(stmt) {
-		f := j.follow()
+		f, code := j.follow(), j.v.Code
 		f.function(n)
 		where := "function " + n.String() + "() of an operator or a cast"
 		unlike := len(f.effects.unlike) > 0 && len(stmt.Targets) > 0
 		switch {
+		case f.effects.none():
+			j.v.Code, j.v.Implied = code, true
 		case j.actsBeside(n):
 			j.found(f, where, SideEffects)
 		case unlike:
 			j.add(Reason{Level: Rows, Action: j.policy.bySafety(Warn, Capture, Capture), Text: spoken(f.effects.first(), where)})
 		}
 		j.v.Unlike = j.v.Unlike || unlike
+	}
+}
+
+// operatorsOf follows what the operators and casts of a body call. Most that do only computes, which is no part
+// of what the body does.
+func (f *follower) operatorsOf(body *parser.Body) {
+	for _, n := range f.facts.Implied().Calls(body.Operators, body.Casts, true) {
+		below, code := &follower{judge: f.judge, met: f.met}, f.v.Code
+		below.function(n)
+		if below.effects.none() {
+			f.v.Code, f.v.Implied = code, true
+			continue
+		}
+		f.effects.merge(&below.effects)
 	}
 }
 

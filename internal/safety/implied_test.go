@@ -79,6 +79,33 @@ func TestJudgeOfCodeThatNoTextNames(t *testing.T) {
 	}
 }
 
+// TestHarmlessOperatorsAreNoPartOfAVerdict: that somebody has made one more is no reason to decide again.
+func TestHarmlessOperatorsAreNoPartOfAVerdict(t *testing.T) {
+	t.Parallel()
+	judged := func(source, sql string) *Verdict {
+		implied, err := catalog.ParseImplied([]string{`{"how": "always", "name": "", "function": "61.73616d65"}`})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := world{
+			code: map[string]*catalog.Code{
+				"same": routine(catalog.Volatile, "plpgsql", source), "named": routine(catalog.Volatile, "sql", "SELECT 1"),
+			},
+			around: map[string]*catalog.Surroundings{"log": {Exists: true}, "plain": {Exists: true}}, implied: *implied,
+		}
+		v, _ := Judge(Input{Statement: &parser.Classify(sql).Statements[0], Text: sql, Policy: policyOf(t), Facts: w, Bodies: &Bodies{}})
+		return v
+	}
+	const insert = "INSERT INTO plain VALUES (1, named())"
+	one, other := judged("BEGIN RETURN $1 = $2; END", insert), judged("BEGIN RETURN false; END", insert)
+	if !one.Same(other) || !one.Implied || one.Code == 0 {
+		t.Errorf("%+v and %+v", one, other)
+	}
+	if writes := judged("BEGIN INSERT INTO log VALUES (1); RETURN false; END", insert); one.Same(writes) {
+		t.Errorf("%+v and %+v", one, writes)
+	}
+}
+
 // ofAssignment is a cast AS ASSIGNMENT by a.noted.
 func ofAssignment() (catalog.Implied, error) {
 	i, err := catalog.ParseImplied([]string{`{"how": "stored", "name": "", "function": "61.6e6f746564"}`})

@@ -25,6 +25,8 @@ type Verdict struct {
 	Picks bool
 	// Code is a sum over the code of users that the statement sets off, whatever that does; 0 for none.
 	Code uint64
+	// Implied: operators and casts may call others, which compute something.
+	Implied bool
 	// Defaults is a sum over the defaults that columns have of their domains: those change without the table being locked.
 	Defaults uint64
 	// Reaches are the names of relations that it does not name itself and what it does hangs on, by views, code and

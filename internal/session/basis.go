@@ -115,7 +115,7 @@ func (s *Session) concerned(b basis, concern catalog.Concern) bool {
 // concernOf is what of the catalogue a statement has to do with. What code has changed itself by now is not told
 // from what others have: only what is named counts then.
 func (s *Session) concernOf(stmt *parser.Statement, v *safety.Verdict) catalog.Concern {
-	return catalog.Concern{Names: append(namesOf(stmt), v.Reaches...), Far: v.Far && !v.Redefines, Code: v.Code != 0, Of: s.id}
+	return catalog.Concern{Names: append(namesOf(stmt), v.Reaches...), Far: v.Far && !v.Redefines, Code: v.Code != 0 || v.Implied, Of: s.id}
 }
 
 // isOutdated reports whether main has refused a text that was made for another catalogue: a column that we ask
