@@ -215,6 +215,13 @@ var statements = []kind{
 		return m.of(fmt.Sprintf("UPDATE shown SET n = 7 WHERE k = %d", m.key()), fmt.Sprintf("INSERT INTO shown VALUES (%d, 1, 2) ON CONFLICT (k) DO NOTHING", m.key()),
 			fmt.Sprintf("DELETE FROM shown WHERE k = %d", m.key()))
 	}, ever},
+	{"operator that writes", 2, func(m *maker) string {
+		return m.of(fmt.Sprintf("SELECT k ### %d FROM t0 WHERE k = %d", m.n(5), m.key()), fmt.Sprintf("UPDATE t0 SET n = k ### 2 WHERE k = %d", m.key()))
+	}, ever},
+	{"operator of chance", 2, func(m *maker) string {
+		return m.of(fmt.Sprintf("INSERT INTO audit VALUES ('chance', %d %%%%%% 3, 1)", m.key()), fmt.Sprintf("UPDATE t0 SET n = 2 %%%%%% k WHERE k = %d", m.key()))
+	}, together},
+	{"view that writes", 1, func(*maker) string { return "SELECT k, was FROM noting ORDER BY 1" }, ever},
 	{"draw", 3, func(m *maker) string {
 		return m.of("SELECT nextval('counter')", "INSERT INTO drawn VALUES (nextval('counter'), 'one')", "INSERT INTO drawn SELECT nextval('counter'), 'of ' || k FROM t0",
 			"INSERT INTO drawn VALUES (nextval('counter'), 'a'), (nextval('counter'), 'b') RETURNING v")

@@ -123,14 +123,14 @@ func newTable(rng *rand.Rand, i int) *table {
 // also if they take the place of some.
 func (s *schema) hasClock(t *table) bool { return s.clocks && t.unique != nil && !t.draws }
 
-// behind are functions of the tables, a view, and triggers.
+// behind are functions of the tables, views, operators, and triggers.
 func (s *schema) behind(rng *rand.Rand) string {
 	all := s.tables
 	noted, clock := all[1+rng.IntN(len(all)-1)], "NULL"
 	if s.hasClock(noted) {
 		clock, noted.fills = "clock_timestamp()", true
 	}
-	return s.stamps(rng) + fmt.Sprintf(`
+	return s.stamps(rng) + s.unnamed() + fmt.Sprintf(`
 CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 	INSERT INTO audit VALUES (TG_TABLE_NAME || ' ' || TG_OP, CASE WHEN TG_OP = 'DELETE' THEN OLD.k ELSE NEW.k END, 1, %[3]s); RETURN NULL; END $$;
 CREATE TRIGGER noted AFTER INSERT OR UPDATE OR DELETE ON %[1]s FOR EACH ROW EXECUTE FUNCTION note();
@@ -144,6 +144,20 @@ CREATE VIEW shown AS SELECT k, grp, n FROM t0 WHERE grp < 3;
 CREATE SEQUENCE counter;
 CREATE TABLE drawn (v bigint, who text);
 `, noted.name, all[rng.IntN(len(all))].name, clock)
+}
+
+// unnamed is code that no statement names.
+func (s *schema) unnamed() string {
+	clock := "NULL"
+	if s.clocks {
+		clock = "clock_timestamp()"
+	}
+	return `
+CREATE FUNCTION noted(k int, n int) RETURNS int LANGUAGE sql AS 'INSERT INTO audit VALUES (''operator'', k, n, ` + clock + `) RETURNING k';
+CREATE OPERATOR ### (LEFTARG = int, RIGHTARG = int, FUNCTION = noted);
+CREATE FUNCTION chance(int, int) RETURNS int LANGUAGE sql AS 'SELECT (random() * 10)::int + $1 * $2';
+CREATE OPERATOR %%% (LEFTARG = int, RIGHTARG = int, FUNCTION = chance);
+CREATE VIEW noting AS SELECT k, noted(k, grp) AS was FROM t0 WHERE grp = 1;`
 }
 
 // stamps has some of the tables keep the time of the last change.
