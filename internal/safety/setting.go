@@ -12,6 +12,9 @@ func SetsUnseen(in Input) (sets bool, ask catalog.CodeQuestion) {
 	for i := range in.Statement.UnknownFunctions {
 		f.function(nameOf(&in.Statement.UnknownFunctions[i]))
 	}
+	for _, n := range j.impliedBy(in.Statement) {
+		f.function(n)
+	}
 	for _, r := range in.Statement.Reads {
 		f.viewed(catalog.Name{Schema: r.Schema, Name: r.Name})
 	}

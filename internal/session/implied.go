@@ -4,19 +4,21 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/pgchorus/pgchorus/internal/catalog"
-	"github.com/pgchorus/pgchorus/internal/safety"
 	"github.com/pgchorus/pgchorus/parser"
 )
 
 // A text does not tell what operators, casts, views and policies call. Most databases have no code of users behind
 // them, and then this costs a look at what is known.
 
+// impliesCode reports whether the operators and casts of a read may call code of users.
+func (s *Session) impliesCode(known *catalog.Database, stmt *parser.Statement) bool {
+	i := s.impliedIn(known)
+	return !i.Empty() && len(i.Calls(stmt.Operators, stmt.Casts, false)) > 0
+}
+
 // mayCallCode reports whether a plain read may set off code of users all the same.
-func (s *Session) mayCallCode(policy *safety.Policy, known *catalog.Database, stmt *parser.Statement) bool {
-	if !policy.Replicates {
-		return false
-	}
-	if i := s.impliedIn(known); !i.Empty() && len(i.Calls(stmt.Operators, stmt.Casts, false)) > 0 {
+func (s *Session) mayCallCode(known *catalog.Database, stmt *parser.Statement) bool {
+	if s.impliesCode(known, stmt) {
 		return true
 	}
 	for i := range stmt.Reads {
@@ -45,7 +47,7 @@ func (s *Session) implied() *catalog.Implied {
 func (s *Session) impliedIn(known *catalog.Database) *catalog.Implied {
 	last, fresh := known.Implied()
 	switch {
-	case fresh, !s.replicates() && s.Safety().Deny.Empty():
+	case fresh:
 		return last
 	case s.tx.implied.holds(&s.tx, known):
 		return s.tx.implied.Implied

@@ -66,14 +66,14 @@ func (s *Session) effectOf(stmt *parser.Statement, text string) effect {
 	e := effectOfText(stmt)
 	e.draws = e.draws || s.insertsDraw(stmt)
 	e.asks = e.asks || stmt.Kind == parser.ClosePortal && s.loan.pinned != ""
-	e.hides = e.hides || mayHide(stmt) && s.setsUnseen(stmt, text)
+	e.hides = e.hides || s.mayHide(stmt) && s.setsUnseen(stmt, text)
 	e.shifts = e.shifts || e.hides
 	return e
 }
 
 // mayHide reports whether there is code to be looked at.
-func mayHide(stmt *parser.Statement) bool {
-	return len(stmt.Writes)+len(stmt.UnknownFunctions) > 0 || stmt.Body != ""
+func (s *Session) mayHide(stmt *parser.Statement) bool {
+	return len(stmt.Writes)+len(stmt.UnknownFunctions) > 0 || stmt.Body != "" || s.impliesCode(s.Catalog.Database(s.login.Database), stmt)
 }
 
 // insertsDraw: rows are given values of sequences that the nodes draw themselves.
@@ -188,7 +188,7 @@ func (s *Session) setsUnseen(stmt *parser.Statement, text string) bool {
 
 // readCode is setsUnseen without a memory. final is false if nobody could be asked.
 func (s *Session) readCode(stmt *parser.Statement, text string) (hides, final bool) {
-	f := &verdictFacts{planFacts: *s.planFacts()}
+	f := s.verdictFacts()
 	in := safety.Input{Statement: stmt, Text: text, Policy: s.Safety(), Facts: f, Bodies: s.Bodies}
 	for range maxJudgements {
 		var ask catalog.CodeQuestion

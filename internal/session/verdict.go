@@ -59,7 +59,7 @@ var nothingToSay = &safety.Verdict{}
 func (s *Session) verdictOf(stmt *parser.Statement, text string) *safety.Verdict {
 	policy := s.Safety()
 	known := s.Catalog.Database(s.login.Database)
-	if !policy.Matters(stmt) && !s.mayCallCode(policy, known, stmt) {
+	if !policy.Matters(stmt) && !(policy.Replicates && s.mayCallCode(known, stmt)) {
 		return nothingToSay
 	}
 	if s.verdicts == nil {
@@ -102,6 +102,11 @@ type verdictFacts struct {
 
 var _ safety.Facts = (*verdictFacts)(nil)
 
+// verdictFacts is what is known of the session's database.
+func (s *Session) verdictFacts() *verdictFacts {
+	return &verdictFacts{planFacts: *s.planFacts(), implied: s.implied()}
+}
+
 // Function implements safety.Facts.
 func (f *verdictFacts) Function(n catalog.Name) (catalog.Function, bool) {
 	return f.facts.Function(n)
@@ -141,7 +146,7 @@ func (s *Session) judgeAnew(policy *safety.Policy, stmt *parser.Statement, text 
 	if stmt.Length >= 0 && len(text) > stmt.Length {
 		text = stmt.Text(text) // the whole string was given
 	}
-	f := &verdictFacts{planFacts: *s.planFacts(), implied: s.implied()}
+	f := s.verdictFacts()
 	in := safety.Input{Statement: stmt, Text: text, Policy: policy, Facts: f, Bodies: s.Bodies, Plan: s.planToJudge(f, stmt, text)}
 	for range maxJudgements {
 		var ask catalog.CodeQuestion

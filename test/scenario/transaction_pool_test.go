@@ -276,7 +276,8 @@ func TestNamesOfPreparedStatementsAreEachFrontendsOwn(t *testing.T) {
 
 func TestStateThatIsTiedToConnectionsPins(t *testing.T) {
 	s := newPooledStage(t, 2, "query_wait_timeout = 2")
-	s.exec(s.connect(), "CREATE TABLE IF NOT EXISTS t (x int); CREATE ROLE other")
+	s.exec(s.connect(), "CREATE TABLE IF NOT EXISTS t (x int); CREATE ROLE other; "+
+		"CREATE FUNCTION hides(int, int) RETURNS text LANGUAGE sql AS $$ SELECT set_config('my.hidden', 'x', false) $$; CREATE OPERATOR ### (LEFTARG = int, RIGHTARG = int, FUNCTION = hides)")
 	for _, c := range []struct{ take, why, release string }{
 		{"LISTEN news", "LISTEN", "UNLISTEN *"},
 		{"CREATE TEMP TABLE mine (x int)", "temporary table", "DROP TABLE mine"},
@@ -287,6 +288,7 @@ func TestStateThatIsTiedToConnectionsPins(t *testing.T) {
 		{"SET SESSION AUTHORIZATION other", "SET SESSION AUTHORIZATION", "RESET SESSION AUTHORIZATION"},
 		{"SELECT setseed(0.5)", "setseed", "DISCARD ALL"},
 		{"DO $$ BEGIN PERFORM set_config('my.hidden', 'x', false); END $$", "code that may have set something", "DISCARD ALL"},
+		{"SELECT 1 ### 2", "code that may have set something", "DISCARD ALL"},
 	} {
 		t.Run(c.take, func(t *testing.T) {
 			s := s.in(t)
