@@ -164,7 +164,7 @@ func (b *boundaryStage) play(at boundary, f kill) {
 	for range 3 { // until the nodes are given it as a prepared statement
 		b.exec(conn, "UPDATE item SET text = 'first' WHERE id = 1")
 	}
-	b.awaitDone()
+	b.awaitDone(b.nodes...)
 	for _, m := range at {
 		b.relays[m.node].holdAt(m.done, isMessage[m.what])
 	}
@@ -182,10 +182,11 @@ func (b *boundaryStage) play(at boundary, f kill) {
 	b.look(f, told)
 }
 
-// awaitDone waits until the nodes have done what clients have been told of.
-func (b *boundaryStage) awaitDone() {
+// awaitDone waits until the nodes have done what clients have been told of: under last_agent that is when main
+// has committed it (decision 0030).
+func (b *boundaryStage) awaitDone(nodes ...*pgtest.Node) {
 	b.t.Helper()
-	for _, node := range b.nodes {
+	for _, node := range nodes {
 		await(b.t, "nothing is prepared", func() bool { return b.prepared(node) == 0 })
 	}
 }
@@ -271,6 +272,7 @@ func (b *boundaryStage) look(f kill, told told) {
 	b.wantSameSlots(serving...)
 	b.wantEqualOf(serving)
 	b.exec(conn, "UPDATE item SET text = 'third' WHERE id = 1")
+	b.awaitDone(serving...)
 	b.wantEqualOf(serving)
 	if f.node >= 0 {
 		b.comesBack(f.node, conn)
