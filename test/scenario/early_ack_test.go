@@ -23,7 +23,7 @@ import (
 // commit it.
 func (b *boundaryStage) owing(write func() ([]string, error)) (commit func()) {
 	b.t.Helper()
-	b.awaitDone()
+	b.awaitDone(b.nodes...)
 	p := b.relays[1].holdAt(false, isMessage["commit prepared"])
 	start(write).must(b.t) // it does not wait for node 1
 	await(b.t, "node 1 is to commit it", func() bool { return isClosed(p.reached) })
@@ -121,7 +121,7 @@ func certified(t testing.TB) []string {
 // the catalogue first.
 func TestDDLIsNotAcknowledgedBeforeAllNodesHaveIt(t *testing.T) {
 	b := newBoundaryStage(t, "last_agent")
-	b.awaitDone()
+	b.awaitDone(b.nodes...)
 	p := b.relays[1].holdAt(false, isMessage["commit prepared"])
 	ddl := startQuery(b.connect(), "ALTER TABLE item ADD COLUMN more int")
 	await(t, "node 1 is to commit it", func() bool { return isClosed(p.reached) })
