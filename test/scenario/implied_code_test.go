@@ -36,8 +36,15 @@ CREATE VIEW operates AS SELECT id ### 1 AS w FROM t;
 // TestCodeThatNoTextNames: the functions behind operators, casts and views are looked at like those that a statement
 // names, on one node they do not run, and what they make is main's.
 func TestCodeThatNoTextNames(t *testing.T) {
-	t.Parallel()
-	s := newStage(t)
+	for _, lines := range [][]string{{"pool_mode = session"}, {"pool_mode = transaction"}, {"backend_clustering_mode = snapshot_isolation"}, {"memory_cache_enabled = on"}} {
+		t.Run(lines[0], func(t *testing.T) {
+			t.Parallel()
+			playUnnamedCode(t, newStage(t, proxy.WithConfig(lines...)))
+		})
+	}
+}
+
+func playUnnamedCode(t *testing.T, s *stage) {
 	s.onNodes(impliedSchema)
 	bothProtocols(t, func(t *testing.T, mode pgx.QueryExecMode) {
 		s := s.in(t)
