@@ -65,10 +65,9 @@ func (s *Session) askCatalogue(known *catalog.Database, q catalog.Question) (cat
 			break
 		}
 		generation, shared := s.sees(l, known)
-		rows, err := l.question(q.SQL())
+		rows, err := s.askOf(l, q.SQL())
 		if err != nil && !l.answer.Failed() {
-			s.dropLink(l) // the connection broke; who needs the node finds out why
-			continue
+			continue // the connection broke
 		}
 		var answer catalog.Answer
 		if err == nil {
@@ -149,10 +148,7 @@ func (s *Session) askRedefined() {
 		return
 	}
 	main.besides(func() {
-		rows, err := main.question(catalog.RedefinedSQL())
-		if err != nil && !main.answer.Failed() {
-			s.dropLink(main) // the connection broke; COMMIT finds out why
-		}
+		rows, err := s.askOf(main, catalog.RedefinedSQL())
 		s.undefined = err == nil && len(rows) == 1 && rows[0] == "f"
 	})
 }

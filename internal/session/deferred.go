@@ -66,11 +66,8 @@ func (s *Session) deferral() *catalog.Deferral {
 		return nil
 	}
 	generation, shared := s.sees(l, known)
-	rows, err := l.question(catalog.DeferralSQL())
+	rows, err := s.askOf(l, catalog.DeferralSQL())
 	if err != nil {
-		if !l.answer.Failed() {
-			s.dropLink(l) // the connection broke; who needs the node finds out why
-		}
 		return nil
 	}
 	d := catalog.ParseDeferral(rows)

@@ -57,12 +57,14 @@ func (s *Session) impliedIn(known *catalog.Database) *catalog.Implied {
 		return last
 	}
 	generation, shared := s.sees(l, known)
-	rows, err := l.question(catalog.ImpliedSQL())
+	rows, err := s.askOf(l, catalog.ImpliedSQL())
 	if err != nil && !l.answer.Failed() {
-		s.dropLink(l) // the connection broke; who needs the node finds out why
-		return last
+		return last // the connection broke
 	}
-	now, err := parseImplied(rows, err)
+	var now *catalog.Implied
+	if err == nil {
+		now, err = catalog.ParseImplied(rows)
+	}
 	if err != nil {
 		s.log.Warn("catalogue not read", zap.Error(err))
 		return last
@@ -85,13 +87,6 @@ type ownImplied struct {
 
 func (o *ownImplied) holds(tx *transaction, known *catalog.Database) bool {
 	return o.Implied != nil && o.ddl == len(tx.ddl) && o.generation == known.Generation()
-}
-
-func parseImplied(rows []string, err error) (*catalog.Implied, error) {
-	if err != nil {
-		return nil, err
-	}
-	return catalog.ParseImplied(rows)
 }
 
 // relations notes those that are not known.

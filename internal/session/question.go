@@ -24,6 +24,15 @@ func (l *link) question(query string) ([]string, error) {
 	return l.askRunning("SAVEPOINT pgchorus_question;" + plain + query + ";ROLLBACK TO SAVEPOINT pgchorus_question;RELEASE SAVEPOINT pgchorus_question")
 }
 
+// askOf asks a question, and drops a connection that broke under it: who needs the node finds out why.
+func (s *Session) askOf(l *link, query string) ([]string, error) {
+	rows, err := l.question(query)
+	if err != nil && !l.answer.Failed() {
+		s.dropLink(l)
+	}
+	return rows, err
+}
+
 // besides asks the node something behind the work at hand, whose answer stays as it is.
 func (l *link) besides(ask func()) {
 	answer := l.answer
