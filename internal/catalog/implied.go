@@ -44,9 +44,9 @@ func (i *Implied) Calls(operators, casts []string, stores bool) []Name {
 const maxImplied = 10000
 
 // ImpliedSQL asks for it: one row for each function and how it is called; those of extensions only if their label does not
-// vouch for them. Where PostgreSQL uses an operator that nobody has
-// written (ORDER BY, DISTINCT, JOIN USING, CASE, IN, BETWEEN, LIKE), any text may call it; so it is with functions of
-// operator classes, and with casts AS IMPLICIT. A cast to a type is one to its arrays and domains, too.
+// vouch for them. Where PostgreSQL uses an operator that nobody has written (ORDER BY, DISTINCT, JOIN USING, CASE, IN,
+// BETWEEN, LIKE), any text may call it; so it is with functions of operator classes, and with casts AS IMPLICIT. A cast to
+// a type is one to its arrays and domains, too.
 func ImpliedSQL() string { return impliedSQL }
 
 var impliedSQL = qualified(`

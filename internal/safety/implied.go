@@ -12,12 +12,9 @@ func (j *judge) impliedBy(stmt *parser.Statement) []catalog.Name {
 	return j.facts.Implied().Calls(stmt.Operators, stmt.Casts, len(stmt.Targets) > 0)
 }
 
-// actsBeside reports whether such a function does something besides computing a value. One whose label keeps it from that
-// is believed where its text does not tell.
-func (j *judge) actsBeside(n catalog.Name) bool {
-	f := j.follow()
-	f.function(n)
-	e := &f.effects
+// actsBeside reports whether such a function, of which this was found, does something besides computing a value. One whose
+// label keeps it from that is believed where its text does not tell.
+func (j *judge) actsBeside(n catalog.Name, e *effects) bool {
 	if len(e.writes) > 0 || e.draws {
 		return true
 	}
@@ -35,7 +32,7 @@ func (j *judge) implied(stmt *parser.Statement) {
 		switch {
 		case f.effects.none():
 			j.v.Code, j.v.Implied = code, true
-		case j.actsBeside(n):
+		case j.actsBeside(n, &f.effects):
 			j.found(f, where, SideEffects)
 		case unlike:
 			j.add(Reason{Level: Rows, Action: j.policy.bySafety(Warn, Capture, Capture), Text: spoken(f.effects.first(), where)})

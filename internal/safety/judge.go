@@ -111,7 +111,11 @@ func (j *judge) writesByCode(stmt *parser.Statement) bool {
 	for _, r := range j.viewsWithCode(stmt) {
 		f.viewed(r)
 	}
-	j.v.WritesUnnamed = len(f.effects.writes) > 0 || slices.ContainsFunc(j.impliedBy(stmt), j.actsBeside)
+	j.v.WritesUnnamed = len(f.effects.writes) > 0 || slices.ContainsFunc(j.impliedBy(stmt), func(n catalog.Name) bool {
+		below := j.follow()
+		below.function(n)
+		return j.actsBeside(n, &below.effects)
+	})
 	return j.v.Writes || j.v.WritesUnnamed
 }
 
