@@ -151,11 +151,15 @@ func welcome() []byte {
 }
 
 // standInAnswer is one row: what the proxies ask for themselves is the version, which
-// they parse, or the isolation level; to other questions they pass on whatever comes.
+// they parse, or the isolation level; to other questions they pass on whatever comes. Its
+// catalogue, which pgchorus asks about in JSON, is empty.
 func standInAnswer(sql string) []byte {
 	value := "read committed"
 	if strings.Contains(sql, "version()") {
 		value = "PostgreSQL 15.0"
+	}
+	if strings.Contains(sql, "json_build_object") {
+		return slices.Concat(message('C', []byte("SELECT 0\x00")), message('Z', []byte{'I'}))
 	}
 	row := binary.BigEndian.AppendUint32([]byte{0, 1}, uint32(len(value)))
 	// One column of type text (OID 25).
