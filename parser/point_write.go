@@ -59,11 +59,26 @@ func pointInsert(n *pg.InsertStmt) (*Point, []*pg.A_Const) {
 			constants, _ = p.assign(constants, cell, use)
 		case cell.GetSetToDefault() != nil:
 			p.Defaults = append(p.Defaults, i)
+		case isTime(cell):
 		default:
 			return nil, nil
 		}
 	}
 	return p, constants
+}
+
+// isTime reports whether an expression asks for the time, without a precision.
+func isTime(n *pg.Node) bool {
+	if v := n.GetSqlvalueFunction(); v != nil {
+		_, asks := timeOperator(v.Op)
+		return asks && v.Typmod < 0
+	}
+	call := n.GetFuncCall()
+	if call == nil || !plainCall(call) {
+		return false
+	}
+	_, asks := timeFunction(namedFunction(call.Funcname))
+	return asks
 }
 
 // assign adds the literals of what a column is given; ok is false if it is something else.

@@ -379,15 +379,20 @@ func plainCall(n *pg.FuncCall) bool {
 	return len(n.Args) == 0 && !n.AggStar && n.Over == nil && n.AggFilter == nil && len(n.AggOrder) == 0
 }
 
-// call notes a call by name.
-func (w *walker) call(name, args []*pg.Node) Function {
-	f := Function{}
+// namedFunction is a function by the parts of its name.
+func namedFunction(name []*pg.Node) (f Function) {
 	if len(name) > 0 {
 		f.Name = name[len(name)-1].GetString_().GetSval()
 	}
 	if len(name) > 1 {
 		f.Schema = name[len(name)-2].GetString_().GetSval()
 	}
+	return f
+}
+
+// call notes a call by name.
+func (w *walker) call(name, args []*pg.Node) Function {
+	f := namedFunction(name)
 	f.Class = ClassOf(f.Schema, f.Name, len(args))
 	if f.Class != UnknownFunction && argumentsMatter(f.Name) {
 		f.Args = w.constants(args)

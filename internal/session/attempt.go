@@ -147,6 +147,8 @@ func (a *attempt) conclude(ctx context.Context, out *replicator.Outcome) (again,
 		return a.goByMain(ctx, out)
 	case a.wantsText(out):
 		return a.asText(ctx, out)
+	case a.hasOutgrown(out):
+		return a.refuse(errOutdated())
 	case a.isOutdated(out):
 		return a.goAnew(ctx)
 	}

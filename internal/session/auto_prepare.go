@@ -3,6 +3,7 @@ package session
 import (
 	"slices"
 	"strconv"
+	"unsafe"
 
 	"github.com/pgchorus/pgchorus/internal/catalog"
 	"github.com/pgchorus/pgchorus/internal/pgerr"
@@ -14,28 +15,38 @@ import (
 // asks for it. So with auto_prepare such a text goes to the node as Bind and Execute of a statement
 // that we have prepared there, its constants as parameters. The frontend must not notice: only
 // statements whose parameters mean what their constants do (parser.Point) and that are about
-// one row at most, however they are planned; only outside of blocks, so that after any error
-// the text itself can be sent instead, whose error the frontend is given. What is different for
-// writes is in auto_write.go.
+// one row at most, however they are planned. Outside of blocks the text itself is sent after any error,
+// whose error the frontend is given. What is different for writes is in auto_write.go, and for blocks,
+// where nothing can be sent behind an error, in auto_block.go.
 
-// autoSlots is how many statements of ours a node has of a session, at most; a power of 2.
-const autoSlots = 64
+// autoSlots is how many statements of ours a node has of a session, at most, and autoWays how many of them are places
+// for one shape; powers of 2.
+const (
+	autoSlots = 64
+	autoWays  = 4
+)
 
-// autoPrepare is what a session knows of the shapes of its reads, each at a place that its
-// facts' address decides. A shape that comes to another's place takes it.
+// autoPrepare is what a session knows of the shapes of its reads and writes, each at one of a few places that its
+// facts' address decides. A shape that finds none free takes that of the one which was not used for the longest time.
 type autoPrepare struct {
-	shapes  [autoSlots]autoShape
+	shapes [autoSlots]autoShape
+	// clock counts the uses of all.
+	clock   uint64
 	scanner parser.LiteralScanner
-	// literals are those of the text at hand.
+	// literals are those of the text at hand, and tried is its shape; nil if the text is none that could be prepared.
 	literals []parser.Literal
+	tried    *autoShape
 }
 
 // autoShape is a shape, and whether it is prepared: when it comes for the second time.
 type autoShape struct {
-	stmt       *parser.Statement
-	generation uint64 // of the catalogue
+	of         unsafe.Pointer // shapeOf
+	generation uint64         // of the catalogue
 	judged     bool
 	statement  *autoStatement // nil: it is not to be
+	// proven: a text of parameters of these types has been run.
+	proven bool
+	used   uint64 // when it was used last, by the clock
 	// runs is how often it was run so, and vain, how often the text had to be run after all.
 	runs, vain uint32
 }
@@ -70,6 +81,8 @@ type autoStatement struct {
 	// parameters had then.
 	generation uint64
 	doubts     doubts
+	// foreseen: in a block, too; see foresees.
+	foreseen bool
 }
 
 // unsureAuto stands for one that the node has or has not.
@@ -104,51 +117,72 @@ func (s *Session) autoAsIs(stmt *parser.Statement, sql string) *autoStatement {
 
 // autoFor is the statement of ours by which a text can be run; nil for none.
 func (s *Session) autoFor(stmt *parser.Statement, sql string) *autoStatement {
-	if stmt.Point == nil || !s.config().Replication.AutoPrepare || !s.mayAuto() {
+	if stmt.Point == nil || !s.config().Replication.AutoPrepare || !s.mayAuto(sql) {
 		return nil
 	}
 	if s.auto == nil {
 		s.auto = &autoPrepare{}
 	}
-	shape := s.auto.place(stmt)
+	s.auto.tried = nil
+	slot := s.auto.slot(shapeOf(stmt))
+	shape := &s.auto.shapes[slot]
 	generation := s.Catalog.Database(s.login.Database).Generation()
 	switch {
-	case shape.stmt != stmt || shape.generation != generation:
-		*shape = autoShape{stmt: stmt, generation: generation}
+	case shape.of != shapeOf(stmt) || shape.generation != generation:
+		*shape = autoShape{of: shapeOf(stmt), generation: generation, used: shape.used}
 		return nil
 	case !shape.judged:
 		shape.judged = true
-		shape.statement = s.newAuto(stmt, sql, generation)
+		shape.statement = s.newAuto(stmt, sql, slot, generation)
 	}
 	if shape.statement == nil || !s.auto.fits(shape.statement, sql) {
+		return nil
+	}
+	s.auto.tried = shape
+	if s.tx.kind != txNone && !shape.suitsBlock() {
 		return nil
 	}
 	shape.runs++
 	return shape.statement
 }
 
-// mayAuto: after an error the text can be sent, and the tables are those that the catalogue
-// knows, not temporary ones of their names.
-func (s *Session) mayAuto() bool {
-	return s.tx.kind == txNone && !s.isolates() && !s.settings.temporary
+// mayAuto: the tables are those that the catalogue knows, not temporary ones of their names.
+func (s *Session) mayAuto(sql string) bool {
+	switch {
+	case s.settings.temporary:
+		return false
+	case s.tx.kind == txNone:
+		return !s.isolates() // or it is in a block of ours
+	}
+	return s.mayAutoInBlock(sql)
 }
 
-func (p *autoPrepare) place(stmt *parser.Statement) *autoShape {
-	return &p.shapes[p.slot(stmt)]
-}
-
-func (p *autoPrepare) slot(stmt *parser.Statement) int {
-	return int(uintptr(shapeOf(stmt)) >> 6 % autoSlots)
+// slot is a shape's place, or the one that it is to take.
+func (p *autoPrepare) slot(shape unsafe.Pointer) int {
+	first := int(uintptr(shape)>>6%(autoSlots/autoWays)) * autoWays
+	slot := first
+	for i := first; i < first+autoWays; i++ {
+		if p.shapes[i].of == shape {
+			slot = i
+			break
+		}
+		if p.shapes[i].used < p.shapes[slot].used {
+			slot = i
+		}
+	}
+	p.clock++
+	p.shapes[slot].used = p.clock
+	return slot
 }
 
 // newAuto is nil for what may be about several rows.
-func (s *Session) newAuto(stmt *parser.Statement, sql string, generation uint64) *autoStatement {
+func (s *Session) newAuto(stmt *parser.Statement, sql string, slot int, generation uint64) *autoStatement {
 	literals, ok := s.auto.scanner.Scan(sql)
 	if !ok || len(literals) != len(stmt.Point.Uses) {
 		return nil
 	}
 	t, ambiguous := s.pointTable(stmt.Point)
-	a := &autoStatement{slot: s.auto.slot(stmt), text: parser.WithParameters(sql, literals), generation: generation}
+	a := &autoStatement{slot: slot, text: parser.WithParameters(sql, literals), generation: generation}
 	if t == nil || ambiguous && stmt.Kind != parser.Select || !s.fillAuto(a, stmt, sql, literals) || !isOneRow(stmt, t, a.plan) {
 		return nil
 	}
@@ -163,6 +197,7 @@ func (s *Session) newAuto(stmt *parser.Statement, sql string, generation uint64)
 	if a.doubts&meansElse != 0 {
 		return nil
 	}
+	a.foreseen = foresees(stmt.Point, a.types, t)
 	a.types = append(a.types, make([]uint32, len(a.slots))...) // the text has a cast for each
 	return a
 }
@@ -224,8 +259,12 @@ func (l *link) appendAuto(w *queryWork) {
 		w.main = l
 	}
 	whole := l.s.attempt.whole
-	if l.needsBegin() && !whole {
+	switch {
+	case whole || !l.needsBegin():
+	case l.beginText() == plainBegin:
 		l.appendAutoBegin()
+	default:
+		l.appendBegin()
 	}
 	l.appendAutoParse(a)
 	l.append(hidden(wire.ExpectBind), func(b []byte) []byte {
@@ -313,6 +352,7 @@ func (s *Session) runsAsText(answer *wire.Answer, mark wire.Mark) bool {
 		return false
 	}
 	s.auto.shapes[w.auto.slot].giveUp(answer.Code())
+	s.auto.tried = nil
 	w.auto = nil
 	return s.takeBack(mark)
 }
@@ -327,5 +367,5 @@ func (s *Session) wantsText(w *queryWork, answer *wire.Answer) bool {
 	case pgerr.QueryCanceled, pgerr.AdminShutdown, pgerr.SerializationFailure, pgerr.DeadlockDetected, pgerr.LockNotAvailable:
 		return false
 	}
-	return true
+	return s.tx.kind != txExplicit
 }

@@ -122,8 +122,10 @@ func (a *attempt) startAsText(ctx context.Context) (again, ok bool, err error) {
 	if is {
 		w.auto = nil
 	}
-	if err := s.startOver(ctx); err != nil {
-		return false, false, err
+	if s.tx.kind != txExplicit { // of a block there is nothing to be taken back: there was no row
+		if err := s.startOver(ctx); err != nil {
+			return false, false, err
+		}
 	}
 	if is {
 		if err := s.fillText(ctx, w); err != nil {
@@ -199,15 +201,16 @@ func doubtsOf(u parser.Use, oid uint32, t *catalog.Table) doubts {
 // no row is found. Intervals would not even do with the type of today: a constant is read with
 // the fields that the column has (PostgreSQL, coerce_type).
 func doubtsOfString(u parser.Use, typ string) doubts {
-	isText := typ == "text" || typ == "character varying"
 	switch {
-	case u.How == parser.Assigned && typ == "text", u.How == parser.Compared && !isText && meetsItselfOnly(typ):
+	case u.How == parser.Assigned && typ == "text", u.How == parser.Compared && !isText(typ) && meetsItselfOnly(typ):
 		return 0
-	case u.How != parser.Operand && isText:
+	case u.How != parser.Operand && isText(typ):
 		return failsUnasked // a text may be too long, too
 	}
 	return meansElse
 }
+
+func isText(typ string) bool { return typ == "text" || typ == "character varying" }
 
 // meetsItselfOnly reports whether a value of a type can be compared with another type's only if
 // its text means the same to both.

@@ -181,7 +181,7 @@ func (s *Session) noteEnding(stmt *parser.Statement) {
 	}
 	s.marking.whole = s.marking.whole || createsTemporary(stmt)
 	s.noteDeferred(stmt)
-	if stmt.Kind == parser.Do || stmt.Kind == parser.Call || len(stmt.UnknownFunctions) > 0 {
+	if len(stmt.UnknownFunctions) > 0 {
 		s.doubtMarks()
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -169,7 +170,7 @@ func (s *Session) beginBlock(ctx context.Context, stmt *parser.Statement, sql st
 	case s.tx.kind == txImplicit && (s.tx.wrote || len(s.begun()) > 0):
 		s.tx.kind = txExplicit
 	default:
-		s.openBlock(txExplicit, strings.TrimRight(sql, "; \t\r\n"), stmt)
+		s.openBlock(txExplicit, beginText(sql), stmt)
 	}
 	s.replyTag(beginTag(sql))
 	return true, nil
@@ -194,6 +195,17 @@ func (s *Session) executeWrite(ctx context.Context, where target) (ok bool, err 
 	}
 	return s.executeOne(ctx, where)
 }
+
+// beginText opens the block on the nodes: one text for all that ask for nothing but that.
+func beginText(sql string) string {
+	sql = strings.TrimRight(sql, "; \t\r\n")
+	if slices.ContainsFunc(plainBegins, func(plain string) bool { return strings.EqualFold(sql, plain) }) {
+		return plainBegin
+	}
+	return sql
+}
+
+var plainBegins = []string{"BEGIN", "START TRANSACTION", "BEGIN TRANSACTION", "BEGIN WORK"}
 
 func hasOptions(stmt *parser.Statement) bool {
 	return stmt.Isolation != "" || stmt.ReadOnlyTransaction || stmt.ReadWriteTransaction

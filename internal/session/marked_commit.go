@@ -50,7 +50,7 @@ func (l *link) appendAutoMark() {
 func (s *Session) doubtMarks() {
 	for _, l := range s.links {
 		if l != nil {
-			l.doubtAutos(autoMark, autoCommit)
+			l.doubtAutos(autoBegin, autoMark, autoCommit)
 		}
 	}
 }

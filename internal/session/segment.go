@@ -312,6 +312,7 @@ func (g *segment) countExecutes(l *link) {
 	for _, st := range g.steps {
 		if st.kind == wire.KindExecute && st.prepared != nil {
 			l.noteSent(st.prepared.stmt.Kind, st.prepared.text)
+			l.noteCode(st.prepared.stmt.Kind)
 		}
 	}
 }

@@ -312,6 +312,7 @@ func (s *Session) refused(err error) (ok bool, _ error) {
 // noteResult keeps what a statement changed of the session, if it succeeded.
 func (s *Session) noteResult(stmt *parser.Statement, sql string, ok bool) bool {
 	if ok {
+		s.noteTried(stmt)
 		s.noteStatement(stmt, sql)
 		s.noteEndedByStatement()
 	}

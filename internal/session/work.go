@@ -89,6 +89,7 @@ func (w *queryWork) takesSnapshot() bool { return takesSnapshot(w.kind) }
 
 func (w *queryWork) appendTo(l *link) {
 	l.noteSent(w.kind, w.sql)
+	l.noteCode(w.kind)
 	if len(l.forgotten) > 0 {
 		l.appendForgotten()
 		l.unsynced = true

@@ -38,6 +38,8 @@ var roads = []struct {
 	{name: "simple update of many keys", turns: keyed("UPDATE t SET v = v + 1 WHERE id = %d"), objects: 1, calls: 21},
 	{name: "insert", turns: once(query("INSERT INTO log (v) VALUES (7)")), objects: 8, calls: 21},
 	{name: "transaction", turns: [][]byte{query("BEGIN"), query("UPDATE t SET v = v + 1 WHERE id = 7"), query("SELECT v FROM t WHERE id = 7"), query("COMMIT")}, objects: 0, calls: 8},
+	// Objects are the texts, and the values and facts of the insert.
+	{name: "transaction of many keys", turns: transactions(), objects: 2, calls: 8},
 	{name: "prepared transaction", prepare: [][]byte{parseRead, parseWrite},
 		turns: [][]byte{query("BEGIN"), execute("write", "7"), execute("read", "7"), query("COMMIT")}, objects: 0, calls: 8},
 	{name: "simple insert of a row", turns: keyed("INSERT INTO entry VALUES (%d, 'an entry')"), objects: 1, calls: 21},
@@ -59,6 +61,20 @@ func keyed(format string) [][]byte {
 	var turns [][]byte
 	for key := range 1000 {
 		turns = append(turns, query(fmt.Sprintf(format, key)))
+	}
+	return turns
+}
+
+// transactions are those of pgbench -N, each with keys of its own.
+func transactions() [][]byte {
+	var turns [][]byte
+	for key := range 200 {
+		for _, text := range []string{"BEGIN", "UPDATE t SET v = v + %d WHERE id = 7", "SELECT v FROM t WHERE id = %d", "INSERT INTO entry (id, v, at) VALUES (%d, 'an entry', CURRENT_TIMESTAMP)", "COMMIT"} {
+			if strings.Contains(text, "%") {
+				text = fmt.Sprintf(text, key)
+			}
+			turns = append(turns, query(text))
+		}
 	}
 	return turns
 }
@@ -100,7 +116,7 @@ func start(t *testing.T, nodes []*pgtest.Node, config ...string) *proxy.Proxy {
 	if rows := p.Query("SELECT 1 FROM pg_database WHERE datname = '" + database + "'"); len(rows) == 0 {
 		p.Exec("CREATE DATABASE " + database)
 		conn := connect(t, p, database)
-		conn.ask(query("CREATE TABLE t (id int PRIMARY KEY, v int); CREATE TABLE log (id serial PRIMARY KEY, v int); CREATE TABLE entry (id int, v text); INSERT INTO t SELECT g, 0 FROM generate_series(1, 100) g"))
+		conn.ask(query("CREATE TABLE t (id int PRIMARY KEY, v int); CREATE TABLE log (id serial PRIMARY KEY, v int); CREATE TABLE entry (id int, v text, at timestamptz); INSERT INTO t SELECT g, 0 FROM generate_series(1, 100) g"))
 	}
 	return p
 }

@@ -84,13 +84,24 @@ func autoSteps(random *rand.Rand) []step {
 		for strings.Contains(form, "*") && strings.Contains(keyTables[i].columns, "mood") {
 			form = autoForms[random.IntN(len(autoForms))] // two servers give a type two numbers
 		}
+		around := readBlocks[random.IntN(len(readBlocks))]
 		for range 4 {
 			keys := keyTables[i].keys
-			steps = append(steps, ask(fmt.Sprintf(form, i, keys[random.IntN(len(keys))])))
+			steps = append(steps, around(ask(fmt.Sprintf(form, i, keys[random.IntN(len(keys))])))...)
 		}
 		steps = append(steps, autoDisturbances[random.IntN(len(autoDisturbances))]...)
 	}
 	return steps
+}
+
+// readBlocks are as blocks.
+var readBlocks = []func(step) []step{
+	alone,
+	func(s step) []step { return []step{ask("BEGIN"), s, ask("COMMIT")} },
+	func(s step) []step { return []step{ask("BEGIN READ ONLY"), s, ask("END")} },
+	func(s step) []step {
+		return []step{ask("begin transaction isolation level serializable"), ask("SAVEPOINT a"), s, ask("ROLLBACK TO a"), s, ask("ROLLBACK")}
+	},
 }
 
 var autoDisturbances = [][]step{

@@ -1,0 +1,88 @@
+package session
+
+import (
+	"github.com/pgchorus/pgchorus/internal/catalog"
+	"github.com/pgchorus/pgchorus/internal/pgerr"
+	"github.com/pgchorus/pgchorus/internal/wire"
+	"github.com/pgchorus/pgchorus/parser"
+	"github.com/pgchorus/pgchorus/replicator"
+)
+
+// In a block an error ends the transaction, so a statement of ours has to say by itself what the text
+// would (decision 0045). Whatever it refuses when it is run, the text would refuse with the same words: constraints, overflows,
+// deadlocks. What else there is to refuse is that a constant cannot be converted, which is
+// foreseen, and that the statement no longer fits its table.
+
+// mayAutoInBlock: it is the frontend's block, and strings are the same bytes for the server.
+func (s *Session) mayAutoInBlock(sql string) bool {
+	return s.tx.kind == txExplicit && isASCII(sql)
+}
+
+// noteCode is for a statement that the node is sent: PL/pgSQL may run DEALLOCATE and DISCARD. So may functions, which are
+// too frequent to have each doubt what we have prepared: see outgrown, and doubtMarks.
+func (l *link) noteCode(kind parser.Kind) {
+	if kind == parser.Do || kind == parser.Call {
+		l.doubtAllAutos()
+	}
+}
+
+func (l *link) doubtAllAutos() {
+	for slot, a := range l.autos {
+		if a != nil {
+			l.autos[slot] = unsureAuto
+		}
+	}
+}
+
+// suitsBlock: the servers have accepted the statement, or a text that stands for it.
+func (sh *autoShape) suitsBlock() bool { return sh.statement.foreseen && sh.proven }
+
+// noteTried is for a statement that has been run without an error, as a text or as a statement of ours.
+func (s *Session) noteTried(stmt *parser.Statement) {
+	if stmt.Point != nil && s.auto != nil && s.auto.tried != nil {
+		s.auto.tried.proven = true
+		s.auto.tried = nil
+	}
+}
+
+// foresees reports whether no parameter can be refused for what it says: numbers have the type that
+// they had as constants, and every string is a text.
+func foresees(p *parser.Point, types []uint32, t *catalog.Table) bool {
+	for i, oid := range types {
+		if oid == parser.Unspecified && !isText(typeOf(p.Uses[i], t)) {
+			return false
+		}
+	}
+	return true
+}
+
+// hasOutgrown is outgrown for work of all nodes, who have all begun the block.
+func (a *attempt) hasOutgrown(out *replicator.Outcome) bool {
+	return out.Answer != nil && a.s.terminated == nil && a.s.outgrown(out.Answer)
+}
+
+// outgrown reports whether a node has refused a statement of ours in a block for what the text would not be refused for, or not
+// in these words: the table has changed and nobody has told us, or code has had prepared statements
+// forgotten. All errors that have a position come from before anything was executed. The transaction is lost, and the next one takes the text.
+func (s *Session) outgrown(answer *wire.Answer) bool {
+	w := s.autoWork()
+	if w == nil || s.tx.kind != txExplicit || !answer.Failed() {
+		return false
+	}
+	code := answer.Code()
+	switch pgerr.Code(code) {
+	case pgerr.FeatureNotSupported, pgerr.InvalidSQLStatementName:
+	default:
+		if wire.ErrorField(answer.Err, wire.FieldPosition) == "" {
+			return false
+		}
+	}
+	shape := &s.auto.shapes[w.auto.slot]
+	shape.statement, shape.proven, s.auto.tried = nil, false, nil
+	for _, l := range s.links {
+		if l != nil {
+			l.doubtAllAutos()
+		}
+	}
+	return true
+}
