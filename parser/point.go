@@ -7,27 +7,30 @@ import (
 )
 
 // Point is a statement of one row: a SELECT of columns, an UPDATE or a DELETE whose WHERE demands
-// of some columns of one relation that each equals one constant, and nothing else; or an INSERT
-// of one row of constants and DEFAULT. All constants that a parameter can stand for are used in a way that
+// of some columns of one relation that each equals one constant or parameter, and nothing else; or an INSERT
+// of one row of constants, parameters, DEFAULT and the time. All constants that a parameter can stand for are used in a way that
 // means the same with a parameter of the constant's type, as far as the text tells.
 type Point struct {
 	Kind     Kind // Select, Insert, Update or Delete
 	Relation Relation
 	Only     bool     // it leaves out tables that inherit from Relation
 	Equal    []string // as Target.Equal
-	// Uses are what the literals are for, in the order of the text.
+	// Uses are what the literals and parameters are for, in the order of the text.
 	Uses []Use
 	// Defaults are the cells of an INSERT that say DEFAULT, counted from 0.
 	Defaults []int
 }
 
-// Use is what a literal is for.
+// Use is what a literal or a parameter is for.
 type Use struct {
 	How UseKind
 	// Column is the one that it is assigned to; of an INSERT that lists no columns it is "",
-	// and Place counts in the relation's. It is the one that it is compared with, too.
+	// and Place counts in the relation's. It is the one that it is compared with, too, or that stands on the other side of
+	// the operator, "" if that is no column.
 	Column string
 	Place  int
+	// Param is the number of the parameter; 0 for a literal.
+	Param int
 }
 
 // UseKind is how a literal is used.
@@ -56,33 +59,40 @@ func point(sql string, n *pg.Node) *Point {
 	case *pg.Node_InsertStmt:
 		p, constants = pointInsert(n.InsertStmt)
 	}
-	if p == nil || len(constants) == 0 || !areLiterals(sql, constants) {
+	if p == nil || len(p.Uses) == 0 || !areLiterals(sql, constants) {
 		return nil
 	}
 	return p
 }
 
-// find adds the conditions of a WHERE; constants is nil if it has others.
-func (p *Point) find(constants []*pg.A_Const, where *pg.Node) []*pg.A_Const {
-	for _, condition := range conjunction(where) {
-		c := comparedConstant(condition)
-		if c == nil {
-			return nil
-		}
-		constants = append(constants, c)
-		p.Uses = append(p.Uses, Use{How: Compared, Column: referredColumn(condition.GetAExpr().Lexpr)})
+// use notes what a literal or a parameter is for, and adds the literal; ok is false if n is neither.
+func (p *Point) use(constants []*pg.A_Const, n *pg.Node, use Use) (_ []*pg.A_Const, ok bool) {
+	if param := n.GetParamRef(); param != nil {
+		use.Param = int(param.Number)
+		p.Uses = append(p.Uses, use)
+		return constants, true
 	}
-	p.Equal = equalColumns(where)
-	return constants
+	c := literalConstant(n)
+	if c == nil {
+		return constants, false
+	}
+	p.Uses = append(p.Uses, use)
+	return append(constants, c), true
 }
 
-// comparedConstant is the number or string in column = constant; nil for another condition.
-func comparedConstant(n *pg.Node) *pg.A_Const {
-	e := n.GetAExpr()
-	if e == nil || operatorOf(e) != "=" || referredColumn(e.Lexpr) == "" {
-		return nil
+// find adds the conditions of a WHERE; p is nil if it has others than column = constant.
+func (p *Point) find(constants []*pg.A_Const, where *pg.Node) (*Point, []*pg.A_Const) {
+	for _, condition := range conjunction(where) {
+		e, ok := condition.GetAExpr(), false
+		if e == nil || operatorOf(e) != "=" || referredColumn(e.Lexpr) == "" {
+			return nil, nil
+		}
+		if constants, ok = p.use(constants, e.Rexpr, Use{How: Compared, Column: referredColumn(e.Lexpr)}); !ok {
+			return nil, nil
+		}
 	}
-	return literalConstant(e.Rexpr)
+	p.Equal = equalColumns(where)
+	return p, constants
 }
 
 // operatorOf is the operator of an expression, if it stands there by its name alone.

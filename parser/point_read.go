@@ -14,7 +14,7 @@ func pointRead(n *pg.SelectStmt) (*Point, []*pg.A_Const) {
 		return nil, nil
 	}
 	p := &Point{Kind: Select, Relation: relationOf(table), Only: !table.Inh}
-	return p, p.find(nil, n.WhereClause)
+	return p.find(nil, n.WhereClause)
 }
 
 // onlyTable is the relation of a SELECT with a list, FROM and WHERE, and no other part.

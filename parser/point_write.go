@@ -24,7 +24,7 @@ func pointUpdate(n *pg.UpdateStmt) (*Point, []*pg.A_Const) {
 			return nil, nil
 		}
 	}
-	return p, p.find(constants, n.WhereClause)
+	return p.find(constants, n.WhereClause)
 }
 
 // pointDelete is the Point of a DELETE.
@@ -33,7 +33,7 @@ func pointDelete(n *pg.DeleteStmt) (*Point, []*pg.A_Const) {
 		return nil, nil
 	}
 	p := &Point{Kind: Delete, Relation: relationOf(n.Relation), Only: !n.Relation.Inh}
-	return p, p.find(nil, n.WhereClause)
+	return p.find(nil, n.WhereClause)
 }
 
 // pointInsert is the Point of an INSERT of one row.
@@ -55,7 +55,7 @@ func pointInsert(n *pg.InsertStmt) (*Point, []*pg.A_Const) {
 			use.Column = columnName(n.Cols[i])
 		}
 		switch {
-		case isConstant(cell):
+		case isConstant(cell), cell.GetParamRef() != nil:
 			constants, _ = p.assign(constants, cell, use)
 		case cell.GetSetToDefault() != nil:
 			p.Defaults = append(p.Defaults, i)
@@ -83,9 +83,8 @@ func isTime(n *pg.Node) bool {
 
 // assign adds the literals of what a column is given; ok is false if it is something else.
 func (p *Point) assign(constants []*pg.A_Const, n *pg.Node, use Use) (_ []*pg.A_Const, ok bool) {
-	if c := literalConstant(n); c != nil {
-		p.Uses = append(p.Uses, use)
-		return append(constants, c), true
+	if constants, ok = p.use(constants, n, use); ok {
+		return constants, true
 	}
 	if isConstant(n) || referredColumn(n) != "" {
 		return constants, true
@@ -97,24 +96,23 @@ func (p *Point) assign(constants []*pg.A_Const, n *pg.Node, use Use) (_ []*pg.A_
 // the statement is planned, and may fail there although no row is found.
 func (p *Point) operate(constants []*pg.A_Const, n *pg.Node) (_ []*pg.A_Const, ok bool) {
 	e := n.GetAExpr()
-	if e == nil || e.Lexpr == nil || !isPlainOperator(operatorOf(e)) || literalConstant(e.Lexpr) != nil && literalConstant(e.Rexpr) != nil {
+	if e == nil || e.Lexpr == nil || !isPlainOperator(operatorOf(e)) || isValue(e.Lexpr) && isValue(e.Rexpr) {
 		return constants, false
 	}
-	for _, side := range []*pg.Node{e.Lexpr, e.Rexpr} {
-		c := literalConstant(side)
-		switch {
-		case c != nil:
-			constants = append(constants, c)
-			p.Uses = append(p.Uses, Use{How: Operand})
-		case referredColumn(side) != "":
-		default:
-			if constants, ok = p.operate(constants, side); !ok {
-				return constants, false
-			}
+	for i, side := range []*pg.Node{e.Lexpr, e.Rexpr} {
+		beside := []*pg.Node{e.Rexpr, e.Lexpr}[i]
+		if constants, ok = p.use(constants, side, Use{How: Operand, Column: referredColumn(beside)}); ok || referredColumn(side) != "" {
+			continue
+		}
+		if constants, ok = p.operate(constants, side); !ok {
+			return constants, false
 		}
 	}
 	return constants, true
 }
+
+// isValue: n is a number, a string or a parameter.
+func isValue(n *pg.Node) bool { return literalConstant(n) != nil || n.GetParamRef() != nil }
 
 func isPlainOperator(name string) bool {
 	return len(name) == 1 && strings.Contains("+-*/%", name) || name == "||"

@@ -42,7 +42,13 @@ func TestPointWrite(t *testing.T) {
 		{"UPDATE t SET v[1] = 1 WHERE id = 7", ""},
 		{"UPDATE t SET c.v = 1 WHERE id = 7", ""},
 		{"UPDATE t SET (v, w) = (1, 2) WHERE id = 7", ""},
-		{"UPDATE t SET v = $1 WHERE id = 7", ""},
+		{"UPDATE t SET v = $1 WHERE id = 7", "t[id]: UPDATE t SET v = $1 WHERE id = $1 ; 23=7"},
+		{"UPDATE t SET v = $1 + $2 WHERE id = 7", ""},
+		{"UPDATE t SET v = $1::int WHERE id = 7", ""},
+		{"INSERT INTO t VALUES (1, now(), CURRENT_TIMESTAMP)", "t[]: INSERT INTO t VALUES ($1 , now(), CURRENT_TIMESTAMP); 23=1"},
+		{"INSERT INTO t VALUES (1, now() + '1 day')", ""},
+		{"INSERT INTO t VALUES (1, CURRENT_TIMESTAMP(3))", ""},
+		{"INSERT INTO t VALUES (1, s.now())", ""},
 		{"UPDATE t SET v = 1 WHERE id > 7", ""},
 		{"UPDATE t SET v = 1 WHERE CURRENT OF c", ""},
 		{"UPDATE t SET v = 1", ""},
@@ -75,9 +81,12 @@ func TestPointWrite(t *testing.T) {
 func TestUsesOfLiterals(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ sql, want string }{
-		{"UPDATE t SET v = 1, w = w + 2 WHERE id = 7", "[{1 v 0} {2  0} {0 id 0}]"},
-		{"INSERT INTO t VALUES (1, NULL, 'a')", "[{1  0} {1  2}]"},
-		{"INSERT INTO t (a, b) VALUES (NULL, 'a')", "[{1 b 1}]"},
+		{"UPDATE t SET v = 1, w = w + 2 WHERE id = 7", "[{1 v 0 0} {2 w 0 0} {0 id 0 0}]"},
+		{"UPDATE t SET v = $2, w = $1 + v * 3 WHERE id = $1", "[{1 v 0 2} {2  0 1} {2 v 0 0} {0 id 0 1}]"},
+		{"INSERT INTO t (a, b, c) VALUES ($1, now(), $2)", "[{1 a 0 1} {1 c 2 2}]"},
+		{"SELECT v FROM t WHERE id = $1 AND n = 5", "[{0 id 0 1} {0 n 0 0}]"},
+		{"INSERT INTO t VALUES (1, NULL, 'a')", "[{1  0 0} {1  2 0}]"},
+		{"INSERT INTO t (a, b) VALUES (NULL, 'a')", "[{1 b 1 0}]"},
 	}
 	for _, tt := range tests {
 		if got := fmt.Sprint(parser.Classify(tt.sql).Statements[0].Point.Uses); got != tt.want {

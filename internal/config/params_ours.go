@@ -101,7 +101,7 @@ func writeParams() []Param {
 		{Name: "replica_ddl_lock_timeout", Type: Duration, Unit: Millisecond, Default: "5000", Max: math.MaxInt32, Context: OnReload, Scope: Replicating,
 			Description: "Limit of waiting for a DDL lock on the other nodes; 0 is none.", at: func(c *Config, _ int) any { return &c.Replication.ReplicaDDLLockTimeout }},
 		{Name: "auto_prepare", Type: Bool, Default: "on", Context: OnReload,
-			Description: "Send reads and writes of one row by its key as prepared statements.", at: func(c *Config, _ int) any { return &c.Replication.AutoPrepare }},
+			Description: "Have the nodes prepare what reads and writes one row by its key.", at: func(c *Config, _ int) any { return &c.Replication.AutoPrepare }},
 	}
 }
 

@@ -148,7 +148,7 @@ func (a *attempt) conclude(ctx context.Context, out *replicator.Outcome) (again,
 	case a.wantsText(out):
 		return a.asText(ctx, out)
 	case a.hasOutgrown(out):
-		return a.refuse(errOutdated())
+		return a.goOutgrown(ctx)
 	case a.isOutdated(out):
 		return a.goAnew(ctx)
 	}

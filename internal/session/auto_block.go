@@ -1,6 +1,8 @@
 package session
 
 import (
+	"context"
+
 	"github.com/pgchorus/pgchorus/internal/catalog"
 	"github.com/pgchorus/pgchorus/internal/pgerr"
 	"github.com/pgchorus/pgchorus/internal/wire"
@@ -56,17 +58,28 @@ func foresees(p *parser.Point, types []uint32, t *catalog.Table) bool {
 	return true
 }
 
-// hasOutgrown is outgrown for work of all nodes, who have all begun the block.
+// hasOutgrown is outgrown for work of all nodes.
 func (a *attempt) hasOutgrown(out *replicator.Outcome) bool {
 	return out.Answer != nil && a.s.terminated == nil && a.s.outgrown(out.Answer)
 }
 
-// outgrown reports whether a node has refused a statement of ours in a block for what the text would not be refused for, or not
+// goOutgrown has the work be run again, now with the frontend's Parse, if all of the transaction can be taken back.
+func (a *attempt) goOutgrown(ctx context.Context) (again, ok bool, err error) {
+	s := a.s
+	g, _ := s.work.(*segment)
+	if !g.mayParse() || !a.mayStartAgain() || !s.takeBack(a.mark) {
+		return a.refuse(errOutdated())
+	}
+	err = s.startOver(ctx)
+	return err == nil, false, err
+}
+
+// outgrown reports whether a node has refused a statement of ours, in a block or by extended query, for what the text would not be refused for, or not
 // in these words: the table has changed and nobody has told us, or code has had prepared statements
 // forgotten. All errors that have a position come from before anything was executed. The transaction is lost, and the next one takes the text.
 func (s *Session) outgrown(answer *wire.Answer) bool {
-	w := s.autoWork()
-	if w == nil || s.tx.kind != txExplicit || !answer.Failed() {
+	w, segment := s.autoWork(), s.parsedWork()
+	if w == nil && segment == nil || w != nil && s.tx.kind != txExplicit || !answer.Failed() {
 		return false
 	}
 	code := answer.Code()
@@ -77,8 +90,19 @@ func (s *Session) outgrown(answer *wire.Answer) bool {
 			return false
 		}
 	}
-	shape := &s.auto.shapes[w.auto.slot]
-	shape.statement, shape.proven, s.auto.tried = nil, false, nil
+	if w != nil {
+		shape := &s.auto.shapes[w.auto.slot]
+		shape.statement, shape.proven, s.auto.tried = nil, false, nil
+	} else {
+		segment.autoParsed(func(p *prepared) {
+			p.auto, p.accepted = nil, false
+			for _, l := range s.links {
+				if l != nil {
+					l.forgetParsed(p)
+				}
+			}
+		})
+	}
 	for _, l := range s.links {
 		if l != nil {
 			l.doubtAllAutos()

@@ -46,7 +46,10 @@ type autoShape struct {
 	statement  *autoStatement // nil: it is not to be
 	// proven: a text of parameters of these types has been run.
 	proven bool
-	used   uint64 // when it was used last, by the clock
+	// parsed is the statement of the last Parse of that shape; unparsed: it is to be parsed each time.
+	parsed   *prepared
+	unparsed bool
+	used     uint64 // when it was used last, by the clock
 	// runs is how often it was run so, and vain, how often the text had to be run after all.
 	runs, vain uint32
 }
@@ -328,6 +331,10 @@ func (l *link) noteAutoFailed() {
 	w := l.s.autoWork()
 	if w != nil {
 		l.doubtAutos(w.auto, autoBegin)
+	}
+	if g, is := l.s.work.(*segment); is {
+		l.doubtAutos(autoBegin)
+		g.autoParsed(func(p *prepared) { l.doubtAutos(p.auto) })
 	}
 	if l.s.ending || l.s.attempt.whole || w != nil && l.answer.Code() == string(pgerr.InvalidSQLStatementName) {
 		l.doubtAutos(autoMark, autoCommit)

@@ -357,6 +357,9 @@ func (s *Session) planParse(frame wire.Frame) (step, error) {
 		return step{}, malformed(err)
 	}
 	script := s.memo.Script(s.Scripts, m.Query)
+	if p := s.parsedBefore(&m, script); p != nil {
+		return step{kind: wire.KindParse, frame: frame, prepared: p, local: s.replyLocal(wire.KindParseComplete)}, nil
+	}
 	p, err := s.newPrepared(m, script)
 	if err != nil {
 		return step{}, err
@@ -385,6 +388,7 @@ func (s *Session) planParse(frame wire.Frame) (step, error) {
 		st.local = s.parseHere(p)
 		return st, nil
 	}
+	s.noteParsed(p, script)
 	st.where = s.routePrepared(p)
 	if st.where.all {
 		// A statement that is only prepared concerns main alone; the others are given
@@ -432,7 +436,7 @@ func (s *Session) planBind(frame wire.Frame) (step, error) {
 	if s.tx.failed && !endsFailed(p.kind()) {
 		return step{}, s.failedTransaction()
 	}
-	if err := p.checkBind(frame, s.answersHere(p)); err != nil {
+	if err := p.checkBind(frame, s.answersHere(p) || p.auto != nil); err != nil {
 		return step{}, err
 	}
 	bound := s.st.newPortal(string(portalName), p)

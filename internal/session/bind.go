@@ -134,6 +134,7 @@ func (s *Session) replan(st *step, lock bool) {
 		st.prepared.generation, st.prepared.locks, st.prepared.unlike = next.generation, next.locks, next.unlike
 		return
 	}
+	next.auto = nil // it is another text
 	if s.st.prepared[next.name] == st.prepared {
 		s.st.prepared[next.name] = &next
 	}

@@ -23,6 +23,7 @@
 //	        autoFor  auto_prepare.go    a read by key as a statement of ours
 //	      executeAll execute_all.go     a statement on all nodes, through replicator
 //	        decideAuto auto_write.go    a write by key as a statement of ours
+//	        parsedBefore auto_parse.go  an unnamed statement that was parsed before
 //	        suitsBlock auto_block.go    either in a block, where no text can be sent behind an error
 //	        takeTickets ticket.go     may it go to all of them at once? at_once.go
 //	        runInOneMessage in_one_message.go  and with its COMMIT (autocommit_fast)

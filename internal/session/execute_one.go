@@ -53,7 +53,9 @@ func (s *Session) executeOne(ctx context.Context, where target) (ok bool, err er
 		switch {
 		case err == nil && s.runsAsText(answer, mark):
 		case err == nil && s.outgrown(answer) && s.takeBack(mark):
-			return s.refused(errOutdated())
+			if g, _ := s.work.(*segment); s.tx.kind != txNone || !g.mayParse() {
+				return s.refused(errOutdated())
+			}
 		case err == nil && s.belongsToPrimary(l, where, answer) && s.takeBack(mark):
 			s.endPart(ctx, l)
 			where = target{node: s.mainID(), primary: true, once: true}

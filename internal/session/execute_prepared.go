@@ -99,6 +99,7 @@ func (s *Session) upToDate(ctx context.Context, p *prepared) (*prepared, error) 
 		p.generation, p.locks, p.unlike = next.generation, next.locks, next.unlike
 		return p, nil
 	}
+	next.auto = nil // it is another text
 	if p.bySQL {
 		if err := s.prepareAgain(ctx, &next); err != nil {
 			return nil, err

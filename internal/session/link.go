@@ -262,6 +262,11 @@ const beginStatement = "pgchorus_begin"
 // appendBegin opens the block by extended query. Nothing is bound outside of a
 // block at this point, so that the unnamed portal is free.
 func (l *link) appendBegin() {
+	if l.beginText() == plainBegin && l.s.replicates() { // where code runs on all nodes it is known what it may have had forgotten
+		l.appendAutoBegin()
+		l.begun = true
+		return
+	}
 	l.append(hidden(wire.ExpectParse), func(b []byte) []byte { return wire.AppendParse(b, beginStatement, l.beginText(), nil) })
 	l.append(hidden(wire.ExpectBind), func(b []byte) []byte { return wire.AppendBindPlain(b, "", beginStatement) })
 	l.append(hidden(wire.ExpectExecute), func(b []byte) []byte { return wire.AppendExecute(b, "") })
@@ -282,7 +287,9 @@ func (l *link) appendForgotten() {
 
 // appendNeeded gives the node a statement that it lacks.
 func (l *link) appendNeeded(p *prepared) {
-	if name, shared := l.sharedName(p); shared {
+	if p.auto != nil {
+		l.appendAutoParse(p.auto)
+	} else if name, shared := l.sharedName(p); shared {
 		l.appendNeededShared(p, name)
 	} else if l.prepared[p.name] != p {
 		l.appendParse(p, hidden(wire.ExpectParse))
@@ -298,6 +305,8 @@ func listsPrepared(stmt *parser.Statement) bool {
 // appendAllPrepared gives the node all statements that it lacks.
 func (l *link) appendAllPrepared() {
 	l.appendNoAutos()
+	l.append(hidden(wire.ExpectClose), func(b []byte) []byte { return wire.AppendClose(b, 'S', careStatement) }) // left by a failure
+	l.unsynced = true
 	for _, p := range l.s.st.prepared {
 		if p.name != "" && !p.bySQL && !l.s.answersHere(p) && l.prepared[p.name] != p {
 			l.appendNeeded(p)

@@ -48,6 +48,9 @@ type sharedParse struct {
 // sharedName is what a statement is called on a node; false for the frontend's own name.
 func (l *link) sharedName(p *prepared) (string, bool) {
 	s := l.s
+	if p.auto != nil {
+		return p.auto.name(), true
+	}
 	if !s.loan.on || p.name == "" || p.bySQL || s.loan.own {
 		return "", false
 	}

@@ -31,6 +31,9 @@ type prepared struct {
 	unlike []parser.Reason
 	// scopes is caching.scopes of when it was prepared.
 	scopes uint64
+	// accepted: a node has parsed it. auto is what it is called on the nodes, if it is given to them under a name of ours.
+	accepted bool
+	auto     *autoStatement
 	// names are what it is called on connections that are lent.
 	names wireNames
 	// bySQL is set for PREPARE: text is then the whole PREPARE.

@@ -239,6 +239,7 @@ func (g *segment) conclude(ok bool) {
 				delete(s.st.portals, st.portal.name)
 			}
 		case ok && st.kind == wire.KindParse:
+			st.prepared.accepted = true
 			s.noteAccepted(st.prepared)
 		case ok && st.kind == wire.KindExecute && st.prepared != nil:
 			s.noteStatement(st.prepared.stmt, st.prepared.text)

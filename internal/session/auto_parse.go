@@ -1,0 +1,128 @@
+package session
+
+import (
+	"slices"
+
+	"github.com/pgchorus/pgchorus/internal/catalog"
+	"github.com/pgchorus/pgchorus/internal/oidmap"
+	"github.com/pgchorus/pgchorus/internal/wire"
+	"github.com/pgchorus/pgchorus/parser"
+)
+
+// Many drivers send Parse of an unnamed statement in front of each Bind, the same text again and again. With auto_prepare
+// one about one row (parser.Point) is given to the nodes once, under a name of ours, and from the second Parse on the frontend is
+// told at once that it is parsed. The text is the frontend's own, so an error of the
+// server is told in the words that it would have (decision 0046).
+
+// parsedBefore is the unnamed statement that a Parse asks for, if the nodes can be given it, or have it, under a name of
+// ours. nil: they have to be sent the Parse.
+func (s *Session) parsedBefore(m *wire.ParseMessage, script *parser.Script) *prepared {
+	shape, slot := s.parsedShape(m.Name, script)
+	if shape == nil || s.tx.failed || len(s.seg.steps) > 0 {
+		return nil // an answer of ours cannot overtake those of the nodes
+	}
+	p := shape.parsed
+	if p == nil || !p.accepted || p.text != m.Query || !slices.Equal(p.types, m.Types) {
+		return nil
+	}
+	if p.auto == nil {
+		if p.auto = s.autoOfParse(p, slot, shape.generation); p.auto == nil {
+			shape.unparsed = true
+			return nil
+		}
+	}
+	return p
+}
+
+// noteParsed remembers the statement of a Parse that the nodes are sent.
+func (s *Session) noteParsed(p *prepared, script *parser.Script) {
+	if shape, _ := s.parsedShape(p.name, script); shape != nil {
+		shape.parsed = p
+	}
+}
+
+// parsedShape is the shape of a statement of a Parse that might be given a name of ours, and its place; nil if it is not to be.
+func (s *Session) parsedShape(name string, script *parser.Script) (shape *autoShape, slot int) {
+	if name != "" || len(script.Statements) != 1 || script.Statements[0].Point == nil || !s.config().Replication.AutoPrepare || s.settings.temporary {
+		return nil, 0
+	}
+	if s.auto == nil {
+		s.auto = &autoPrepare{}
+	}
+	of := shapeOf(&script.Statements[0])
+	slot = s.auto.slot(of)
+	shape = &s.auto.shapes[slot]
+	if generation := s.generation(); shape.of != of || shape.generation != generation {
+		*shape = autoShape{of: of, generation: generation, used: shape.used}
+	}
+	if shape.unparsed {
+		return nil, 0
+	}
+	return shape, slot
+}
+
+// autoOfParse is the statement of ours that is p; nil if it may be about several rows, whose order its plan decides, or if its
+// parameters and constants might mean something else when they are parsed the next time.
+func (s *Session) autoOfParse(p *prepared, slot int, generation uint64) *autoStatement {
+	if p.others != "" || len(p.locks)+len(p.unlike) > 0 || p.plan == nil && p.sent != p.text || p.plan != nil && p.sent != p.filled.SQL || oidmap.Custom(p.types) {
+		return nil
+	}
+	t, ambiguous := s.pointTable(p.stmt.Point)
+	if t == nil || ambiguous && p.stmt.Kind != parser.Select || p.stmt.Kind != parser.Insert && !findsOneRow(p.stmt.Point, t) {
+		return nil
+	}
+	literals, ok := s.auto.scanner.Scan(p.text)
+	if !ok || slices.ContainsFunc(literals, func(l parser.Literal) bool { return p.text[l.Start] == '\'' }) {
+		return nil // a string may be a date, which the session's settings read
+	}
+	for _, u := range p.stmt.Point.Uses {
+		if u.Param > 0 && !keepsType(u, p.types, t) {
+			return nil
+		}
+	}
+	return &autoStatement{slot: slot, text: p.sent, types: p.types, generation: generation}
+}
+
+// keepsType reports whether a parameter has the type that another Parse would give it, or if the column has become another,
+// one that refuses what it cannot hold. A date would lose the hour of what is a timestamp by now.
+func keepsType(u parser.Use, types []uint32, t *catalog.Table) bool {
+	if u.Param <= len(types) && types[u.Param-1] != parser.Unspecified {
+		return true
+	}
+	switch typ := typeOf(u, t); typ {
+	case "smallint", "integer", "bigint", "boolean", "uuid":
+		return true
+	case "text", "character varying":
+		return u.How == parser.Assigned
+	}
+	return false
+}
+
+// parsedWork is the work at hand if it stands on statements of ours that are the frontend's; nil if it does not.
+func (s *Session) parsedWork() *segment {
+	if g, is := s.work.(*segment); is && g.autoParsed(func(*prepared) {}) {
+		return g
+	}
+	return nil
+}
+
+// mayParse reports whether the segment can be run again with the frontend's Parse in it.
+func (g *segment) mayParse() bool { return g != nil && g.end == endSync && !g.bare }
+
+// forgetParsed has the nodes be given a statement as the frontend has named it.
+func (l *link) forgetParsed(p *prepared) {
+	if l.prepared[p.name] == p {
+		delete(l.prepared, p.name) // or something of that name, by now
+	}
+}
+
+// autoParsed are the statements of ours that a segment stands on.
+func (g *segment) autoParsed(do func(*prepared)) (any bool) {
+	for i := range g.steps {
+		if p := g.steps[i].prepared; p != nil && p.auto != nil {
+			any = true
+			do(p)
+		}
+	}
+	return any
+}
