@@ -25,6 +25,22 @@ func (s *Session) mayAutoInBlock(sql string) bool {
 func (l *link) noteCode(kind parser.Kind) {
 	if kind == parser.Do || kind == parser.Call {
 		l.doubtAllAutos()
+		l.s.tx.ranCode = true
+	}
+}
+
+// doubtUndone is for a rollback: what was prepared behind code that has changed tables has the columns of then.
+func (s *Session) doubtUndone() {
+	if s.tx.ranCode {
+		s.doubtAll()
+	}
+}
+
+func (s *Session) doubtAll() {
+	for _, l := range s.links {
+		if l != nil {
+			l.doubtAllAutos()
+		}
 	}
 }
 
@@ -74,21 +90,23 @@ func (a *attempt) goOutgrown(ctx context.Context) (again, ok bool, err error) {
 	return err == nil, false, err
 }
 
-// outgrown reports whether a node has refused a statement of ours, in a block or by extended query, for what the text would not be refused for, or not
-// in these words: the table has changed and nobody has told us, or code has had prepared statements
-// forgotten. All errors that have a position come from before anything was executed. The transaction is lost, and the next one takes the text.
+// hasChangedResult: the statement has other columns than when it was prepared (PostgreSQL, RevalidateCachedQuery).
+func hasChangedResult(answer *wire.Answer) bool {
+	return answer.Code() == string(pgerr.FeatureNotSupported) && wire.ErrorField(answer.Err, wire.FieldRoutine) == "RevalidateCachedQuery"
+}
+
+// outgrown reports whether a node has refused a statement of ours, in a block or by extended query, for what the text would not
+// be refused for, or not in these words: the table has changed and nobody has told us, or code has had prepared statements
+// forgotten. All errors that have a position come from before anything was executed; of what the frontend has had parsed, they
+// are right. The next transaction takes the text.
 func (s *Session) outgrown(answer *wire.Answer) bool {
 	w, segment := s.autoWork(), s.parsedWork()
 	if w == nil && segment == nil || w != nil && s.tx.kind != txExplicit || !answer.Failed() {
 		return false
 	}
-	code := answer.Code()
-	switch pgerr.Code(code) {
-	case pgerr.FeatureNotSupported, pgerr.InvalidSQLStatementName:
-	default:
-		if wire.ErrorField(answer.Err, wire.FieldPosition) == "" {
-			return false
-		}
+	stale := hasChangedResult(answer) || answer.Code() == string(pgerr.InvalidSQLStatementName)
+	if !stale && (w == nil || wire.ErrorField(answer.Err, wire.FieldPosition) == "") {
+		return false
 	}
 	if w != nil {
 		shape := &s.auto.shapes[w.auto.slot]
@@ -103,10 +121,6 @@ func (s *Session) outgrown(answer *wire.Answer) bool {
 			}
 		})
 	}
-	for _, l := range s.links {
-		if l != nil {
-			l.doubtAllAutos()
-		}
-	}
+	s.doubtAll()
 	return true
 }

@@ -27,10 +27,11 @@ func (s *Session) parsedBefore(m *wire.ParseMessage, script *parser.Script) *pre
 	}
 	if p.auto == nil {
 		if p.auto = s.autoOfParse(p, slot, shape.generation); p.auto == nil {
-			shape.unparsed = true
+			shape.unparsed = s.unanswered == nil
 			return nil
 		}
 	}
+	p.names = wireNames{} // it has nothing of the settings under which it was parsed
 	return p
 }
 

@@ -162,8 +162,8 @@ func (s *Session) mayAuto(sql string) bool {
 
 // slot is a shape's place, or the one that it is to take.
 func (p *autoPrepare) slot(shape unsafe.Pointer) int {
-	first := int(uintptr(shape)>>6%(autoSlots/autoWays)) * autoWays
-	slot := first
+	slot := int(uintptr(shape) >> 6 % autoSlots) // the same in all sessions that share connections
+	first := slot &^ (autoWays - 1)
 	for i := first; i < first+autoWays; i++ {
 		if p.shapes[i].of == shape {
 			slot = i

@@ -178,6 +178,17 @@ func (s *Session) forgetCatalogue(stmt *parser.Statement) {
 	}
 }
 
+// forgetUndone is for the rollback to a savepoint, behind which the transaction may have changed the catalogue: what it was
+// told since holds no more.
+func (s *Session) forgetUndone() {
+	for _, undone := range s.tx.ddl {
+		s.forget(undone)
+	}
+	if last := len(s.tx.ddl) - 1; last >= 0 {
+		s.tx.ddl = append(s.tx.ddl, s.tx.ddl[last]) // a change more
+	}
+}
+
 // ddl is what a statement has changed of the catalogue: relations of these names alone, or, if
 // there are none, what may have to do with the change.
 type ddl struct {

@@ -520,6 +520,9 @@ func (s *Session) endTransaction() {
 	if s.tx.touchedRights {
 		s.rights = nil
 	}
+	if !s.tx.committed {
+		s.doubtUndone()
+	}
 	s.tx = noTransaction()
 	if len(s.seg.steps) == 0 {
 		s.st.forgetPortals()

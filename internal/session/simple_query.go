@@ -353,6 +353,8 @@ func (s *Session) noteStatement(stmt *parser.Statement, sql string) {
 		s.tx.failed, s.tx.aborted, s.tx.owed = false, false, nil
 		s.tx.locked = nil                                                // locks that were taken behind the savepoint are gone
 		s.settings.kept.lost = s.settings.kept.lost || len(s.tx.set) > 0 // which of it stays is not followed
+		s.forgetUndone()
+		s.doubtUndone()
 	case parser.Listen:
 		s.noteListen(stmt.Name)
 	case parser.Unlisten:

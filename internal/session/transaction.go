@@ -76,6 +76,8 @@ type transaction struct {
 	changesSchema bool
 	// defers: it has used SET CONSTRAINTS, or written what may have deferred checks.
 	defers bool
+	// ranCode: DO or CALL was sent in it.
+	ranCode bool
 	// numbered: it may have made types or tables that others can see.
 	numbered bool
 	// single: it was opened for one read of one node.

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/pgchorus/pgchorus/internal/config"
@@ -163,4 +164,30 @@ func (c *client) wantCode(t testing.TB, sql, code string) {
 		}
 	}
 	t.Fatalf("%s: %v, want an error with %s", sql, renderings(replies), code)
+}
+
+// TestPreparedFollowsOwnDDL changes the table within blocks, and takes that back.
+func TestPreparedFollowsOwnDDL(t *testing.T) {
+	add, drop, wider := "ALTER TABLE t ADD extra int DEFAULT 5", "ALTER TABLE t DROP extra", "ALTER TABLE t ALTER v TYPE varchar(100)"
+	code := func(sql string) string { return "DO 'BEGIN EXECUTE ''" + sql + "''; END'" }
+	played := [][]string{
+		{"BEGIN", "SAVEPOINT a", add, "ROLLBACK TO a", "COMMIT"}, {"BEGIN", add, "ROLLBACK"}, {"BEGIN", add, "COMMIT"}, {"BEGIN", drop, "COMMIT"},
+		{"BEGIN", code(add), "COMMIT"}, {"BEGIN", "SAVEPOINT a", code(drop), "ROLLBACK TO a", "COMMIT"}, {"BEGIN", code(drop), "ROLLBACK", "BEGIN", "COMMIT"},
+		{"BEGIN", "SAVEPOINT a", wider, "SELECT 1/0", "ROLLBACK TO a", "COMMIT"},
+	}
+	var steps []step
+	for _, sql := range slices.Concat(played...) {
+		steps = append(steps, ask(sql))
+		for range 4 { // what was prepared is used, and what is new is prepared
+			steps = append(steps, ask("SELECT * FROM t WHERE id = 1"), ask("UPDATE t SET v = 'x' WHERE id = 1"),
+				ready(1, run("SELECT * FROM t WHERE id = $1", "1"), syncUp()), ready(1, run("UPDATE t SET v = $1 WHERE id = $2", "y", "1"), syncUp()))
+		}
+	}
+	for _, mode := range []config.ClusteringMode{config.NativeReplication, config.SnapshotIsolation, config.StreamingReplication} {
+		t.Run(string(mode), func(t *testing.T) {
+			f := newFixtureIn(t, mode)
+			f.check(t, steps)
+			f.wantEqualToBare(t)
+		})
+	}
 }

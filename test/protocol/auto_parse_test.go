@@ -202,4 +202,3 @@ func (c *client) play(t testing.TB, s step) []reply {
 	}
 	return replies
 }
-

@@ -408,3 +408,42 @@ func TestUnrelatedDDLIsNoNews(t *testing.T) {
 	}
 	s.wantEqual()
 }
+
+// TestDDLIsTakenBackToASavepoint: what was found out behind DDL does not hold any more when that is rolled back.
+func TestDDLIsTakenBackToASavepoint(t *testing.T) {
+	t.Parallel()
+	changes := []struct{ before, change, write string }{
+		{stampedByDefault, "ALTER TABLE stamped ALTER at DROP DEFAULT", "INSERT INTO stamped (id) VALUES (%d)"},
+		{stampedByTrigger, "DROP TRIGGER stamp ON stamped", "INSERT INTO stamped (id) VALUES (%d)"},
+		{"CREATE FUNCTION tick() RETURNS timestamptz LANGUAGE plpgsql AS 'BEGIN RETURN clock_timestamp(); END'",
+			"CREATE OR REPLACE FUNCTION tick() RETURNS timestamptz LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'", "INSERT INTO stamped VALUES (%d, tick())"},
+		{"CREATE VIEW ticks AS SELECT clock_timestamp() AS at", "CREATE OR REPLACE VIEW ticks AS SELECT NULL::timestamptz AS at", "INSERT INTO stamped SELECT %d, at FROM ticks"},
+		{"CREATE TABLE other ()", "DO 'BEGIN EXECUTE ''ALTER TABLE stamped ALTER at SET DEFAULT now()''; END'", "INSERT INTO stamped (id) VALUES (%d)"},
+	}
+	for i, c := range changes {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			t.Parallel()
+			for _, rollBack := range []string{"ROLLBACK TO a", "ROLLBACK TO SAVEPOINT a; SELECT 1"} {
+				s := newStage(t)
+				conn := s.connect()
+				s.exec(conn, "CREATE TABLE stamped (id int PRIMARY KEY, at timestamptz); "+c.before)
+				s.exec(conn, "BEGIN")
+				for id := range 3 {
+					s.exec(conn, fmt.Sprintf(c.write, id))
+				}
+				s.exec(conn, "SAVEPOINT a")
+				s.exec(conn, c.change)
+				for id := range 3 {
+					s.exec(conn, fmt.Sprintf(c.write, 10+id))
+				}
+				s.exec(conn, rollBack)
+				for id := range 3 {
+					s.exec(conn, fmt.Sprintf(c.write, 20+id))
+				}
+				s.exec(conn, "COMMIT")
+				s.want(conn, "SELECT count(*) FROM stamped", "6")
+				s.wantEqual()
+			}
+		})
+	}
+}
