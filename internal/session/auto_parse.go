@@ -54,7 +54,7 @@ func (s *Session) parsedShape(name string, script *parser.Script) (shape *autoSh
 	slot = s.auto.slot(of)
 	shape = &s.auto.shapes[slot]
 	if generation := s.generation(); shape.of != of || shape.generation != generation {
-		*shape = autoShape{of: of, generation: generation, used: shape.used}
+		*shape = autoShape{of: of, generation: generation}
 	}
 	if shape.unparsed {
 		return nil, 0

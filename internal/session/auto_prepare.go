@@ -19,19 +19,12 @@ import (
 // whose error the frontend is given. What is different for writes is in auto_write.go, and for blocks,
 // where nothing can be sent behind an error, in auto_block.go.
 
-// autoSlots is how many statements of ours a node has of a session, at most, and autoWays how many of them are places
-// for one shape; powers of 2.
-const (
-	autoSlots = 64
-	autoWays  = 4
-)
+// autoSlots is how many statements of ours a node has of a session, at most.
+const autoSlots = memoShapes
 
-// autoPrepare is what a session knows of the shapes of its reads and writes, each at one of a few places that its
-// facts' address decides. A shape that finds none free takes that of the one which was not used for the longest time.
+// autoPrepare is what a session knows of the shapes of its reads and writes (shapePlace).
 type autoPrepare struct {
-	shapes [autoSlots]autoShape
-	// clock counts the uses of all.
-	clock   uint64
+	shapes  [autoSlots]autoShape
 	scanner parser.LiteralScanner
 	// literals are those of the text at hand, and tried is its shape; nil if the text is none that could be prepared.
 	literals []parser.Literal
@@ -49,7 +42,6 @@ type autoShape struct {
 	// parsed is the statement of the last Parse of that shape; unparsed: it is to be parsed each time.
 	parsed   *prepared
 	unparsed bool
-	used     uint64 // when it was used last, by the clock
 	// runs is how often it was run so, and vain, how often the text had to be run after all.
 	runs, vain uint32
 }
@@ -132,7 +124,7 @@ func (s *Session) autoFor(stmt *parser.Statement, sql string) *autoStatement {
 	generation := s.Catalog.Database(s.login.Database).Generation()
 	switch {
 	case shape.of != shapeOf(stmt) || shape.generation != generation:
-		*shape = autoShape{of: shapeOf(stmt), generation: generation, used: shape.used}
+		*shape = autoShape{of: shapeOf(stmt), generation: generation}
 		return nil
 	case !shape.judged:
 		shape.judged = true
@@ -162,20 +154,7 @@ func (s *Session) mayAuto(sql string) bool {
 
 // slot is a shape's place, or the one that it is to take.
 func (p *autoPrepare) slot(shape unsafe.Pointer) int {
-	slot := int(uintptr(shape) >> 6 % autoSlots) // the same in all sessions that share connections
-	first := slot &^ (autoWays - 1)
-	for i := first; i < first+autoWays; i++ {
-		if p.shapes[i].of == shape {
-			slot = i
-			break
-		}
-		if p.shapes[i].used < p.shapes[slot].used {
-			slot = i
-		}
-	}
-	p.clock++
-	p.shapes[slot].used = p.clock
-	return slot
+	return shapePlace(shape, func(place int) unsafe.Pointer { return p.shapes[place].of })
 }
 
 // newAuto is nil for what may be about several rows.

@@ -157,7 +157,7 @@ func shiftsMeaning(name string) bool {
 }
 
 // effectMemo remembers what code does that statements set off, by their shape.
-type effectMemo [memoVerdicts]struct {
+type effectMemo [memoShapes]struct {
 	key   effectKey
 	hides bool
 }
@@ -174,7 +174,7 @@ func (s *Session) setsUnseen(stmt *parser.Statement, text string) bool {
 		s.loan.effects = new(effectMemo)
 	}
 	shape := shapeOf(stmt)
-	e := &s.loan.effects[uintptr(shape)>>6%memoVerdicts]
+	e := &s.loan.effects[shapePlace(shape, func(place int) unsafe.Pointer { return s.loan.effects[place].key.shape })]
 	key := effectKey{shape, s.generation()}
 	if e.key == key {
 		return e.hides

@@ -22,14 +22,11 @@ import (
 // ticketing is what a session needs for it.
 type ticketing struct {
 	holding replicator.Holding
-	shapes  *[memoTickets]ticketShape // nil until there is something to remember
+	shapes  *[memoShapes]ticketShape // nil until there is something to remember
 	scanner parser.LiteralScanner
 	// text is the frontend's, of the statement that is a query of its own.
 	text string
 }
-
-// memoTickets is how many shapes a session remembers; a power of 2.
-const memoTickets = 64
 
 // ticketShape is what is known of statements of one shape.
 type ticketShape struct {
@@ -194,10 +191,10 @@ func (s *Session) claimUnseen(ctx context.Context) error {
 func (s *Session) ticketShapeOf(stmt *parser.Statement, text string) *ticketShape {
 	known := s.Catalog.Database(s.login.Database)
 	if s.tickets.shapes == nil {
-		s.tickets.shapes = new([memoTickets]ticketShape)
+		s.tickets.shapes = new([memoShapes]ticketShape)
 	}
 	at := shapeOf(stmt)
-	shape := &s.tickets.shapes[uintptr(at)>>6%memoTickets]
+	shape := &s.tickets.shapes[shapePlace(at, func(place int) unsafe.Pointer { return s.tickets.shapes[place].shape })]
 	generation := known.Generation()
 	if shape.shape == at && shape.known == known && shape.generation == generation && !known.Ages() {
 		return shape

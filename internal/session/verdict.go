@@ -17,12 +17,9 @@ import (
 // What may go wrong when a statement is repeated on every node is judged once for each
 // text and state of the catalogue (internal/safety), and remembered here.
 
-// memoVerdicts is how many verdicts a session remembers; a power of 2.
-const memoVerdicts = 64
-
 // verdictMemo has a session's last verdicts, by what is the same address for all texts of
 // one shape (shapeOf); holding that keeps it from being another one's.
-type verdictMemo [memoVerdicts]judged
+type verdictMemo [memoShapes]judged
 
 // judged is a verdict with what it hangs on.
 type judged struct {
@@ -36,16 +33,7 @@ type judged struct {
 
 // place is where the verdict on a statement is, if it is remembered.
 func (m *verdictMemo) place(shape unsafe.Pointer) *judged {
-	return &m[uintptr(shape)>>6%memoVerdicts]
-}
-
-// shapeOf is an address that all texts of one shape share. A statement that asks for the
-// time is copied for each text, since the places differ; its targets are not.
-func shapeOf(stmt *parser.Statement) unsafe.Pointer {
-	if len(stmt.Targets) > 0 {
-		return unsafe.Pointer(unsafe.SliceData(stmt.Targets))
-	}
-	return unsafe.Pointer(stmt)
+	return &m[shapePlace(shape, func(place int) unsafe.Pointer { return m[place].shape })]
 }
 
 // maxVerdictAge bounds how long a verdict holds where facts are forgotten by their age

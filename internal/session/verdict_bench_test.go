@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/pgchorus/pgchorus/internal/catalog"
+	"github.com/pgchorus/pgchorus/internal/cluster"
 	"github.com/pgchorus/pgchorus/internal/config"
 	"github.com/pgchorus/pgchorus/internal/safety"
 	"github.com/pgchorus/pgchorus/parser"
@@ -19,7 +20,7 @@ func BenchmarkVerdict(b *testing.B) {
 		{"point_write", "UPDATE accounts SET abalance = abalance + 1 WHERE aid = 1"},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
-			s := &Session{Env: &Env{
+			s := &Session{view: &cluster.View{}, Env: &Env{
 				Config: func() *config.Config { return cfg }, Safety: func() *safety.Policy { return policy }, Bodies: &safety.Bodies{}, Notes: &safety.Notes{},
 				Catalog: catalog.New(100, 0, nil), Scripts: parser.NewCache(1<<20, 1),
 			}}
