@@ -125,7 +125,7 @@ func refusesValues(a answer) bool {
 
 // makeLikeSingle empties all tables and takes back what DDL has done, on both sides.
 func (s *stage) makeLikeSingle() {
-	reset := "DROP TABLE IF EXISTS made; TRUNCATE audit, drawn"
+	reset := "DROP TABLE IF EXISTS made; TRUNCATE audit, drawn, told"
 	for _, t := range s.schema.tables {
 		reset += ", " + t.name
 	}
