@@ -130,3 +130,35 @@ func (d *Database) TakePrepared(name string) bool {
 	delete(d.prepared, name)
 	return harmless
 }
+
+// opened are the transactions that have changed the catalogue and have not ended. They alone are shown what they have
+// changed, and look here first: so nothing is kept that others are told of it.
+type opened struct {
+	all   int            // how many changes may concern anything
+	names map[string]int // relations that were created or dropped, which concerns no others
+}
+
+func (o *opened) holds(name string) bool { return o.names[name] > 0 }
+
+// Open is called when a transaction has changed the catalogue: relations of these names, or, with none, anything.
+// Close is given the same.
+func (d *Database) Open(names []string) { d.count(names, 1) }
+
+// Close is called when the transaction has ended, and what it has changed has been forgotten.
+func (d *Database) Close(names []string) { d.count(names, -1) }
+
+func (d *Database) count(names []string, by int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(names) == 0 {
+		d.opened.all += by
+	}
+	for _, name := range names {
+		if d.opened.names == nil {
+			d.opened.names = map[string]int{}
+		}
+		if d.opened.names[name] += by; d.opened.names[name] == 0 {
+			delete(d.opened.names, name)
+		}
+	}
+}

@@ -17,14 +17,14 @@ func (d *Database) KeepCode(a CodeAnswer, generation uint64) {
 	now := d.now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.dropped || d.generation.Load() != generation {
+	if d.dropped || d.opened.all > 0 || d.generation.Load() != generation {
 		return
 	}
 	for n, c := range a.code {
 		d.code.put(n, c, d.until(now, c.Exists))
 	}
 	for n, s := range a.surroundings {
-		if !ofOneSession(n) {
+		if !ofOneSession(n) && !d.opened.holds(n.Name) {
 			d.surroundings.put(n, s, d.until(now, s.Exists))
 		}
 	}

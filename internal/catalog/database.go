@@ -31,6 +31,7 @@ type Database struct {
 	mu       sync.Mutex      // held to change what is above or below, not to look facts up
 	prepared map[string]bool // transactions without DDL
 	changes  changes
+	opened   opened
 	recent   [maxRecent]Change // of the last generations
 	settled  sync.Cond         // one of them has ended
 	dropped  bool              // no longer the Cache's own: nothing is stored any more
@@ -142,17 +143,19 @@ func (d *Database) Keep(a Answer, generation uint64) {
 	now := d.now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.dropped || d.generation.Load() != generation {
+	if d.dropped || d.opened.all > 0 || d.generation.Load() != generation {
 		return
 	}
 	for n, f := range a.functions {
 		d.functions.put(n, f, d.until(now, f.Exists))
 	}
 	for n, r := range a.relations {
-		d.relations.put(n, r, d.until(now, r.Exists))
+		if !d.opened.holds(n.Name) {
+			d.relations.put(n, r, d.until(now, r.Exists))
+		}
 	}
 	for n, t := range a.tables {
-		if !ofOneSession(n) {
+		if !ofOneSession(n) && !d.opened.holds(n.Name) {
 			d.tables.put(n, t, d.until(now, t.Exists))
 		}
 	}

@@ -88,5 +88,10 @@ func (d *Database) Deferral() (*Deferral, bool) {
 
 // KeepDeferral remembers what was asked at generation.
 func (d *Database) KeepDeferral(it Deferral, generation uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.opened.all > 0 || len(d.opened.names) > 0 {
+		return
+	}
 	d.deferral.Store(&deferral{it, generation, d.now().Add(maxDeferralAge)})
 }

@@ -174,8 +174,29 @@ func (s *Session) forgetCatalogue(stmt *parser.Statement) {
 	s.forget(ddl)
 	if s.tx.kind != txNone {
 		s.tx.ddl = append(s.tx.ddl, ddl)
+		s.openChange(ddl.relations)
 		s.tx.numbered = s.tx.numbered || makesNumbers(stmt)
 	}
+}
+
+// openChange keeps others' answers about what the transaction has changed from being taken for its own.
+func (s *Session) openChange(names []string) {
+	o := openChange{s.Catalog.Database(s.login.Database), names}
+	o.known.Open(names)
+	s.tx.opened = append(s.tx.opened, o)
+}
+
+func (s *Session) closeChanges() {
+	for _, o := range s.tx.opened {
+		o.known.Close(o.names)
+	}
+	s.tx.opened = nil
+}
+
+// openChange is a change that the transaction alone is shown.
+type openChange struct {
+	known *catalog.Database
+	names []string
 }
 
 // forgetUndone is for the rollback to a savepoint, behind which the transaction may have changed the catalogue: what it was

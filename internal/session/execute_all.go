@@ -515,6 +515,7 @@ func (s *Session) endTransaction() {
 		s.endOnPrimary()
 	}
 	s.endChange()
+	s.closeChanges()
 	s.numbersAfterDDL()
 	s.endWrites(s.tx.committed)
 	if s.tx.touchedRights {

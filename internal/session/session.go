@@ -288,6 +288,7 @@ func (s *Session) close() {
 		defer s.releaseLeases()
 		defer s.leaveCache()
 		defer s.giveBackSlot()
+		defer s.closeChanges()
 		s.logDisconnection()
 	}
 }

@@ -54,7 +54,8 @@ type transaction struct {
 	committed bool // it has ended so
 	set       []setNow
 	// ddl is what it has changed of the catalogue.
-	ddl []ddl
+	ddl    []ddl
+	opened []openChange
 	// implied is what operators and casts call, with that.
 	implied ownImplied
 	// seen is the state of the catalogue that it sees, if it has one snapshot for all that it does.

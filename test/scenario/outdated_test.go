@@ -447,3 +447,51 @@ func TestDDLIsTakenBackToASavepoint(t *testing.T) {
 		})
 	}
 }
+
+// TestOthersAskBehindOpenDDL: a transaction has changed a table, and another session, which is not shown that yet, asks the
+// catalogue about it. What that is told is not what holds for the transaction.
+func TestOthersAskBehindOpenDDL(t *testing.T) {
+	t.Parallel()
+	const table = "CREATE TABLE stamped (id int PRIMARY KEY, at timestamptz)"
+	tests := []struct{ name, before, ddl, own, others string }{
+		{"default", table, stampedByDefault, "INSERT INTO stamped (id) VALUES (%d)", "INSERT INTO stamped (id) VALUES (%d)"},
+		{"trigger", table, stampedByTrigger, "INSERT INTO stamped (id) VALUES (%d)", "INSERT INTO stamped (id) VALUES (%d)"},
+		{"table", "CREATE TABLE other (id int)", "CREATE TABLE stamped (id int PRIMARY KEY, at timestamptz DEFAULT clock_timestamp())",
+			"INSERT INTO stamped (id) VALUES (%d)", "SELECT to_regclass('stamped'); INSERT INTO stamped (id) VALUES (%d)"},
+		{"function", table + "; CREATE FUNCTION tick() RETURNS timestamptz LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+			"CREATE OR REPLACE FUNCTION tick() RETURNS timestamptz LANGUAGE plpgsql AS 'BEGIN RETURN clock_timestamp(); END'",
+			"INSERT INTO stamped VALUES (%d, tick())", "INSERT INTO stamped VALUES (%d, tick())"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			conn, other := s.connect(), s.connect()
+			s.exec(conn, tt.before)
+			s.exec(conn, "BEGIN; "+tt.ddl)
+			ctx, cancel := context.WithCancel(bounded(t))
+			asked := make(chan error, 1)
+			go func() {
+				_, err := other.Exec(ctx, fmt.Sprintf(tt.others, 100))
+				asked <- err
+			}()
+			if tt.name == "table" || tt.name == "function" {
+				<-asked // it is refused, or nothing is in its way
+			} else {
+				awaitWaiter(t, s.nodes[0])
+			}
+			for id := range 3 {
+				s.exec(conn, fmt.Sprintf(tt.own, id))
+			}
+			s.exec(conn, "COMMIT")
+			if tt.name == "default" || tt.name == "trigger" {
+				if err := <-asked; err != nil {
+					t.Error(err)
+				}
+			}
+			cancel()
+			s.want(conn, "SELECT count(*) FROM stamped WHERE id < 100 AND at IS NOT NULL", "3")
+			s.wantEqual()
+		})
+	}
+}
