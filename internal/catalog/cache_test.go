@@ -167,6 +167,35 @@ func TestAnswersFromBeforeDDLAreNotKept(t *testing.T) {
 	}
 }
 
+func TestNothingIsKeptOfOpenChanges(t *testing.T) {
+	t.Parallel()
+	d := New(10, 0, nil).Database("d")
+	has := func(name string) (function, relation bool) {
+		learn(t, d, name)
+		_, function = d.Function(Name{Name: name})
+		_, relation = d.Relation(Name{Name: name})
+		return function, relation
+	}
+	d.Open(nil)
+	d.Open([]string{"made"})
+	d.Open([]string{"made"})
+	if f, r := has("a"); f || r {
+		t.Errorf("under a change of anything a function is kept: %t, a relation: %t", f, r)
+	}
+	d.Close(nil)
+	if f, r := has("a"); !f || !r {
+		t.Errorf("behind it a function is kept: %t, a relation: %t", f, r)
+	}
+	d.Close([]string{"made"})
+	if f, r := has("made"); !f || r {
+		t.Errorf("under the making of a relation a function is kept: %t, the relation: %t", f, r)
+	}
+	d.Close([]string{"made"})
+	if _, r := has("made"); !r {
+		t.Error("behind the making of a relation it is not kept")
+	}
+}
+
 func TestDatabasesAreApart(t *testing.T) {
 	t.Parallel()
 	c := New(10, 0, nil)
