@@ -99,8 +99,8 @@ func (p *Point) operate(constants []*pg.A_Const, n *pg.Node) (_ []*pg.A_Const, o
 	if e == nil || e.Lexpr == nil || !isPlainOperator(operatorOf(e)) || isValue(e.Lexpr) && isValue(e.Rexpr) {
 		return constants, false
 	}
-	for i, side := range []*pg.Node{e.Lexpr, e.Rexpr} {
-		beside := []*pg.Node{e.Rexpr, e.Lexpr}[i]
+	for _, sides := range [][2]*pg.Node{{e.Lexpr, e.Rexpr}, {e.Rexpr, e.Lexpr}} {
+		side, beside := sides[0], sides[1]
 		if constants, ok = p.use(constants, side, Use{How: Operand, Column: referredColumn(beside)}); ok || referredColumn(side) != "" {
 			continue
 		}

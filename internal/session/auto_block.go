@@ -100,8 +100,11 @@ func hasChangedResult(answer *wire.Answer) bool {
 // forgotten. All errors that have a position come from before anything was executed; of what the frontend has had parsed, they
 // are right. The next transaction takes the text.
 func (s *Session) outgrown(answer *wire.Answer) bool {
+	if !answer.Failed() {
+		return false
+	}
 	w, segment := s.autoWork(), s.parsedWork()
-	if w == nil && segment == nil || w != nil && s.tx.kind != txExplicit || !answer.Failed() {
+	if w == nil && segment == nil || w != nil && s.tx.kind != txExplicit {
 		return false
 	}
 	stale := hasChangedResult(answer) || answer.Code() == string(pgerr.InvalidSQLStatementName)
@@ -112,14 +115,9 @@ func (s *Session) outgrown(answer *wire.Answer) bool {
 		shape := &s.auto.shapes[w.auto.slot]
 		shape.statement, shape.proven, s.auto.tried = nil, false, nil
 	} else {
-		segment.autoParsed(func(p *prepared) {
-			p.auto, p.accepted = nil, false
-			for _, l := range s.links {
-				if l != nil {
-					l.forgetParsed(p)
-				}
-			}
-		})
+		for p := range segment.autoParsed() {
+			s.parseAgain(p)
+		}
 	}
 	s.doubtAll()
 	return true

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"iter"
 	"slices"
 
 	"github.com/pgchorus/pgchorus/internal/catalog"
@@ -47,16 +48,7 @@ func (s *Session) parsedShape(name string, script *parser.Script) (shape *autoSh
 	if name != "" || len(script.Statements) != 1 || script.Statements[0].Point == nil || !s.config().Replication.AutoPrepare || s.settings.temporary {
 		return nil, 0
 	}
-	if s.auto == nil {
-		s.auto = &autoPrepare{}
-	}
-	of := shapeOf(&script.Statements[0])
-	slot = s.auto.slot(of)
-	shape = &s.auto.shapes[slot]
-	if generation := s.generation(); shape.of != of || shape.generation != generation {
-		*shape = autoShape{of: of, generation: generation}
-	}
-	if shape.unparsed {
+	if shape, slot, _ = s.autoShapeOf(&script.Statements[0]); shape.unparsed {
 		return nil, 0
 	}
 	return shape, slot
@@ -93,16 +85,17 @@ func keepsType(u parser.Use, types []uint32, t *catalog.Table) bool {
 	switch typ := typeOf(u, t); typ {
 	case "smallint", "integer", "bigint", "boolean", "uuid":
 		return true
-	case "text", "character varying":
-		return u.How == parser.Assigned
+	default:
+		return isText(typ) && u.How == parser.Assigned
 	}
-	return false
 }
 
 // parsedWork is the work at hand if it stands on statements of ours that are the frontend's; nil if it does not.
 func (s *Session) parsedWork() *segment {
-	if g, is := s.work.(*segment); is && g.autoParsed(func(*prepared) {}) {
-		return g
+	if g, is := s.work.(*segment); is {
+		for range g.autoParsed() {
+			return g
+		}
 	}
 	return nil
 }
@@ -110,20 +103,23 @@ func (s *Session) parsedWork() *segment {
 // mayParse reports whether the segment can be run again with the frontend's Parse in it.
 func (g *segment) mayParse() bool { return g != nil && g.end == endSync && !g.bare }
 
-// forgetParsed has the nodes be given a statement as the frontend has named it.
-func (l *link) forgetParsed(p *prepared) {
-	if l.prepared[p.name] == p {
-		delete(l.prepared, p.name) // or something of that name, by now
+// parseAgain has the nodes be given a statement as the frontend has named it.
+func (s *Session) parseAgain(p *prepared) {
+	p.auto, p.accepted = nil, false
+	for _, l := range s.links {
+		if l != nil && l.prepared[p.name] == p {
+			delete(l.prepared, p.name) // it may be another one of that name, by now
+		}
 	}
 }
 
-// autoParsed are the statements of ours that a segment stands on.
-func (g *segment) autoParsed(do func(*prepared)) (any bool) {
-	for i := range g.steps {
-		if p := g.steps[i].prepared; p != nil && p.auto != nil {
-			any = true
-			do(p)
+// autoParsed are the statements that a segment stands on, and that have a name of ours.
+func (g *segment) autoParsed() iter.Seq[*prepared] {
+	return func(yield func(*prepared) bool) {
+		for i := range g.steps {
+			if p := g.steps[i].prepared; p != nil && p.auto != nil && !yield(p) {
+				return
+			}
 		}
 	}
-	return any
 }

@@ -115,20 +115,14 @@ func (s *Session) autoFor(stmt *parser.Statement, sql string) *autoStatement {
 	if stmt.Point == nil || !s.config().Replication.AutoPrepare || !s.mayAuto(sql) {
 		return nil
 	}
-	if s.auto == nil {
-		s.auto = &autoPrepare{}
-	}
+	shape, slot, fresh := s.autoShapeOf(stmt)
 	s.auto.tried = nil
-	slot := s.auto.slot(shapeOf(stmt))
-	shape := &s.auto.shapes[slot]
-	generation := s.Catalog.Database(s.login.Database).Generation()
 	switch {
-	case shape.of != shapeOf(stmt) || shape.generation != generation:
-		*shape = autoShape{of: shapeOf(stmt), generation: generation}
+	case fresh:
 		return nil
 	case !shape.judged:
 		shape.judged = true
-		shape.statement = s.newAuto(stmt, sql, slot, generation)
+		shape.statement = s.newAuto(stmt, sql, slot, shape.generation)
 	}
 	if shape.statement == nil || !s.auto.fits(shape.statement, sql) {
 		return nil
@@ -141,6 +135,20 @@ func (s *Session) autoFor(stmt *parser.Statement, sql string) *autoStatement {
 	return shape.statement
 }
 
+// autoShapeOf is the shape of a statement, and its place. fresh: nothing is known of it in this state of the catalogue.
+func (s *Session) autoShapeOf(stmt *parser.Statement) (shape *autoShape, slot int, fresh bool) {
+	if s.auto == nil {
+		s.auto = &autoPrepare{}
+	}
+	of, generation := shapeOf(stmt), s.generation()
+	slot = shapePlace(of, func(place int) unsafe.Pointer { return s.auto.shapes[place].of })
+	shape = &s.auto.shapes[slot]
+	if fresh = shape.of != of || shape.generation != generation; fresh {
+		*shape = autoShape{of: of, generation: generation}
+	}
+	return shape, slot, fresh
+}
+
 // mayAuto: the tables are those that the catalogue knows, not temporary ones of their names.
 func (s *Session) mayAuto(sql string) bool {
 	switch {
@@ -150,11 +158,6 @@ func (s *Session) mayAuto(sql string) bool {
 		return !s.isolates() // or it is in a block of ours
 	}
 	return s.mayAutoInBlock(sql)
-}
-
-// slot is a shape's place, or the one that it is to take.
-func (p *autoPrepare) slot(shape unsafe.Pointer) int {
-	return shapePlace(shape, func(place int) unsafe.Pointer { return p.shapes[place].of })
 }
 
 // newAuto is nil for what may be about several rows.
@@ -313,7 +316,9 @@ func (l *link) noteAutoFailed() {
 	}
 	if g, is := l.s.work.(*segment); is {
 		l.doubtAutos(autoBegin)
-		g.autoParsed(func(p *prepared) { l.doubtAutos(p.auto) })
+		for p := range g.autoParsed() {
+			l.doubtAutos(p.auto)
+		}
 	}
 	if l.s.ending || l.s.attempt.whole || w != nil && l.answer.Code() == string(pgerr.InvalidSQLStatementName) {
 		l.doubtAutos(autoMark, autoCommit)

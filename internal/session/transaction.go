@@ -54,7 +54,8 @@ type transaction struct {
 	committed bool // it has ended so
 	set       []setNow
 	// ddl is what it has changed of the catalogue.
-	ddl    []ddl
+	ddl []ddl
+	// opened is what of that others are not shown, as long as it has not ended.
 	opened []openChange
 	// implied is what operators and casts call, with that.
 	implied ownImplied

@@ -79,18 +79,13 @@ func TestTableHasOutgrownAPreparedRead(t *testing.T) {
 	f := newFixture(t)
 	c := logIn(t, f.proxyAddr(), database)
 	c.must(t, content)
-	change := func(sql string) {
-		for _, node := range f.nodes {
-			logIn(t, nodeAddr(node), database).must(t, sql)
-		}
-	}
 	const read = "SELECT * FROM t WHERE id = 1"
 	for range 3 {
 		c.must(t, "BEGIN")
 		c.must(t, read)
 		c.must(t, "COMMIT")
 	}
-	change("ALTER TABLE t ADD extra int DEFAULT 5")
+	f.changeUnseen(t, "ALTER TABLE t ADD extra int DEFAULT 5")
 	c.must(t, "BEGIN")
 	c.wantCode(t, read, "40001")
 	c.wantCode(t, "SELECT 1", "25P02")
@@ -102,22 +97,30 @@ func TestTableHasOutgrownAPreparedRead(t *testing.T) {
 		}
 		c.must(t, "COMMIT")
 	}
-	change("ALTER TABLE t RENAME v TO w")
+	f.changeUnseen(t, "ALTER TABLE t RENAME v TO w")
 	const write = "UPDATE t SET extra = 6 WHERE id = 1"
 	for range 4 {
 		c.must(t, write)
 	}
-	change("ALTER TABLE t RENAME extra TO other")
+	f.changeUnseen(t, "ALTER TABLE t RENAME extra TO other")
 	c.must(t, "BEGIN")
 	c.wantCode(t, write, "40001")
 	c.must(t, "ROLLBACK")
 	c.must(t, "BEGIN")
 	c.wantCode(t, write, "42703")
 	c.must(t, "ROLLBACK")
-	change("ALTER TABLE t RENAME other TO extra")
-	change("ALTER TABLE t RENAME w TO v")
-	change("ALTER TABLE t DROP extra")
+	f.changeUnseen(t, "ALTER TABLE t RENAME other TO extra")
+	f.changeUnseen(t, "ALTER TABLE t RENAME w TO v")
+	f.changeUnseen(t, "ALTER TABLE t DROP extra")
 	f.wantEqual(t)
+}
+
+// changeUnseen runs DDL on each node, past pgchorus.
+func (f *fixture) changeUnseen(t *testing.T, sql string) {
+	t.Helper()
+	for _, node := range f.nodes {
+		logIn(t, nodeAddr(node), database).must(t, sql)
+	}
 }
 
 // TestCodeHasPreparedStatementsForgotten has code do that in the nodes.

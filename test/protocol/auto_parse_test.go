@@ -73,23 +73,7 @@ func TestParsedAgainIsInvisible(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(strings.TrimSpace(string(tt.mode)+" "+tt.line), func(t *testing.T) {
-			f := newFixtureIn(t, tt.mode, tt.line)
-			for _, addr := range []string{f.proxyAddr(), f.bareAddr()} {
-				c := logIn(t, addr, database)
-				c.must(t, writeTypes)
-				for i, table := range writeTables {
-					c.must(t, fmt.Sprintf("CREATE TABLE w%d (%s)", i, table.columns))
-				}
-				c.send(t, terminate().bytes)
-			}
-			for seed := range uint64(writeSeeds) {
-				f.check(t, parsedSteps(rand.New(rand.NewPCG(seed, 3))))
-				if t.Failed() {
-					t.Fatalf("seed %d", seed)
-				}
-			}
-			f.wantQuiet(t)
-			f.wantEqualToBare(t)
+			checkWrites(t, newFixtureIn(t, tt.mode, tt.line), func(seed uint64) []step { return parsedSteps(rand.New(rand.NewPCG(seed, 3))) })
 		})
 	}
 }
@@ -148,11 +132,6 @@ func TestTableHasOutgrownAParsedStatement(t *testing.T) {
 	f := newFixture(t)
 	c := logIn(t, f.proxyAddr(), database)
 	c.must(t, content)
-	change := func(sql string) {
-		for _, node := range f.nodes {
-			logIn(t, nodeAddr(node), database).must(t, sql)
-		}
-	}
 	read := ready(1, run("SELECT * FROM t WHERE id = $1", "1"), syncUp())
 	write := ready(1, run("UPDATE t SET v = $1 WHERE id = $2", "x", "1"), syncUp())
 	code := func(s step) string {
@@ -166,7 +145,7 @@ func TestTableHasOutgrownAParsedStatement(t *testing.T) {
 	}
 	for i, sql := range []string{"", "ALTER TABLE t ADD extra int DEFAULT 5", "ALTER TABLE t DROP extra", "ALTER TABLE t ALTER v TYPE varchar(100)", "ALTER TABLE t ALTER v TYPE text"} {
 		if sql != "" {
-			change(sql)
+			f.changeUnseen(t, sql)
 		}
 		for range 3 {
 			if got := code(read) + code(write); got != "" {
@@ -179,7 +158,7 @@ func TestTableHasOutgrownAParsedStatement(t *testing.T) {
 		}
 		c.must(t, "COMMIT")
 	}
-	change("ALTER TABLE t ADD extra int DEFAULT 5")
+	f.changeUnseen(t, "ALTER TABLE t ADD extra int DEFAULT 5")
 	c.must(t, "BEGIN")
 	if got := code(read); got != "40001" {
 		t.Errorf("in a block the server's refusal is told as %q, want 40001", got)

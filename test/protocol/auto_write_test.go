@@ -135,25 +135,31 @@ CREATE DOMAIN minutes AS interval minute; CREATE DOMAIN short AS varchar(3)`
 func TestPreparedWritesAreInvisible(t *testing.T) {
 	for _, mode := range []config.ClusteringMode{config.NativeReplication, config.SnapshotIsolation, config.StreamingReplication} {
 		t.Run(string(mode), func(t *testing.T) {
-			f := newFixtureIn(t, mode, "auto_prepare = on")
-			for _, addr := range []string{f.proxyAddr(), f.bareAddr()} {
-				c := logIn(t, addr, database)
-				c.must(t, writeTypes)
-				for i, table := range writeTables {
-					c.must(t, fmt.Sprintf("CREATE TABLE w%d (%s)", i, table.columns))
-				}
-				c.send(t, terminate().bytes)
-			}
-			for seed := range uint64(writeSeeds) {
-				f.check(t, writeSteps(rand.New(rand.NewPCG(seed, 2))))
-				if t.Failed() {
-					t.Fatalf("seed %d", seed)
-				}
-			}
-			f.wantQuiet(t)
-			f.wantEqualToBare(t)
+			checkWrites(t, newFixtureIn(t, mode, "auto_prepare = on"), func(seed uint64) []step { return writeSteps(rand.New(rand.NewPCG(seed, 2))) })
 		})
 	}
+}
+
+// checkWrites makes the tables, plays the steps of each seed, and compares answers and rows with the server's that
+// stands alone.
+func checkWrites(t *testing.T, f *fixture, steps func(seed uint64) []step) {
+	t.Helper()
+	for _, addr := range []string{f.proxyAddr(), f.bareAddr()} {
+		c := logIn(t, addr, database)
+		c.must(t, writeTypes)
+		for i, table := range writeTables {
+			c.must(t, fmt.Sprintf("CREATE TABLE w%d (%s)", i, table.columns))
+		}
+		c.send(t, terminate().bytes)
+	}
+	for seed := range uint64(writeSeeds) {
+		f.check(t, steps(seed))
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+	f.wantQuiet(t)
+	f.wantEqualToBare(t)
 }
 
 // writeSeeds is how many sessions write; each repeats its shapes.

@@ -246,12 +246,8 @@ var statements = []kind{
 	// A default that comes and goes, also behind savepoints.
 	{"default", 4, func(m *maker) string {
 		m.count++
-		clock := "NULL"
-		if m.schema.clocks {
-			clock = "clock_timestamp()"
-		}
 		return m.of(fmt.Sprintf("INSERT INTO told (k) VALUES (%d)", m.key()), fmt.Sprintf("INSERT INTO told (k) VALUES (%d)", m.key()), "INSERT INTO told (k) SELECT k FROM t0 WHERE grp = 1",
-			"ALTER TABLE told ALTER at DROP DEFAULT", "ALTER TABLE told ALTER at SET DEFAULT "+clock)
+			"ALTER TABLE told ALTER at DROP DEFAULT", "ALTER TABLE told ALTER at SET DEFAULT "+m.schema.clock())
 	}, together},
 	{"vacuum", 1, func(m *maker) string { return m.of("VACUUM ", "ANALYZE ") + m.table().name }, ever},
 }

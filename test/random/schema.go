@@ -146,12 +146,17 @@ CREATE TABLE drawn (v bigint, who text);
 `, noted.name, all[rng.IntN(len(all))].name, clock)
 }
 
+// clock is the time that code asks for.
+func (s *schema) clock() string {
+	if s.clocks {
+		return "clock_timestamp()"
+	}
+	return "NULL"
+}
+
 // unnamed is code that no statement names.
 func (s *schema) unnamed() string {
-	clock := "NULL"
-	if s.clocks {
-		clock = "clock_timestamp()"
-	}
+	clock := s.clock()
 	return `
 CREATE FUNCTION noted(k int, n int) RETURNS int LANGUAGE sql AS 'INSERT INTO audit VALUES (''operator'', k, n, ` + clock + `) RETURNING k';
 CREATE OPERATOR ### (LEFTARG = int, RIGHTARG = int, FUNCTION = noted);
