@@ -67,7 +67,11 @@ func tryPort(dir string, number int) *Port {
 	return &Port{Number: number, lock: lock}
 }
 
+// canListen forks nothing meanwhile: between fork and exec a child has this
+// process's sockets, and would go on listening behind our Close.
 func canListen(number int) bool {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	listener, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(number)))
 	if err != nil {
 		return false
