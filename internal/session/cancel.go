@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,6 +19,8 @@ import (
 type running struct {
 	mu    sync.Mutex // guards the fields below
 	links []*link
+	// turns counts what was sent to links (link.turn).
+	turns uint64
 	// cancelled: a cancel was delivered to the statement that runs.
 	cancelled bool
 	// answered: the frontend has the statement's answer, so that no cancel is meant for it.
@@ -45,6 +48,8 @@ func (r *running) await(ctx context.Context) (_ context.Context, stop func()) {
 
 func (r *running) add(l *link) {
 	r.mu.Lock()
+	r.turns++
+	l.turn = r.turns
 	r.links = append(r.links, l)
 	r.mu.Unlock()
 }
@@ -104,6 +109,58 @@ func (s *Session) Cancel(ctx context.Context) {
 	}
 	s.running.cancelled = true
 	s.cancelOn(ctx, links)
+	go s.cancelAgain(cancelTargets(links))
+}
+
+// cancelTarget is what a link was running when a cancel was sent to it.
+type cancelTarget struct {
+	link *link
+	turn uint64
+}
+
+// cancelTargets is for whoever has running.mu.
+func cancelTargets(links []*link) []cancelTarget {
+	targets := make([]cancelTarget, len(links))
+	for i, l := range links {
+		targets[i] = cancelTarget{l, l.turn}
+	}
+	return targets
+}
+
+// A cancel that meets a backend which has not read the statement yet does nothing. With one server that is the client's
+// business; with several the others may have ended theirs, whose transactions wait for this one. So it is sent again to
+// who is left: firstAgain after the first, then after twice as long each time, timesAgain times.
+const (
+	firstAgain = 50 * time.Millisecond
+	timesAgain = 8
+)
+
+// cancelAgain sends a cancel to those that still run what they ran when others do not any more.
+func (s *Session) cancelAgain(targets []cancelTarget) {
+	if len(targets) == 1 {
+		return
+	}
+	for n := range timesAgain {
+		time.Sleep(firstAgain << n)
+		if !s.cancelLeft(targets) {
+			return
+		}
+	}
+}
+
+// cancelLeft is one turn of cancelAgain. It reports whether any are left.
+func (s *Session) cancelLeft(targets []cancelTarget) bool {
+	ctx, stop := context.WithTimeout(context.Background(), cancelTimeout)
+	defer stop()
+	s.running.mu.Lock()
+	defer s.running.mu.Unlock()
+	links := slices.DeleteFunc(slices.Clone(s.running.cancellable()), func(l *link) bool {
+		return !slices.Contains(targets, cancelTarget{l, l.turn})
+	})
+	if len(links) < len(targets) {
+		s.cancelOn(ctx, links)
+	}
+	return len(links) > 0
 }
 
 // cancelOn delivers a cancel to these nodes. running.mu is held, which keeps the session

@@ -183,6 +183,7 @@ func (s *Session) giveUp(ctx context.Context, number uint64, reason string) bool
 	}
 	s.running.underWay.givenUp = reason
 	s.cancelOn(ctx, links)
+	go s.cancelAgain(cancelTargets(links))
 	return true
 }
 

@@ -21,6 +21,8 @@ type link struct {
 	// home is the node, as long as it is the same one.
 	home oidmap.Node
 
+	// turn is the number of what it was sent last; running guards it.
+	turn uint64
 	// touched: it has had work from this session.
 	touched bool
 	// begun: the transaction's block is open there.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -73,6 +75,41 @@ func TestCancelEndsTheStatementWhereverItRuns(t *testing.T) {
 			}
 			s.wantCancelled(conn, statement)
 		})
+	}
+}
+
+// A backend that has not begun with the statement when it is signalled ignores that; the others have ended theirs.
+func TestCancelReachesANodeThatWasNotThereYet(t *testing.T) {
+	s := newStage(t)
+	conn := s.connect()
+	s.exec(conn, itemTable)
+	s.exec(conn, "UPDATE item SET text = text WHERE id = 1")
+	backends := direct(s.nodes[2], "SELECT pid FROM pg_stat_activity WHERE datname = 'app' AND backend_type = 'client backend' AND pid <> pg_backend_pid()")
+	if len(backends) != 1 {
+		t.Fatalf("backends of the session on node 2: %v", backends)
+	}
+	late, err := strconv.Atoi(backends[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := hold(t, "UPDATE item SET text = 'held' WHERE id = 1", s.nodes...)
+	signal(t, late, syscall.SIGSTOP)
+	statement := startQuery(conn, "UPDATE item SET text = 'never' WHERE id = 1")
+	awaitWaiter(t, s.nodes[0], s.nodes[1])
+	cancel(t, conn)
+	for _, node := range s.nodes[:2] {
+		await(t, "the statement has ended", func() bool { return waiters(node) == 0 })
+	}
+	signal(t, late, syscall.SIGCONT)
+	_, _ = statement.wait(t)
+	g.open()
+	s.wantCancelled(conn, statement)
+}
+
+func signal(t *testing.T, pid int, sig syscall.Signal) {
+	t.Helper()
+	if err := syscall.Kill(pid, sig); err != nil {
+		t.Fatal(err)
 	}
 }
 
