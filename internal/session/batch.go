@@ -458,6 +458,10 @@ func (s *Session) planBind(frame wire.Frame) (step, error) {
 		bound.target = where
 	} else {
 		bound.target = s.routeAnd(s.traits(p.stmt, p.text))
+		if bound.target.all && s.replicates() && s.isOutdated(p) {
+			s.replan(&st, false) // what is done for it hangs on that
+			p = st.prepared
+		}
 		if bound.care = s.careForBind(bound, frame); bound.care != nil {
 			if err := p.checkParams(frame); err != nil {
 				return step{}, err

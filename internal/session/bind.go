@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/pgchorus/pgchorus/internal/catalog"
 	"github.com/pgchorus/pgchorus/internal/pgerr"
 	"github.com/pgchorus/pgchorus/parser"
 )
@@ -121,20 +122,27 @@ func (s *Session) isOutdated(p *prepared) bool {
 	return p.stmt.Kind != parser.Prepare && !isRole(p.stmt) && p.generation != s.generation()
 }
 
+// hasOldDefaults reports whether nodes may still have the defaults of domains that have changed in a prepared statement:
+// ALTER DOMAIN ends no plan of PostgreSQL's.
+func (s *Session) hasOldDefaults(p *prepared) bool {
+	return len(p.effective().Targets) > 0 && s.Catalog.Database(s.login.Database).MayConcern(p.generation, catalog.Concern{})
+}
+
 // replan plans a statement anew under its name. The nodes are given it in the place of the
 // old one if it has become another.
 func (s *Session) replan(st *step, lock bool) {
 	next := *st.prepared
+	stale := s.hasOldDefaults(st.prepared)
 	s.planPrepared(&next, lock)
 	if s.unanswered != nil {
 		return // it is planned when it is known what for
 	}
 	next.sent = s.raised(next.stmt, s.withRolePassword(next.stmt, next.sent))
-	if next.sent == st.prepared.sent {
+	if next.sent == st.prepared.sent && !stale {
 		st.prepared.generation, st.prepared.locks, st.prepared.unlike = next.generation, next.locks, next.unlike
 		return
 	}
-	next.auto = nil // it is another text
+	next.auto = nil // it is another text, or means another thing
 	if s.st.prepared[next.name] == st.prepared {
 		s.st.prepared[next.name] = &next
 	}

@@ -86,7 +86,7 @@ func (s *Session) upToDate(ctx context.Context, p *prepared) (*prepared, error) 
 	if p.generation == s.generation() || p.bySQL && p.stmt.Inner == nil || isRole(p.stmt) {
 		return p, nil
 	}
-	next := *p
+	next, stale := *p, s.hasOldDefaults(p)
 	if p.bySQL {
 		next = *s.plannedSQL(p.stmt, p.text, false)
 	} else {
@@ -95,7 +95,7 @@ func (s *Session) upToDate(ctx context.Context, p *prepared) (*prepared, error) 
 	if s.unanswered != nil {
 		return p, nil // it is planned when it is known what for
 	}
-	if next.sent == p.sent {
+	if next.sent == p.sent && !stale {
 		p.generation, p.locks, p.unlike = next.generation, next.locks, next.unlike
 		return p, nil
 	}
