@@ -196,10 +196,29 @@ func (s *Session) runMessage(ctx context.Context, seg *segment, frame wire.Frame
 // makeValues makes the values that a Bind is given in addition. What is asked of main for
 // them is asked behind the messages before it.
 func (s *Session) makeValues(ctx context.Context, seg *segment, st *step) (ok bool, err error) {
+	planned := st.prepared.generation
 	s.drew.before = seg
-	defer func() { s.drew.before = nil }()
-	if err := s.bindValues(ctx, st); err != nil {
+	err = s.bindValues(ctx, st)
+	s.drew.before = nil
+	if err != nil {
 		return s.refuseOrEnd(err)
+	}
+	if st.prepared.generation == planned {
+		return true, nil
+	}
+	return s.careAgain(ctx, seg, st)
+}
+
+// careAgain decides anew what is done for a Bind whose statement was planned anew.
+func (s *Session) careAgain(ctx context.Context, seg *segment, st *step) (ok bool, err error) {
+	if st.portal.care = s.careForBind(st.portal, st.frame); st.portal.care == nil {
+		return true, nil
+	}
+	if err := st.prepared.checkParams(st.frame); err != nil {
+		return s.refused(err)
+	}
+	if !seg.takes(*st) {
+		return seg.run(ctx, endNone)
 	}
 	return true, nil
 }
@@ -458,10 +477,6 @@ func (s *Session) planBind(frame wire.Frame) (step, error) {
 		bound.target = where
 	} else {
 		bound.target = s.routeAnd(s.traits(p.stmt, p.text))
-		if bound.target.all && s.replicates() && s.isOutdated(p) {
-			s.replan(&st, false) // what is done for it hangs on that
-			p = st.prepared
-		}
 		if bound.care = s.careForBind(bound, frame); bound.care != nil {
 			if err := p.checkParams(frame); err != nil {
 				return step{}, err
