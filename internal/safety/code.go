@@ -48,7 +48,8 @@ func (j *judge) routineCall(stmt *parser.Statement, fn *parser.Function) {
 	where := "function " + fn.String() + "()"
 	switch {
 	case fact.Volatility != catalog.Volatile && len(f.effects.unlike) > 0:
-		j.add(Reason{Level: Rows, Action: j.policy.bySafety(Warn, Warn, Refuse), Text: where + " is labelled " + fact.Volatility.String() + ", but " + f.effects.first(),
+		j.v.Unlike = true
+		j.add(Reason{Level: Rows, Action: j.policy.bySafety(Warn, Capture, Refuse), Text: where + " is labelled " + fact.Volatility.String() + ", but " + f.effects.first(),
 			Hint: "Label the function VOLATILE.", Name: fn.Name, Call: true})
 	case fact.Volatility != catalog.Volatile:
 	case len(f.effects.writes) == 0 && len(f.effects.opaque) == 0 && !f.effects.draws && stmt.Kind != parser.Call:

@@ -309,10 +309,14 @@ func (f *follower) viewed(n catalog.Name) {
 		f.effects.read(n)
 	}
 	for i := range s.Texts {
-		if t := &s.Texts[i]; t.Kind == catalog.ViewText || t.Kind == catalog.PolicyText {
+		if t := &s.Texts[i]; runsOnRead(*t) {
 			f.definition(t)
 		}
 	}
+}
+
+func runsOnRead(t catalog.Text) bool {
+	return t.Kind == catalog.ViewText || t.Kind == catalog.PolicyText
 }
 
 // anyEvent are the bits of all events of triggers.

@@ -118,6 +118,7 @@ func someWorld() world {
 			"made": withText(catalog.GeneratedText, "false_imm(id)"), "ruled": withText(catalog.RuleText, "CREATE RULE r AS ON INSERT TO ruled DO INSERT INTO log VALUES (now())"),
 			"ruled_well": withText(catalog.RuleText, "CREATE RULE r AS ON INSERT TO ruled_well DO INSERT INTO log VALUES (1)"),
 			"shown":      {Exists: true, View: true, Texts: []catalog.Text{{Kind: catalog.ViewText, Text: "SELECT id FROM src"}}},
+			"valid":      {Exists: true, View: true, Texts: []catalog.Text{{Kind: catalog.ViewText, Text: "SELECT id FROM src WHERE due > now()"}}},
 			"far":        {Exists: true, Foreign: true},
 		},
 		tables: map[string]*catalog.Table{
@@ -217,7 +218,9 @@ func TestJudge(t *testing.T) {
 		{"procedure that commits", "CALL committer()", "D5 warn", "D5 lock", "D5 refuse", "ends transactions"},
 		{"another language", "SELECT python()", "D5 warn", "D5 lock", "D5 refuse", "plpython3u"},
 		{"hidden nextval", "SELECT drawer()", "D5 warn", "D5 lock", "D5 refuse", "draws from a sequence"},
-		{"false label", "INSERT INTO plain VALUES (1, false_imm()::int)", "D4 warn", "D4 warn", "D4 refuse", "labelled immutable"},
+		{"a view that asks for the time", "INSERT INTO plain SELECT * FROM valid", "D4 warn", "D4 capture", "D4 capture", "below valid"},
+		{"a table of it", "CREATE TABLE made_of AS SELECT * FROM valid", "D4 warn", "D4 capture", "D4 capture", "below valid"},
+		{"false label", "INSERT INTO plain VALUES (1, false_imm()::int)", "D4 warn", "D4 capture", "D4 refuse", "labelled immutable"},
 		{"DO with chance", "DO 'BEGIN INSERT INTO log VALUES (random()); END'", "D5 warn", "D5 lock", "D5 refuse", "DO calls random()"},
 		{"DO without", "DO 'BEGIN INSERT INTO log VALUES (1); END'", "D0 run", "D0 run", "D0 run", ""},
 		{"DO in another language", "DO LANGUAGE plpython3u 'x'", "D5 warn", "D5 lock", "D5 refuse", "language"},

@@ -24,7 +24,7 @@ func TestJudgeDoesNotTrustNames(t *testing.T) {
 		tables: map[string]*catalog.Table{"parent": {Exists: true, Keys: [][]string{{"id"}}, Columns: []catalog.Column{{Name: "id", Type: "integer"}}}},
 	}
 	tests := []struct{ name, sql, want, reason string }{
-		{"immutable function in C", "INSERT INTO parent VALUES (own_c())", "D4 warn", "own_c() is labelled immutable"},
+		{"immutable function in C", "INSERT INTO parent VALUES (own_c())", "D4 capture", "own_c() is labelled immutable"},
 		{"immutable function of an extension", "INSERT INTO parent VALUES (known_c())", "D0 run", ""},
 		{"key that others refer to goes", "DELETE FROM parent WHERE id = 1", "D5 lock", "a foreign key sets in column c of parent calls random()"},
 		{"key that others refer to comes", "INSERT INTO parent VALUES (1)", "D0 run", ""},

@@ -97,9 +97,9 @@ func (j *judge) foreign(name string) {
 	}
 }
 
-// source: rows that come from a foreign table are not the same for each node.
+// source: rows that come from a foreign table, or that a view or a policy computes or picks, are not the same for each node.
 func (j *judge) source(stmt *parser.Statement, r parser.Relation) {
-	if len(stmt.Targets) == 0 {
+	if !storesRows(stmt) {
 		return
 	}
 	name := catalog.Name{Schema: r.Schema, Name: r.Name}
@@ -108,13 +108,27 @@ func (j *judge) source(stmt *parser.Statement, r parser.Relation) {
 		j.ask.Relations = append(j.ask.Relations, name)
 		return
 	}
-	if s.View {
-		f := j.follow()
-		f.viewed(name) // for what it reaches
+	if slices.ContainsFunc(s.Texts, runsOnRead) {
+		j.below(name)
 	}
 	if s.Foreign {
 		j.add(Reason{Level: Rows, Action: j.policy.bySafety(Warn, Capture, Capture), Text: "stores what it reads from the foreign table " + name.String()})
 	}
+}
+
+// below judges what a view or a policy computes or picks for the rows that a statement stores.
+func (j *judge) below(name catalog.Name) {
+	f := j.follow()
+	f.viewed(name)
+	if e := &f.effects; len(e.unlike) > 0 || e.picks {
+		j.v.Unlike = true
+		j.add(Reason{Level: Rows, Action: j.policy.bySafety(Warn, Capture, Capture), Text: "stores what is computed or picked below " + name.String()})
+	}
+}
+
+// storesRows: what the statement reads may get into a table.
+func storesRows(stmt *parser.Statement) bool {
+	return len(stmt.Targets) > 0 || stmt.Kind == parser.CreateTableAs || stmt.Kind == parser.SelectInto
 }
 
 // viewTarget judges what lies below a view that is written to: the relations in its

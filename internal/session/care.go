@@ -84,15 +84,18 @@ func (s *Session) careFor(stmt *parser.Statement, text, sql string, unlike bool)
 // careForVerdict is careFor by what is known of the code that the statement sets off.
 func (s *Session) careForVerdict(stmt *parser.Statement, sql string, unlike bool, v *safety.Verdict) *care {
 	wants := s.wantsElsewhere(stmt, v)
-	instead, kept := s.careForRows(stmt, sql, unlike || v.Unlike || v.Picks, v)
-	if !wants && (kept || !s.mayElsewhere(stmt, v.Elsewhere)) {
-		if r := s.relayOf(stmt, unlike || v.Unlike, v); r != nil {
+	unlike = unlike || v.Unlike
+	instead, kept := s.careForRows(stmt, sql, unlike || v.Picks, v)
+	chooses := s.choosesElsewhere(stmt, instead, unlike, v)
+	if !wants && !chooses && (kept || !s.mayElsewhere(stmt, v.Elsewhere)) {
+		if r := s.relayOf(stmt, unlike, v); r != nil {
 			return s.careByRelay(r, stmt, instead, kept, unlike)
 		}
 		return s.careAlone(stmt, instead, kept, unlike)
 	}
 	c := s.careForTarget(stmt, sql)
 	c.elsewhere = newElsewhere(stmt, c.plan, v, instead)
+	c.elsewhere.chooses = chooses && !wants
 	return c
 }
 

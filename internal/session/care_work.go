@@ -145,12 +145,12 @@ func (a *attempt) tryAgain(ctx context.Context) (again, ok bool, err error) {
 	}
 	switch {
 	case c != nil && c.instead:
-		s.care = c.elsewhere.instead
-		if err := s.care.refused(); err != nil {
-			return a.refuse(err)
-		}
+		s.care = s.fallBack(c.elsewhere)
 	case c != nil && (c.over || c.broken), a.repeats+2 >= maxTries:
 		s.careWithLocks()
+	}
+	if err := s.care.refused(); err != nil {
+		return a.refuse(err)
 	}
 	return true, false, nil
 }

@@ -32,20 +32,39 @@ type elsewhere struct {
 	cursors []string
 	// instead is what is done if main's rows cannot be had.
 	instead *care
+	// chooses: the statement itself computes or picks what is each node's own, not code. If main's rows cannot be had,
+	// they are compared, or the operator is told.
+	chooses bool
+	stmt    *parser.Statement
+	verdict *safety.Verdict
+}
+
+// fallBack is what is done instead.
+func (s *Session) fallBack(e *elsewhere) *care {
+	if !e.chooses {
+		return e.instead
+	}
+	return s.tellPicked(e.instead, e.stmt, e.verdict)
 }
 
 // newElsewhere is that for a statement of which main returns what the plan says.
 func newElsewhere(stmt *parser.Statement, plan *capture.Plan, v *safety.Verdict, instead *care) *elsewhere {
-	e := &elsewhere{found: v.Elsewhere, changes: v.Changes, instead: instead}
-	if plan.GivesTarget() {
-		return e
-	}
-	for i := range stmt.Targets {
-		if t := &stmt.Targets[i]; t.Kind != parser.Insert && t.Kind != parser.CopyFrom || t.Conflict == parser.ConflictUpdates {
-			e.changes = append(slices.Clip(e.changes), catalog.Name{Schema: t.Relation.Schema, Name: t.Relation.Name})
-		}
+	e := &elsewhere{found: v.Elsewhere, changes: v.Changes, instead: instead, stmt: stmt, verdict: v}
+	if !plan.GivesTarget() {
+		e.changes = changesOfRows(stmt, v)
 	}
 	return e
+}
+
+// changesOfRows are the relations whose rows a statement, or code that it sets off, may change or delete.
+func changesOfRows(stmt *parser.Statement, v *safety.Verdict) []catalog.Name {
+	names := v.Changes
+	for i := range stmt.Targets {
+		if t := &stmt.Targets[i]; t.Kind != parser.Insert && t.Kind != parser.CopyFrom || t.Conflict == parser.ConflictUpdates {
+			names = append(slices.Clip(names), catalog.Name{Schema: t.Relation.Schema, Name: t.Relation.Name})
+		}
+	}
+	return names
 }
 
 // minElsewhere is the first release that finds rows by a range of ctid.
@@ -63,15 +82,36 @@ func (s *Session) wantsElsewhere(stmt *parser.Statement, v *safety.Verdict) bool
 	return s.mayElsewhere(stmt, v.Elsewhere)
 }
 
+// choosesElsewhere reports whether a statement is to run on main alone because it computes or picks itself what would be
+// each node's own, and main cannot return its rows: c is what is done for it otherwise.
+func (s *Session) choosesElsewhere(stmt *parser.Statement, c *care, unlike bool, v *safety.Verdict) bool {
+	switch {
+	case len(stmt.Targets) == 0, c != nil && (c.givesRows() || c.refusal != nil):
+		return false
+	case !unlike && !v.Picks && (c == nil || !c.plan.Chooses()):
+		return false
+	}
+	found := v.Elsewhere
+	found.Differs = true
+	return s.mayElsewhere(stmt, found) && s.knowsAll(changesOfRows(stmt, v), func(t *catalog.Table) bool {
+		return t.View || len(t.Effects.Firm) > 0 && !t.Children // what is below a view is among them
+	})
+}
+
 // knowsKeys reports whether the rows of these relations can be told by a key, so that they can be given to the
 // others if they are updated or deleted: nothing that is known says otherwise.
 func (s *Session) knowsKeys(names []catalog.Name) bool {
+	return s.knowsAll(names, func(t *catalog.Table) bool { return len(t.Keys) > 0 && !t.View && !t.Children })
+}
+
+// knowsAll reports whether nothing that is known of these relations says that one is not like this.
+func (s *Session) knowsAll(names []catalog.Name, like func(*catalog.Table) bool) bool {
 	f := s.planFacts()
 	for range maxPlans {
 		f.missing, f.ambiguous = catalog.Question{}, nil
 		lacks := slices.ContainsFunc(names, func(n catalog.Name) bool {
 			t, known := f.table(parser.Relation{Schema: n.Schema, Name: n.Name})
-			return known && t.Exists && (len(t.Keys) == 0 || t.View || t.Children)
+			return known && t.Exists && !like(t)
 		})
 		if lacks || !s.learn(f) {
 			return !lacks
@@ -86,7 +126,7 @@ func (s *Session) mayElsewhere(stmt *parser.Statement, found safety.Elsewhere) b
 		return false
 	}
 	switch stmt.Kind {
-	case parser.Insert, parser.Update, parser.Delete, parser.Select, parser.Call, parser.Do, parser.CopyTo, parser.Explain:
+	case parser.Insert, parser.Update, parser.Delete, parser.Merge, parser.Select, parser.Call, parser.Do, parser.CopyTo, parser.Explain:
 		return (s.wantedWay() == capture.Rows || found.Differs) && s.rowsHaveExactText() && !s.Large.Has(elsewhereKey(stmt))
 	}
 	return false
@@ -187,7 +227,10 @@ func (s *Session) asked(ctx context.Context, c *care) (*care, error) {
 			return c, err
 		}
 		if !before.Ready {
-			c = s.unkept(e.instead, c.plan.Statement(), mayNotBeQuiet)
+			c = s.fallBack(e)
+			if !e.chooses {
+				c = s.unkept(c, e.stmt, mayNotBeQuiet)
+			}
 			return c, c.refused()
 		}
 		if lost, err = s.watch(ctx, e, before); err != nil {
@@ -200,7 +243,7 @@ func (s *Session) asked(ctx context.Context, c *care) (*care, error) {
 		s.trailOn(l).Before(before)
 		return c, nil
 	}
-	return e.instead, nil
+	return s.fallBack(e), nil
 }
 
 // trailOn is what is known of the rows that the transaction has made on a node.
@@ -244,6 +287,10 @@ func (c *care) onlyRows() bool {
 func (s *Session) careWithoutRows(sql string) {
 	c := s.care
 	if !c.over && !c.broken {
+		return
+	}
+	if e := c.elsewhere; e != nil && e.chooses {
+		s.care = s.fallBack(e)
 		return
 	}
 	s.warnText("nodes may compute a value differently", "code computes values on each node, and there are more rows than are captured (capture_max_bytes)")
@@ -291,7 +338,7 @@ func (s *Session) gather(c *care) error {
 // locks, where they do.
 func (s *Session) runAlone(c *care, obstacle string) {
 	strict := s.Config().Replication.ReplicationSafety == config.SafetyStrict
-	if strict || !c.elsewhere.found.Differs {
+	if strict || c.elsewhere.chooses || !c.elsewhere.found.Differs {
 		s.noteObstacle()
 	}
 	s.tellAlone(c, obstacle)
@@ -299,7 +346,9 @@ func (s *Session) runAlone(c *care, obstacle string) {
 
 // tellAlone is runAlone for what is no obstacle the next time.
 func (s *Session) tellAlone(c *care, obstacle string) {
-	if s.Config().Replication.ReplicationSafety == config.SafetyStrict {
+	e := c.elsewhere
+	compared := e.chooses && e.instead != nil && e.instead.digest
+	if compared || s.Config().Replication.ReplicationSafety == config.SafetyStrict {
 		c.broken = true
 		return
 	}

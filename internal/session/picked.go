@@ -27,12 +27,20 @@ func (s *Session) tellPicked(c *care, stmt *parser.Statement, v *safety.Verdict)
 	if c.refusal != nil || c.givesRows() || c.relay != nil || c.fills != nil || c.plan.LocksRows() {
 		return c
 	}
+	if v.Unlike && !c.digest {
+		c = s.unkept(c, stmt, "the rows of the statement can be neither captured nor compared: "+cmp.Or(c.plan.Obstacle, mayNotLook))
+		if c.refusal != nil {
+			return c
+		}
+	}
 	beside := v.Picks && v.Elsewhere.Writes
 	if c.digest && !beside || !c.plan.Chooses() && !v.Picks || v.Picks && !beside && len(stmt.Targets) == 0 && !c.plan.Chooses() {
 		return c
 	}
-	return s.pickedAlone(c, stmt, strings.Join(append(slices.Clone(c.plan.Reasons), cmp.Or(c.plan.Obstacle, "a right or a setting is lacking to look at its rows")), "; "))
+	return s.pickedAlone(c, stmt, strings.Join(append(slices.Clone(c.plan.Reasons), cmp.Or(c.plan.Obstacle, mayNotLook)), "; "))
 }
+
+const mayNotLook = "a right or a setting is lacking to look at its rows"
 
 // pickedAlone is what becomes of a statement whose rows nodes pick for themselves.
 func (s *Session) pickedAlone(c *care, stmt *parser.Statement, why string) *care {
@@ -71,7 +79,9 @@ func (s *Session) careForExecute(stmt *parser.Statement, p *prepared) *care {
 	if c.elsewhere != nil || s.mayExecuteElsewhere(c, p, v) {
 		instead := s.executedLocked(c, p)
 		plan := capture.Elsewhere(stmt)
-		return &care{plan: plan, elsewhere: newElsewhere(p.effective(), plan, v, instead)}
+		e := newElsewhere(p.effective(), plan, v, instead)
+		e.chooses = c.elsewhere == nil || c.elsewhere.chooses
+		return &care{plan: plan, elsewhere: e}
 	}
 	return s.tellPicked(s.executedLocked(c, p), p.effective(), v)
 }
