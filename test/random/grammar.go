@@ -243,12 +243,8 @@ var statements = []kind{
 			"ALTER TABLE "+t+" DROP COLUMN IF EXISTS "+c, "CREATE INDEX IF NOT EXISTS i"+t+" ON "+t+" (grp)", "DROP INDEX IF EXISTS i"+t,
 			"DROP TABLE IF EXISTS made; CREATE TABLE made AS SELECT grp, count(*) AS c FROM "+t+" GROUP BY grp", "COMMENT ON TABLE "+t+" IS 'one of six'")
 	}, ever},
-	// A default that comes and goes, also behind savepoints.
-	{"default", 4, func(m *maker) string {
-		m.count++
-		return m.of(fmt.Sprintf("INSERT INTO told (k) VALUES (%d)", m.key()), fmt.Sprintf("INSERT INTO told (k) VALUES (%d)", m.key()), "INSERT INTO told (k) SELECT k FROM t0 WHERE grp = 1",
-			"ALTER TABLE told ALTER at DROP DEFAULT", "ALTER TABLE told ALTER at SET DEFAULT "+m.schema.clock())
-	}, together},
+	{"use of code that changes", 6, (*maker).useCode, ever},
+	{"code that changes", 3, (*maker).changeCode, ever},
 	{"vacuum", 1, func(m *maker) string { return m.of("VACUUM ", "ANALYZE ") + m.table().name }, ever},
 }
 

@@ -45,7 +45,7 @@ func (s *schema) ddl() string {
 	for _, t := range s.tables {
 		b.WriteString(t.ddl)
 	}
-	return b.String() + s.rest
+	return b.String() + s.rest + s.changing()
 }
 
 // kinds are types of columns beside k, grp and n.
@@ -162,7 +162,6 @@ CREATE FUNCTION noted(k int, n int) RETURNS int LANGUAGE sql AS 'INSERT INTO aud
 CREATE OPERATOR ### (LEFTARG = int, RIGHTARG = int, FUNCTION = noted);
 CREATE FUNCTION chance(int, int) RETURNS int LANGUAGE sql AS 'SELECT (random() * 10)::int + $1 * $2';
 CREATE OPERATOR %%% (LEFTARG = int, RIGHTARG = int, FUNCTION = chance);
-CREATE TABLE told (k int, at timestamptz DEFAULT ` + clock + `);
 CREATE VIEW noting AS SELECT k, noted(k, grp) AS was FROM t0 WHERE grp = 1;`
 }
 
