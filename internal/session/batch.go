@@ -136,6 +136,7 @@ func (s *Session) runMessages(ctx context.Context, end batchEnd) (ok bool, err e
 	seg.reset(s)
 	for _, frame := range s.batch.messages {
 		if ok, err := s.runMessage(ctx, seg, frame); !ok || err != nil {
+			seg.abandon()
 			return false, err
 		}
 	}

@@ -78,6 +78,8 @@ type closing struct {
 type parsing struct {
 	prepared *prepared
 	at       int
+	// before is what the node had under that name, and is told to close right before; nil for nothing.
+	before *prepared
 }
 
 func newLink(s *Session, conn *backend.Conn) *link {
@@ -188,8 +190,11 @@ func (l *link) note() {
 		l.s.Counters.failed(l.ID(), "ERROR")
 		l.forgetFailedParses()
 		l.noteAutoFailed()
-		for _, p := range l.parses {
-			if p.at >= l.exchange.FailedAt() {
+		for _, p := range slices.Backward(l.parses) {
+			switch failed := l.exchange.FailedAt(); {
+			case p.at > failed && p.before != nil:
+				l.prepared[p.prepared.name] = p.before // nor has it closed that
+			case p.at >= failed:
 				delete(l.prepared, p.prepared.name)
 			}
 		}
@@ -324,10 +329,12 @@ func (l *link) appendParse(p *prepared, e wire.Expect) {
 		l.appendSharedParse(p, name, e)
 		return
 	}
+	var before *prepared
 	if p.name != "" && l.prepared[p.name] != nil {
+		before = l.prepared[p.name]
 		l.append(hidden(wire.ExpectClose), func(b []byte) []byte { return wire.AppendClose(b, 'S', p.name) })
 	}
-	l.parses = append(l.parses, parsing{prepared: p, at: len(l.exchange.Expect)})
+	l.parses = append(l.parses, parsing{p, len(l.exchange.Expect), before})
 	text := p.sent
 	if p.others != "" && l != l.s.main() {
 		text = p.others

@@ -251,6 +251,14 @@ func (g *segment) conclude(ok bool) {
 	}
 }
 
+// abandon is for messages that are not run any more, since one behind them was refused: nobody has prepared or bound
+// what they did.
+func (g *segment) abandon() {
+	g.conclude(false)
+	clear(g.steps)
+	g.steps = g.steps[:0]
+}
+
 // parsed reports whether a node that failed had prepared the statement before.
 func (g *segment) parsed(p *prepared) bool {
 	for _, l := range g.s.links {
