@@ -309,14 +309,15 @@ func (f *follower) viewed(n catalog.Name) {
 		f.effects.read(n)
 	}
 	for i := range s.Texts {
-		if t := &s.Texts[i]; runsOnRead(*t) {
+		if t := &s.Texts[i]; runsOnRead(t.Kind) {
 			f.definition(t)
 		}
 	}
 }
 
-func runsOnRead(t catalog.Text) bool {
-	return t.Kind == catalog.ViewText || t.Kind == catalog.PolicyText
+// runsOnRead reports whether a text is run when its relation is read.
+func runsOnRead(kind catalog.TextKind) bool {
+	return kind == catalog.ViewText || kind == catalog.PolicyText
 }
 
 // anyEvent are the bits of all events of triggers.

@@ -108,7 +108,7 @@ func (j *judge) source(stmt *parser.Statement, r parser.Relation) {
 		j.ask.Relations = append(j.ask.Relations, name)
 		return
 	}
-	if slices.ContainsFunc(s.Texts, runsOnRead) {
+	if slices.ContainsFunc(s.Texts, func(t catalog.Text) bool { return runsOnRead(t.Kind) }) {
 		j.below(name)
 	}
 	if s.Foreign {

@@ -11,6 +11,7 @@
 //	    simpleQuery  simple_query.go    a string of statements, one after the other
 //	      answerCached cache_read.go    from memory, if it is there
 //	    runBatch     batch.go           Parse, Bind, Execute ... up to Sync or Flush
+//	      plan       batch_plan.go      what a message means and where it goes
 //	      checkSafety verdict.go        may it be repeated? asks internal/safety once a text
 //	      traits     catalogue.go       what the statement is; asks the catalogue if need be
 //	      route      route.go           gathers lb.Input, calls lb.Route

@@ -22,7 +22,6 @@ import (
 
 // elsewhere is that for one statement.
 type elsewhere struct {
-	found safety.Elsewhere
 	// changes are the relations whose rows may be changed or deleted besides those that main returns.
 	changes []catalog.Name
 	// before is what main has told in front of the statement; nil if it was not asked.
@@ -49,7 +48,7 @@ func (s *Session) fallBack(e *elsewhere) *care {
 
 // newElsewhere is that for a statement of which main returns what the plan says.
 func newElsewhere(stmt *parser.Statement, plan *capture.Plan, v *safety.Verdict, instead *care) *elsewhere {
-	e := &elsewhere{found: v.Elsewhere, changes: v.Changes, instead: instead, stmt: stmt, verdict: v}
+	e := &elsewhere{changes: v.Changes, instead: instead, stmt: stmt, verdict: v}
 	if !plan.GivesTarget() {
 		e.changes = changesOfRows(stmt, v)
 	}
@@ -91,9 +90,7 @@ func (s *Session) choosesElsewhere(stmt *parser.Statement, c *care, unlike bool,
 	case !unlike && !v.Picks && (c == nil || !c.plan.Chooses()):
 		return false
 	}
-	found := v.Elsewhere
-	found.Differs = true
-	return s.mayElsewhere(stmt, found) && s.knowsAll(changesOfRows(stmt, v), func(t *catalog.Table) bool {
+	return s.mayDiffer(stmt, v) && s.knowsAll(changesOfRows(stmt, v), func(t *catalog.Table) bool {
 		return t.View || len(t.Effects.Firm) > 0 && !t.Children // what is below a view is among them
 	})
 }
@@ -118,6 +115,13 @@ func (s *Session) knowsAll(names []catalog.Name, like func(*catalog.Table) bool)
 		}
 	}
 	return true
+}
+
+// mayDiffer is mayElsewhere for a statement that itself computes or picks what is each node's own.
+func (s *Session) mayDiffer(stmt *parser.Statement, v *safety.Verdict) bool {
+	found := v.Elsewhere
+	found.Differs = true
+	return s.mayElsewhere(stmt, found)
 }
 
 // mayElsewhere reports whether main can be asked for all that a statement has changed.
@@ -323,7 +327,7 @@ func (s *Session) gather(c *care) error {
 	case err != nil:
 		s.log.Warn("changes of a transaction not read", zap.Error(err))
 		c.broken = true
-	case obstacle != "" && !e.found.Differs && s.attempt.mayStartAgain():
+	case obstacle != "" && !e.verdict.Elsewhere.Differs && s.attempt.mayStartAgain():
 		s.noteObstacle()
 		c.instead = true
 	case obstacle != "":
@@ -338,7 +342,7 @@ func (s *Session) gather(c *care) error {
 // locks, where they do.
 func (s *Session) runAlone(c *care, obstacle string) {
 	strict := s.Config().Replication.ReplicationSafety == config.SafetyStrict
-	if strict || c.elsewhere.chooses || !c.elsewhere.found.Differs {
+	if strict || c.elsewhere.chooses || !c.elsewhere.verdict.Elsewhere.Differs {
 		s.noteObstacle()
 	}
 	s.tellAlone(c, obstacle)
@@ -392,7 +396,7 @@ func (s *Session) gathered(l *link, c *care) (replay []capture.Statement, obstac
 	}
 	for _, change := range changes {
 		limit -= change.Rows()
-		change.Unsure, change.Watched = c.elsewhere.found.Catches, c.elsewhere.cursorOf(change) != ""
+		change.Unsure, change.Watched = c.elsewhere.verdict.Elsewhere.Catches, c.elsewhere.cursorOf(change) != ""
 		if obstacle := s.obstacleOf(change, limit); obstacle != "" {
 			return nil, obstacle, nil
 		}

@@ -59,8 +59,8 @@ type link struct {
 	answers bool
 	// replays: the current work is main's rows instead of the statement.
 	replays bool
-	// parses are the statements that the current work prepares.
-	parses []parsing
+	// changes are what the current work does to prepared.
+	changes []preparing
 
 	exchange backend.Exchange
 	answer   wire.Answer
@@ -74,12 +74,12 @@ type closing struct {
 	name string
 }
 
-// parsing is a Parse under way and its place among the expected answers.
-type parsing struct {
-	prepared *prepared
-	at       int
-	// before is what the node had under that name, and is told to close right before; nil for nothing.
+// preparing is a Parse or Close under way: what the node had under that name before, nil for nothing, and its place
+// among the expected answers.
+type preparing struct {
+	name   string
 	before *prepared
+	at     int
 }
 
 func newLink(s *Session, conn *backend.Conn) *link {
@@ -119,7 +119,7 @@ func (l *link) begin() {
 	l.touched = true
 	l.answer.Reset()
 	l.exchange.Begin()
-	l.parses = l.parses[:0]
+	l.changes = l.changes[:0]
 	l.sharing.parses = l.sharing.parses[:0]
 	l.replays = false
 	if len(l.aside) > 0 {
@@ -190,15 +190,29 @@ func (l *link) note() {
 		l.s.Counters.failed(l.ID(), "ERROR")
 		l.forgetFailedParses()
 		l.noteAutoFailed()
-		for _, p := range slices.Backward(l.parses) {
-			switch failed := l.exchange.FailedAt(); {
-			case p.at > failed && p.before != nil:
-				l.prepared[p.prepared.name] = p.before // nor has it closed that
-			case p.at >= failed:
-				delete(l.prepared, p.prepared.name)
-			}
+		l.undoFailedChanges()
+	}
+}
+
+// undoFailedChanges is for work that has failed: what stood behind the error was neither prepared nor closed.
+func (l *link) undoFailedChanges() {
+	for _, c := range slices.Backward(l.changes) {
+		switch {
+		case c.at < l.exchange.FailedAt():
+			return
+		case c.before == nil:
+			delete(l.prepared, c.name)
+		default:
+			l.prepared[c.name] = c.before
 		}
 	}
+}
+
+// appendClose closes a statement of the frontend's.
+func (l *link) appendClose(name string) {
+	l.changes = append(l.changes, preparing{name, l.prepared[name], len(l.exchange.Expect)})
+	l.append(hidden(wire.ExpectClose), func(b []byte) []byte { return wire.AppendClose(b, 'S', name) })
+	delete(l.prepared, name)
 }
 
 // hidden is the answer to a request of ours, of which the frontend sees nothing.
@@ -284,9 +298,10 @@ func (l *link) appendBegin() {
 // appendForgotten closes what the frontend has closed.
 func (l *link) appendForgotten() {
 	for _, c := range l.forgotten {
-		l.append(hidden(wire.ExpectClose), func(b []byte) []byte { return wire.AppendClose(b, c.what, c.name) })
 		if c.what == 'S' {
-			delete(l.prepared, c.name)
+			l.appendClose(c.name)
+		} else {
+			l.append(hidden(wire.ExpectClose), func(b []byte) []byte { return wire.AppendClose(b, c.what, c.name) })
 		}
 	}
 	l.forgotten = l.forgotten[:0]
@@ -329,12 +344,10 @@ func (l *link) appendParse(p *prepared, e wire.Expect) {
 		l.appendSharedParse(p, name, e)
 		return
 	}
-	var before *prepared
 	if p.name != "" && l.prepared[p.name] != nil {
-		before = l.prepared[p.name]
-		l.append(hidden(wire.ExpectClose), func(b []byte) []byte { return wire.AppendClose(b, 'S', p.name) })
+		l.appendClose(p.name)
 	}
-	l.parses = append(l.parses, parsing{p, len(l.exchange.Expect), before})
+	l.changes = append(l.changes, preparing{name: p.name, at: len(l.exchange.Expect)})
 	text := p.sent
 	if p.others != "" && l != l.s.main() {
 		text = p.others

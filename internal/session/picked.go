@@ -100,9 +100,7 @@ func (s *Session) mayExecuteElsewhere(c *care, p *prepared, v *safety.Verdict) b
 	if !c.plan.Chooses() && len(p.unlike) == 0 && !v.Picks {
 		return false
 	}
-	found := v.Elsewhere
-	found.Differs = true
-	return c.refusal == nil && s.mayElsewhere(p.effective(), found)
+	return c.refusal == nil && s.mayDiffer(p.effective(), v)
 }
 
 // executesPicks reports whether CREATE TABLE AS EXECUTE stores what nodes may pick, or compute,

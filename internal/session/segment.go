@@ -107,8 +107,7 @@ func (g *segment) run(ctx context.Context, end batchEnd) (ok bool, err error) {
 		g.movePortals()
 	}
 	g.conclude(ok)
-	clear(g.steps)
-	g.steps, g.bare = g.steps[:0], false
+	g.reset(s)
 	return ok, err
 }
 
@@ -255,8 +254,7 @@ func (g *segment) conclude(ok bool) {
 // what they did.
 func (g *segment) abandon() {
 	g.conclude(false)
-	clear(g.steps)
-	g.steps = g.steps[:0]
+	g.reset(g.s)
 }
 
 // parsed reports whether a node that failed had prepared the statement before.

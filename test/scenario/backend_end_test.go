@@ -107,10 +107,7 @@ func TestTerminatedBackendEndsTheStatementThatItRuns(t *testing.T) {
 // its backends and recovers.
 func (s *stage) crash(id int, application string) {
 	s.t.Helper()
-	pid := s.backendOf(s.nodes[id], application)
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-		s.t.Fatal(err)
-	}
+	signal(s.t, s.backendOf(s.nodes[id], application), syscall.SIGKILL)
 }
 
 // A server that restarts itself has all that it has acknowledged (but for what

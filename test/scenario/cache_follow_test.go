@@ -305,13 +305,8 @@ func TestStreamThatHangsEndsNothingInSilence(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	signal := func(sig syscall.Signal) {
-		if err := syscall.Kill(pid, sig); err != nil {
-			t.Fatal(err)
-		}
-	}
-	signal(syscall.SIGSTOP)
-	defer signal(syscall.SIGCONT)
+	signal(t, pid, syscall.SIGSTOP)
+	defer signal(t, pid, syscall.SIGCONT)
 	a[1:2].run(t, "UPDATE t SET v = 2")
 	for end := time.Now().Add(patience); ; time.Sleep(pollInterval) {
 		before := s.hits()
@@ -325,7 +320,7 @@ func TestStreamThatHangsEndsNothingInSilence(t *testing.T) {
 	a[0:1].run(t, "UPDATE t SET v = 2")
 	a[2:3].run(t, "UPDATE t SET v = 2")
 	s.wantAsked(conn, read, "2")
-	signal(syscall.SIGCONT)
+	signal(t, pid, syscall.SIGCONT)
 	s.wantKept(conn, read, "2")
 }
 

@@ -106,7 +106,7 @@ func TestCancelReachesANodeThatWasNotThereYet(t *testing.T) {
 	s.wantCancelled(conn, statement)
 }
 
-func signal(t *testing.T, pid int, sig syscall.Signal) {
+func signal(t testing.TB, pid int, sig syscall.Signal) {
 	t.Helper()
 	if err := syscall.Kill(pid, sig); err != nil {
 		t.Fatal(err)

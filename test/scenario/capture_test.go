@@ -171,9 +171,7 @@ func (s *stage) stopOnMain(conn *pgx.Conn) (release func()) {
 	}
 	release = func() { _ = syscall.Kill(pid, syscall.SIGCONT) } // it may have ended
 	s.t.Cleanup(release)
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-		s.t.Fatal(err)
-	}
+	signal(s.t, pid, syscall.SIGSTOP)
 	return release
 }
 
