@@ -3,6 +3,7 @@ package random
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 )
 
@@ -17,7 +18,9 @@ type table struct {
 	draws bool
 	// fills: a column fills itself, or a trigger another table, with what each node computes, in COPY too.
 	fills bool
-	ddl   string
+	// keyless: nothing tells its rows apart at once. follows: a change of t0 changes its rows, too.
+	keyless, follows bool
+	ddl              string
 }
 
 type column struct{ name, kind string }
@@ -81,6 +84,7 @@ func newTable(rng *rand.Rand, i int) *table {
 		t.unique = []string{"k", "grp"}
 	case shape == 3:
 		parts = append(parts, "k int UNIQUE DEFERRABLE INITIALLY DEFERRED")
+		t.keyless = true
 	case shape == 4:
 		parts = append(parts, "k int", "id serial PRIMARY KEY")
 		t.draws = true
@@ -89,6 +93,7 @@ func newTable(rng *rand.Rand, i int) *table {
 		t.unique = []string{"k"}
 	default:
 		parts = append(parts, "k int")
+		t.keyless = true
 	}
 	for j := range rng.IntN(3) {
 		c := column{fmt.Sprintf("c%d", j), kinds[rng.IntN(len(kinds))]}
@@ -110,7 +115,9 @@ func newTable(rng *rand.Rand, i int) *table {
 	if i > 0 && rng.IntN(3) == 0 {
 		ends := []string{"", " ON DELETE CASCADE", " ON DELETE SET NULL", " ON UPDATE CASCADE ON DELETE SET NULL", " DEFERRABLE INITIALLY DEFERRED"}
 		t.columns = append(t.columns, column{"ref", "int"})
-		parts = append(parts, "ref int REFERENCES t0"+ends[rng.IntN(len(ends))])
+		end := ends[rng.IntN(len(ends))]
+		t.follows = strings.HasPrefix(end, " ON")
+		parts = append(parts, "ref int REFERENCES t0"+end)
 	}
 	t.ddl = fmt.Sprintf("CREATE TABLE %s (%s)%s;", t.name, strings.Join(parts, ", "), behind)
 	if behind != "" {
@@ -120,8 +127,12 @@ func newTable(rng *rand.Rand, i int) *table {
 }
 
 // hasClock reports whether a trigger of the table may ask for the time: rows can be given to others by its key,
-// also if they take the place of some.
-func (s *schema) hasClock(t *table) bool { return s.clocks && t.unique != nil && !t.draws }
+// also if they take the place of some. Where a foreign key changes rows that nothing tells apart along with them,
+// they cannot, and the operator is told (docs/guarantees.md).
+func (s *schema) hasClock(t *table) bool {
+	return s.clocks && t.unique != nil && !t.draws &&
+		!(t.follows && slices.ContainsFunc(s.tables, func(other *table) bool { return other.follows && other.keyless }))
+}
 
 // behind are functions of the tables, views, operators, and triggers.
 func (s *schema) behind(rng *rand.Rand) string {
