@@ -145,7 +145,7 @@ func describeDiscard(st *Statement, target pg.DiscardMode) {
 // describeUtility is for the rest: what locks, maintains, or defines.
 func (w *walker) describeUtility(node *pg.Node) {
 	st := w.st
-	st.Block = utilityBlock(node)
+	st.Block, st.Conditional = utilityBlock(node), isConditional(node)
 	switch n := node.Node.(type) {
 	case *pg.Node_LockStmt:
 		st.Kind, st.Block, w.reading = Lock, BlockOnly, true
@@ -159,6 +159,8 @@ func (w *walker) describeUtility(node *pg.Node) {
 		}
 	case *pg.Node_CreatedbStmt:
 		st.named(DDL, n.CreatedbStmt.Dbname)
+	case *pg.Node_IndexStmt:
+		st.named(DDL, n.IndexStmt.Idxname)
 	case *pg.Node_RenameStmt:
 		st.named(DDL, n.RenameStmt.Newname)
 	case *pg.Node_DropdbStmt:
@@ -175,6 +177,29 @@ func (w *walker) describeUtility(node *pg.Node) {
 	default:
 		st.Kind = DDL
 	}
+}
+
+// isConditional is Statement.Conditional.
+func isConditional(node *pg.Node) bool {
+	switch n := node.Node.(type) {
+	case *pg.Node_GrantStmt:
+		return n.GrantStmt.Targtype == pg.GrantTargetType_ACL_TARGET_ALL_IN_SCHEMA
+	case *pg.Node_DropOwnedStmt, *pg.Node_ReassignOwnedStmt, *pg.Node_AlterTableMoveAllStmt:
+		return true
+	case *pg.Node_CreateForeignTableStmt:
+		return n.CreateForeignTableStmt.GetBaseStmt().GetIfNotExists()
+	}
+	m := node.ProtoReflect()
+	root := m.WhichOneof(m.Descriptor().Oneofs().Get(0))
+	if root == nil {
+		return false
+	}
+	m = m.Get(root).Message()
+	field := m.Descriptor().Fields().ByName("missing_ok")
+	if field == nil {
+		field = m.Descriptor().Fields().ByName("if_not_exists")
+	}
+	return field != nil && m.Get(field).Bool()
 }
 
 // dropped notes what DROP names: the tree has plain lists of names for it.

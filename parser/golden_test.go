@@ -169,6 +169,7 @@ func flags(st *parser.Statement) []string {
 		{st.Identifiers, "identifiers"},
 		{st.Binary, "binary"},
 		{st.All, "all"},
+		{st.Conditional, "conditional"},
 		{st.Default, "default"},
 		{st.Holds, "with hold"},
 		{st.ToStdout, "to stdout"},

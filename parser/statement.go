@@ -43,7 +43,7 @@ type Statement struct {
 	// Node is the type of the parse tree's root, such as "CreatedbStmt".
 	Node string
 	// Name is the name of the prepared statement, cursor, savepoint, channel,
-	// setting, global transaction, database or tablespace (made or dropped), or what RENAME gives;
+	// setting, global transaction, database or tablespace (made or dropped), index (made), or what RENAME gives;
 	// All is set for ALL and *.
 	Name string
 	All  bool
@@ -127,6 +127,9 @@ type Statement struct {
 	// calls is made once.
 	Objects        int
 	ObjectsCounted bool
+	// Conditional: DDL that does nothing about what is missing, or there already, or does it about whatever is there:
+	// IF EXISTS, IF NOT EXISTS, ALL ... IN SCHEMA, OWNED BY.
+	Conditional bool
 	// Subscribes: CREATE or ALTER SUBSCRIPTION that makes it ask its publisher for changes.
 	// One that is made with connect = false does not, until it is enabled.
 	Subscribes bool

@@ -64,9 +64,15 @@ func (s *Session) decidesAlike() bool {
 }
 
 // holds reports whether nothing has changed since, or it does not matter: to what stores nothing, and to DDL,
-// which has changed the catalogue itself by now.
+// which has changed the catalogue itself by now, unless it skips what it does not find.
 func (s *Session) holds(stmt *parser.Statement, b basis) bool {
-	return b.known == nil || b.verdict == nothingToSay || stmt.Kind == parser.Declare || changesCatalogue(stmt.Kind) || !b.known.ChangedSince(b.generation) && !s.tx.outdated
+	switch {
+	case b.known == nil, stmt.Kind == parser.Declare, !b.known.ChangedSince(b.generation) && !s.tx.outdated:
+		return true
+	case stmt.Conditional:
+		return false
+	}
+	return b.verdict == nothingToSay || changesCatalogue(stmt.Kind)
 }
 
 // decidesAgain asks main, if something has changed that may concern the statement, when all that may have come
@@ -78,6 +84,10 @@ func (s *Session) decidesAgain(stmt *parser.Statement, text string, b basis, sam
 		return false
 	}
 	executed, text := s.effectiveOf(stmt, text)
+	if executed.Conditional {
+		b.known.AwaitChanges()
+		return !b.known.MayConcern(b.generation, s.concernOfConditional(executed))
+	}
 	concern := s.concernOf(executed, b.verdict)
 	if !s.concerned(b, concern) {
 		return true
@@ -116,6 +126,19 @@ func (s *Session) concerned(b basis, concern catalog.Concern) bool {
 // from what others have: only what is named counts then.
 func (s *Session) concernOf(stmt *parser.Statement, v *safety.Verdict) catalog.Concern {
 	return catalog.Concern{Names: append(namesOf(stmt), v.Reaches...), Far: v.Far && !v.Redefines, Code: v.Code != 0 || v.Implied, Of: s.id}
+}
+
+// concernOfConditional is what conditional DDL has to do with: while others' is being committed, a node that has it
+// skips what another one does. It looks at the catalogue as it is now, whatever the isolation.
+func (s *Session) concernOfConditional(stmt *parser.Statement) catalog.Concern {
+	concern := catalog.Concern{Names: namesOfDDL(stmt), Of: s.id}
+	switch stmt.Node {
+	case "GrantStmt", "DropOwnedStmt", "ReassignOwnedStmt", "AlterTableMoveAllStmt":
+		concern.Far, concern.Code = true, true
+	default:
+		concern.Code = len(stmt.Writes) == 0
+	}
+	return concern
 }
 
 // isOutdated reports whether main has refused a text that was made for another catalogue: a column that we ask

@@ -222,16 +222,23 @@ func changeOf(stmt *parser.Statement) catalog.Change {
 	switch {
 	case stmt.Kind != parser.DDL:
 		return catalog.Change{} // code has done it
-	case len(stmt.Writes) > 0 && stmt.Node == "RenameStmt":
-		return catalog.Change{Names: append(namesOf(stmt), stmt.Name)}
 	case len(stmt.Writes) > 0:
-		return catalog.Change{Names: namesOf(stmt)}
+		return catalog.Change{Names: namesOfDDL(stmt)}
 	}
 	switch stmt.Node {
 	case "RenameStmt", "AlterDomainStmt", "ImportForeignSchemaStmt":
 		return catalog.Change{} // a schema, defaults of columns, or relations that are not in the text
 	}
 	return catalog.Change{Bodies: true}
+}
+
+// namesOfDDL are namesOf and what the relation is called from now on, or its index.
+func namesOfDDL(stmt *parser.Statement) []string {
+	names := namesOf(stmt)
+	if stmt.Name != "" {
+		names = append(names, stmt.Name)
+	}
+	return names
 }
 
 // namesOf are those of the relations in a statement, in whatever schema.
