@@ -170,7 +170,7 @@ func (a *attempt) conclude(ctx context.Context, out *replicator.Outcome) (again,
 		}
 	}
 	if ok && !a.opt.bare {
-		alike := s.decidesAlike()
+		alike := s.decidesAlike(ctx)
 		if alike {
 			s.askRedefined()
 		}

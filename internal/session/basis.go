@@ -44,18 +44,18 @@ func errOutdated() error {
 }
 
 // decidesAlike reports whether what was decided about the work at hand still holds.
-func (s *Session) decidesAlike() bool {
+func (s *Session) decidesAlike(ctx context.Context) bool {
 	if !s.replicates() || !s.work.takesSnapshot() {
 		return true
 	}
 	switch w := s.work.(type) {
 	case *queryWork:
 		return w.stmt == nil || w.stmt.Kind == parser.Prepare || s.holds(w.stmt, w.basis) ||
-			s.decidesAgain(w.stmt, w.text, w.basis, func() bool { return s.sameQuery(w) })
+			s.decidesAgain(ctx, w.stmt, w.text, w.basis, func() bool { return s.sameQuery(w) })
 	case *segment:
 		for i := range w.steps {
 			if st := &w.steps[i]; st.kind == wire.KindExecute && st.prepared != nil && !s.holds(st.prepared.stmt, st.portal.basis) &&
-				!s.decidesAgain(st.prepared.stmt, st.prepared.text, st.portal.basis, func() bool { return s.samePortal(st.portal) }) {
+				!s.decidesAgain(ctx, st.prepared.stmt, st.prepared.text, st.portal.basis, func() bool { return s.samePortal(st.portal) }) {
 				return false
 			}
 		}
@@ -78,7 +78,7 @@ func (s *Session) holds(stmt *parser.Statement, b basis) bool {
 // decidesAgain asks main, if something has changed that may concern the statement, when all that may have come
 // in between is committed there. Functions are locked by nobody: some nodes may have run the old one, whose body
 // the verdict has the sum of. A transaction that keeps its snapshot cannot ask.
-func (s *Session) decidesAgain(stmt *parser.Statement, text string, b basis, same func() bool) (alike bool) {
+func (s *Session) decidesAgain(ctx context.Context, stmt *parser.Statement, text string, b basis, same func() bool) (alike bool) {
 	main := s.main()
 	if main == nil {
 		return false
@@ -86,7 +86,7 @@ func (s *Session) decidesAgain(stmt *parser.Statement, text string, b basis, sam
 	executed, text := s.effectiveOf(stmt, text)
 	if executed.Conditional {
 		b.known.AwaitChanges()
-		return !b.known.MayConcern(b.generation, s.concernOfConditional(executed))
+		return !b.known.MayConcern(b.generation, s.concernOfConditional(executed)) || s.changedAlike(ctx)
 	}
 	concern := s.concernOf(executed, b.verdict)
 	if !s.concerned(b, concern) {
@@ -139,6 +139,20 @@ func (s *Session) concernOfConditional(stmt *parser.Statement) catalog.Concern {
 		concern.Code = len(stmt.Writes) == 0
 	}
 	return concern
+}
+
+// changedAlike reports whether all nodes have changed as much of their catalogues: none has skipped what another one
+// has done.
+func (s *Session) changedAlike(ctx context.Context) bool {
+	main, lost, err := s.askMain(ctx, catalog.ChangedSQL())
+	if lost || err != nil || len(main) != 1 || main[0] == nil {
+		return false
+	}
+	others, lost, err := s.askOthersRows(ctx, func(*link) string { return catalog.ChangedSQL() })
+	for _, row := range others {
+		lost = lost || !sameRow(main, row)
+	}
+	return !lost && err == nil
 }
 
 // isOutdated reports whether main has refused a text that was made for another catalogue: a column that we ask
