@@ -85,8 +85,10 @@ func (s *Session) decidesAgain(ctx context.Context, stmt *parser.Statement, text
 	}
 	executed, text := s.effectiveOf(stmt, text)
 	if executed.Conditional {
-		b.known.AwaitChanges()
-		return !b.known.MayConcern(b.generation, s.concernOfConditional(executed)) || s.changedAlike(ctx)
+		return s.skipsAlike(ctx, executed, b)
+	}
+	if b.verdict.Redefines && !s.skipsAlike(ctx, executed, b) {
+		return false
 	}
 	concern := s.concernOf(executed, b.verdict)
 	if !s.concerned(b, concern) {
@@ -128,27 +130,31 @@ func (s *Session) concernOf(stmt *parser.Statement, v *safety.Verdict) catalog.C
 	return catalog.Concern{Names: append(namesOf(stmt), v.Reaches...), Far: v.Far && !v.Redefines, Code: v.Code != 0 || v.Implied, Of: s.id}
 }
 
-// concernOfConditional is what conditional DDL has to do with: while others' is being committed, a node that has it
-// skips what another one does. It looks at the catalogue as it is now, whatever the isolation.
-func (s *Session) concernOfConditional(stmt *parser.Statement) catalog.Concern {
+// skipsAlike reports whether conditional DDL, or code that may have some, has done the same on all nodes. While others'
+// DDL is being committed, a node that has it skips what another one does. It looks at the catalogue as it is now,
+// whatever the isolation.
+func (s *Session) skipsAlike(ctx context.Context, stmt *parser.Statement, b basis) bool {
 	concern := catalog.Concern{Names: namesOfDDL(stmt), Of: s.id}
-	switch stmt.Node {
-	case "GrantStmt", "DropOwnedStmt", "ReassignOwnedStmt", "AlterTableMoveAllStmt":
+	locks := true
+	switch {
+	case stmt.Node == "GrantStmt", stmt.Node == "DropOwnedStmt", stmt.Node == "ReassignOwnedStmt", stmt.Node == "AlterTableMoveAllStmt":
+		concern.Far, concern.Code, locks = true, true, false // rights are not locked
+	case !stmt.Conditional: // its code is
 		concern.Far, concern.Code = true, true
 	default:
 		concern.Code = len(stmt.Writes) == 0
 	}
-	return concern
+	b.known.AwaitChanges()
+	return !b.known.MayConcern(b.generation, concern) || locks && s.definesAlike(ctx)
 }
 
-// changedAlike reports whether all nodes have changed as much of their catalogues: none has skipped what another one
-// has done.
-func (s *Session) changedAlike(ctx context.Context) bool {
-	main, lost, err := s.askMain(ctx, catalog.ChangedSQL())
-	if lost || err != nil || len(main) != 1 || main[0] == nil {
+// definesAlike reports whether all nodes have defined and dropped as much in the transaction.
+func (s *Session) definesAlike(ctx context.Context) bool {
+	main, lost, err := s.askMain(ctx, catalog.DefinedSQL())
+	if lost || err != nil {
 		return false
 	}
-	others, lost, err := s.askOthersRows(ctx, func(*link) string { return catalog.ChangedSQL() })
+	others, lost, err := s.askOthersRows(ctx, func(*link) string { return catalog.DefinedSQL() })
 	for _, row := range others {
 		lost = lost || !sameRow(main, row)
 	}

@@ -22,6 +22,7 @@ func TestConditionalDDLMeetsACommit(t *testing.T) {
 		{"other table", "CREATE TABLE made (k int)", "DROP TABLE made", "CREATE TABLE IF NOT EXISTS made (v text)", "40001"},
 		{"other name", "CREATE TABLE born (k int)", "ALTER TABLE born RENAME TO made", "ALTER TABLE IF EXISTS made ADD v text", "40001"},
 		{"rights", "", "CREATE TABLE made (k int)", "GRANT SELECT ON ALL TABLES IN SCHEMA public TO PUBLIC", "40001"},
+		{"code", "", "CREATE TABLE made (k int)", "DO 'BEGIN DROP TABLE IF EXISTS made; END'", "40001"},
 		{"nothing", "", "DROP TABLE IF EXISTS made", "DROP TABLE IF EXISTS made", ""},
 	}
 	for commitMode, protocol := range map[string]pgx.QueryExecMode{"parallel": pgx.QueryExecModeExec, "main_last": pgx.QueryExecModeSimpleProtocol} {
