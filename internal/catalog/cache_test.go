@@ -282,7 +282,7 @@ func TestForgetNamesKeepsTheOthers(t *testing.T) {
 		learn(t, d, name)
 	}
 	before := d.Generation()
-	d.ForgetNames(0, "gone", "never known")
+	d.ForgetNames(Change{Names: []string{"gone", "never known"}})
 	if knows(d, "gone") || !knows(d, "kept") {
 		t.Errorf("gone is known: %v, kept is known: %v", knows(d, "gone"), knows(d, "kept"))
 	}

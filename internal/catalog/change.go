@@ -11,7 +11,7 @@ type Change struct {
 	Names []string
 	// Bodies: it is about functions, types and the like.
 	Bodies bool
-	// Nothing: facts were only in doubt.
+	// Nothing: facts were only in doubt, or are nobody else's.
 	Nothing bool
 	// By is the session whose transaction has made it; 0 for none.
 	By uint32

@@ -14,7 +14,7 @@ func TestChangedSince(t *testing.T) {
 	}{
 		{"nothing", func(*Database) {}, false},
 		{"anything", (*Database).Forget, true},
-		{"a table", func(d *Database) { d.ForgetNames(0, "t") }, true},
+		{"a table", func(d *Database) { d.ForgetNames(Change{Names: []string{"t"}}) }, true},
 		{"DDL is being committed", func(d *Database) { d.BeginChange() }, true},
 		{"a COMMIT has failed", func(d *Database) { d.EndChange(d.BeginChange()) }, false},
 		{"one of two is still being committed", func(d *Database) { first := d.BeginChange(); d.BeginChange(); d.EndChange(first) }, true},
@@ -42,14 +42,21 @@ func TestMayConcern(t *testing.T) {
 	}{
 		{"nothing", func(*Database) {}, false, false, false},
 		{"anything", (*Database).Forget, true, true, true},
-		{"another relation", func(d *Database) { d.ForgetNames(0, "v"); d.ForgetFor(Change{Names: []string{"w"}}) }, false, true, false},
-		{"a relation", func(d *Database) { d.ForgetNames(0, "v"); d.ForgetNames(0, "v", "u"); d.ForgetNames(0, "v") }, true, true, true},
+		{"another relation", func(d *Database) {
+			d.ForgetNames(Change{Names: []string{"v"}})
+			d.ForgetFor(Change{Names: []string{"w"}})
+		}, false, true, false},
+		{"a relation", func(d *Database) {
+			d.ForgetNames(Change{Names: []string{"v"}})
+			d.ForgetNames(Change{Names: []string{"v", "u"}})
+			d.ForgetNames(Change{Names: []string{"v"}})
+		}, true, true, true},
 		{"functions", func(d *Database) { d.ForgetFor(Change{Bodies: true}) }, false, false, true},
-		{"one's own", func(d *Database) { d.ForgetNames(7, "t"); d.ForgetFor(Change{By: 7}) }, false, false, false},
+		{"one's own", func(d *Database) { d.ForgetNames(Change{Names: []string{"t"}, By: 7}); d.ForgetFor(Change{By: 7}) }, false, false, false},
 		{"doubt", func(d *Database) { d.ForgetFor(Change{Nothing: true}) }, false, false, false},
 		{"too much", func(d *Database) {
 			for range maxRecent + 1 {
-				d.ForgetNames(0, "v")
+				d.ForgetNames(Change{Names: []string{"v"}})
 			}
 		}, true, true, true},
 	}

@@ -162,7 +162,7 @@ func TestCodeIsKept(t *testing.T) {
 		t.Error("not kept")
 	}
 	old := db.Generation()
-	db.ForgetNames(0, "t")
+	db.ForgetNames(catalog.Change{Names: []string{"t"}})
 	if _, surrounded = db.Surroundings(name("app.t")); surrounded {
 		t.Error("a table that was changed is still known")
 	}

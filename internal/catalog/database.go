@@ -90,15 +90,15 @@ func (d *Database) ForgetFor(c Change) {
 	d.note(c)
 }
 
-// ForgetNames drops what is known of relations with these names, in whatever schema,
-// because some were created or dropped by a session, which changes nothing about others. What is
+// ForgetNames drops what is known of relations with the change's names, in whatever schema,
+// because some were created or dropped, which changes nothing about others. What is
 // stored with an older generation is thrown away.
-func (d *Database) ForgetNames(by uint32, names ...string) {
+func (d *Database) ForgetNames(c Change) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.generation.Add(1)
-	d.note(Change{Names: names, By: by})
-	for _, name := range names {
+	d.note(c)
+	for _, name := range c.Names {
 		d.relations.remove(name)
 		d.tables.remove(name)
 		d.surroundings.remove(name)

@@ -57,7 +57,7 @@ func TestDeferralIsForgotten(t *testing.T) {
 	if known, ok := d.Deferral(); !ok || !known.Any {
 		t.Error("not kept")
 	}
-	d.ForgetNames(0, "t")
+	d.ForgetNames(Change{Names: []string{"t"}})
 	if _, ok := d.Deferral(); ok {
 		t.Error("known after DDL")
 	}

@@ -91,7 +91,7 @@ func TestImpliedIsForgotten(t *testing.T) {
 	if !known() {
 		t.Error("not kept")
 	}
-	if db.ForgetNames(0, "t"); !known() {
+	if db.ForgetNames(catalog.Change{Names: []string{"t"}}); !known() {
 		t.Error("forgotten for a table")
 	}
 	db.Forget()

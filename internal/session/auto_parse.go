@@ -45,7 +45,7 @@ func (s *Session) noteParsed(p *prepared, script *parser.Script) {
 
 // parsedShape is the shape of a statement of a Parse that might be given a name of ours, and its place; nil if it is not to be.
 func (s *Session) parsedShape(name string, script *parser.Script) (shape *autoShape, slot int) {
-	if name != "" || len(script.Statements) != 1 || script.Statements[0].Point == nil || !s.config().Replication.AutoPrepare || s.settings.temporary {
+	if name != "" || len(script.Statements) != 1 || script.Statements[0].Point == nil || !s.config().Replication.AutoPrepare || s.hasTemporary() {
 		return nil, 0
 	}
 	if shape, slot, _ = s.autoShapeOf(&script.Statements[0]); shape.unparsed {

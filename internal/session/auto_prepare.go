@@ -152,7 +152,7 @@ func (s *Session) autoShapeOf(stmt *parser.Statement) (shape *autoShape, slot in
 // mayAuto: the tables are those that the catalogue knows, not temporary ones of their names.
 func (s *Session) mayAuto(sql string) bool {
 	switch {
-	case s.settings.temporary:
+	case s.hasTemporary():
 		return false
 	case s.tx.kind == txNone:
 		return !s.isolates() // or it is in a block of ours

@@ -171,6 +171,7 @@ func (s *Session) workRedefines() bool {
 // forgetCatalogue has all sessions ask again, now and once the transaction has ended.
 func (s *Session) forgetCatalogue(stmt *parser.Statement) {
 	ddl := changesOf(stmt)
+	ddl.own = s.isOwn(stmt)
 	s.forget(ddl)
 	if s.tx.kind != txNone {
 		s.tx.ddl = append(s.tx.ddl, ddl)
@@ -214,6 +215,7 @@ func (s *Session) forgetUndone() {
 // there are none, what may have to do with the change.
 type ddl struct {
 	relations []string
+	own       bool // of the session: temporary tables
 	change    catalog.Change
 }
 
@@ -268,7 +270,7 @@ func changesOf(stmt *parser.Statement) ddl {
 func (s *Session) forget(changed ddl) {
 	known := s.Catalog.Database(s.login.Database)
 	if len(changed.relations) > 0 {
-		known.ForgetNames(s.id, changed.relations...)
+		known.ForgetNames(catalog.Change{Names: changed.relations, By: s.id, Nothing: changed.own})
 	} else {
 		changed.change.By = s.id
 		known.ForgetFor(changed.change)

@@ -189,8 +189,8 @@ type Session struct {
 type sessionSettings struct {
 	// isolation is default_transaction_isolation, if the session has set it.
 	isolation string
-	// temporary: the session has made temporary tables.
-	temporary bool
+	// temporary are the names of which the session has made temporary tables.
+	temporary map[string]bool
 	// timesOut: statement_timeout or its like may be set.
 	timesOut bool
 	kept     settingsKept

@@ -321,7 +321,7 @@ func (s *Session) noteResult(stmt *parser.Statement, sql string, ok bool) bool {
 
 // noteStatement follows the statements that change what later ones mean.
 func (s *Session) noteStatement(stmt *parser.Statement, sql string) {
-	s.settings.temporary = s.settings.temporary || createsTemporary(stmt)
+	s.noteTemporary(stmt)
 	if changesRoles(stmt) {
 		s.tx.roles = true
 	}
@@ -384,6 +384,29 @@ func (s *Session) noteUnlisten(stmt *parser.Statement) {
 // createsTemporary reports whether a statement makes a temporary table.
 func createsTemporary(stmt *parser.Statement) bool {
 	return slices.ContainsFunc(stmt.Writes, func(r parser.Relation) bool { return r.Temporary })
+}
+
+// hasTemporary reports whether the session has made temporary tables.
+func (s *Session) hasTemporary() bool { return len(s.settings.temporary) > 0 }
+
+// noteTemporary remembers what temporary tables are called.
+func (s *Session) noteTemporary(stmt *parser.Statement) {
+	for _, r := range stmt.Writes {
+		if r.Temporary {
+			if s.settings.temporary == nil {
+				s.settings.temporary = map[string]bool{}
+			}
+			s.settings.temporary[r.Name] = true
+		}
+	}
+}
+
+// isOwn reports whether a statement makes temporary tables, or drops what the session has made such of: others do not
+// see them. Was a table of everybody's dropped, others' statements about it fail on all nodes, whatever they know of it.
+func (s *Session) isOwn(stmt *parser.Statement) bool {
+	return len(stmt.Writes) > 0 && !slices.ContainsFunc(stmt.Writes, func(r parser.Relation) bool {
+		return !r.Temporary && !(stmt.Node == "DropStmt" && s.settings.temporary[r.Name])
+	})
 }
 
 // notePrepared keeps the statement of a PREPARE, which has run on the nodes that the

@@ -160,7 +160,7 @@ func (a *attempt) takeFor(ctx context.Context, stmt *parser.Statement, text stri
 func (a *attempt) mayGoAtOnce() bool {
 	s := a.s
 	return a.alone && s.tx.kind == txImplicit && !s.tx.pinned && s.care == nil && len(s.unlike) == 0 &&
-		!s.settings.timesOut && !s.settings.temporary && !s.isolates() && !keepsSnapshot(s.isolation()) && s.commitsAtOnce()
+		!s.settings.timesOut && !s.hasTemporary() && !s.isolates() && !keepsSnapshot(s.isolation()) && s.commitsAtOnce()
 }
 
 // commitsAtOnce: and no other server of pgchorus, which has tickets of its own, writes to the nodes.
@@ -206,7 +206,7 @@ func (s *Session) ticketShapeOf(stmt *parser.Statement, text string) *ticketShap
 
 // learnTicketShape asks the catalogue for what has to be known.
 func (s *Session) learnTicketShape(shape *ticketShape, stmt *parser.Statement, text string) {
-	if s.settings.temporary || !locksByText(s.verdictOf(stmt, text)) {
+	if s.hasTemporary() || !locksByText(s.verdictOf(stmt, text)) {
 		return
 	}
 	f := careFacts{s.planFacts()}

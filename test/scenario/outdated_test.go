@@ -495,3 +495,29 @@ func TestOthersAskBehindOpenDDL(t *testing.T) {
 		})
 	}
 }
+
+// TestTemporaryTablesOfOneName: what sessions do with temporary tables is nobody else's business, also where
+// transactions keep their snapshot and cannot ask again.
+func TestTemporaryTablesOfOneName(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{"native_replication", "snapshot_isolation"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, proxy.WithConfig("backend_clustering_mode = "+mode))
+			conn, other := s.connect(), s.connect()
+			for _, c := range []*pgx.Conn{conn, other} {
+				s.exec(c, "CREATE TEMP TABLE aside (k int); DROP TABLE aside")
+			}
+			for range 3 {
+				s.exec(conn, "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1; CREATE TEMP TABLE aside (k int); INSERT INTO aside VALUES (1)")
+				s.exec(other, "CREATE TEMP TABLE aside (k int, v text); INSERT INTO aside VALUES (1); DROP TABLE aside")
+				s.exec(conn, "INSERT INTO aside SELECT 2; DROP TABLE aside; COMMIT")
+			}
+			s.exec(conn, "CREATE TABLE aside (k int PRIMARY KEY, at timestamptz DEFAULT clock_timestamp())")
+			s.exec(other, "INSERT INTO aside (k) VALUES (1)")
+			s.exec(conn, "ALTER TABLE aside ALTER at DROP DEFAULT; INSERT INTO aside (k) VALUES (2); DROP TABLE aside; CREATE TABLE aside (k int, at timestamptz DEFAULT clock_timestamp())")
+			s.exec(other, "INSERT INTO aside (k) VALUES (1)")
+			s.wantEqual()
+		})
+	}
+}
