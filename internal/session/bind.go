@@ -108,7 +108,7 @@ func (s *Session) bindExecute(ctx context.Context, st *step) error {
 	if err := s.runBefore(ctx); err != nil {
 		return err
 	}
-	next := *st.prepared
+	next := st.prepared.again()
 	var err error
 	if next.sent, err = s.executing(ctx, next.stmt, next.text); err != nil || next.sent == st.prepared.sent {
 		return err
@@ -131,7 +131,7 @@ func (s *Session) hasOldDefaults(p *prepared) bool {
 // replan plans a statement anew under its name. The nodes are given it in the place of the
 // old one if it has become another.
 func (s *Session) replan(st *step, lock bool) {
-	next := *st.prepared
+	next := st.prepared.again()
 	stale := s.hasOldDefaults(st.prepared)
 	s.planPrepared(&next, lock)
 	if s.unanswered != nil {

@@ -53,15 +53,17 @@ func (s *Session) limitCare(p *portal) error {
 }
 
 // limitBound locks the tables of what is bound and not executed at once: it may be a part of
-// the rows that is asked for then.
+// the rows that is asked for then. Questions of ours may come in between.
 func (g *segment) limitBound() error {
-	for _, st := range g.steps {
+	for i := range g.steps {
+		st := &g.steps[i]
 		if st.kind != wire.KindBind || g.executes(st.portal) {
 			continue
 		}
 		if err := g.s.limitCare(st.portal); err != nil {
 			return err
 		}
+		st.keep()
 	}
 	return nil
 }
@@ -160,9 +162,11 @@ func (g *segment) appendCareStep(l *link, st *step, c *care) {
 			g.appendStep(l, st)
 			return
 		}
+		g.bindAgain(l, st.portal, c)
 		l.append(e, func(b []byte) []byte { return append(b, st.frame...) })
 	case wire.KindExecute:
 		e.Digest = !c.givesRows()
+		g.bindAgain(l, st.portal, c)
 		if c.plan.LocksRows() {
 			l.append(e, func(b []byte) []byte { return append(b, st.frame...) })
 			return
@@ -185,6 +189,7 @@ func (g *segment) appendCareBind(l *link, st *step, c *care, e wire.Expect) {
 		}
 		return out
 	})
+	l.noteBound(st.portal)
 	l.append(hidden(wire.ExpectClose), func(b []byte) []byte { return wire.AppendClose(b, 'S', careStatement) })
 }
 

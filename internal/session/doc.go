@@ -29,6 +29,7 @@
 //	        takeTickets ticket.go     may it go to all of them at once? at_once.go
 //	        runInOneMessage in_one_message.go  and with its COMMIT (autocommit_fast)
 //	        decidesAlike basis.go     has DDL come in between? then it is decided again
+//	      bindAgain  bind_again.go      an unnamed portal that a node has forgotten
 //	      executeSession primary.go     what sets something, where PostgreSQL replicates
 //	      takeSnapshot snapshot.go      one snapshot on all nodes, before the first statement
 //	      ask        execute_here.go    SHOW POOL_NODES and relatives; show_route.go

@@ -41,6 +41,8 @@ type link struct {
 	prepared map[string]*prepared
 	// autos are the statements of ours that the node has, by slot; nil for none.
 	autos []*autoStatement
+	// unnamed is the Bind that made the unnamed portal there, if it is one that is kept (bind_again.go).
+	unnamed *step
 	// forgotten is what the frontend has closed and the node still has.
 	forgotten []closing
 	// settings, stale, drawnBy, aside and sharing are for connections that are lent
@@ -180,13 +182,14 @@ func (l *link) note() {
 	case l.answer.Status != 0:
 		l.begun = l.answer.Status != wire.TxIdle
 		if l.snapshot, l.eased = l.snapshot && l.begun, l.eased && l.begun; !l.begun {
-			l.limit = lockLimit{}
+			l.limit, l.unnamed = lockLimit{}, nil
 		}
 		l.unsynced = false
 	case l.answer.CopyIn:
 		l.unsynced = true // the server ignores the Sync that was sent along
 	}
 	if l.answer.Failed() {
+		l.unnamed = nil // the Bind may have failed
 		l.s.Counters.failed(l.ID(), "ERROR")
 		l.forgetFailedParses()
 		l.noteAutoFailed()
@@ -226,9 +229,10 @@ func (l *link) append(e wire.Expect, encode func([]byte) []byte) {
 	}
 }
 
-// appendQuery appends a Query, which makes the server forget the unnamed statement.
+// appendQuery appends a Query, which makes the server forget the unnamed statement and the unnamed portal.
 func (l *link) appendQuery(e wire.Expect, parts ...string) {
 	delete(l.prepared, "")
+	l.unnamed = nil
 	l.conn.SetOutbox(wire.AppendQuery(l.conn.Outbox(), parts...))
 	l.exchange.Add(e)
 }
@@ -236,6 +240,7 @@ func (l *link) appendQuery(e wire.Expect, parts ...string) {
 // appendQueryOf is appendQuery for a text that write appends.
 func (l *link) appendQueryOf(e wire.Expect, write func([]byte) []byte) {
 	delete(l.prepared, "")
+	l.unnamed = nil
 	l.conn.SetOutbox(wire.AppendQueryOf(l.conn.Outbox(), write))
 	l.exchange.Add(e)
 }
@@ -283,6 +288,7 @@ const beginStatement = "pgchorus_begin"
 // appendBegin opens the block by extended query. Nothing is bound outside of a
 // block at this point, so that the unnamed portal is free.
 func (l *link) appendBegin() {
+	l.unnamed = nil
 	if l.beginText() == plainBegin && l.s.replicates() { // where code runs on all nodes it is known what it may have had forgotten
 		l.appendAutoBegin()
 		l.begun = true

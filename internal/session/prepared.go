@@ -1,6 +1,8 @@
 package session
 
 import (
+	"cmp"
+
 	"github.com/pgchorus/pgchorus/internal/pgerr"
 	"github.com/pgchorus/pgchorus/internal/wire"
 	"github.com/pgchorus/pgchorus/parser"
@@ -38,6 +40,23 @@ type prepared struct {
 	names wireNames
 	// bySQL is set for PREPARE: text is then the whole PREPARE.
 	bySQL bool
+	// origin is what it was before it was planned anew, with other text for the nodes; nil if it was not.
+	origin *prepared
+}
+
+// is reports whether both are the statement of one Parse.
+func (p *prepared) is(other *prepared) bool {
+	return p == other || p != nil && other != nil && p.first() == other.first()
+}
+
+// first is the statement as it was planned at first.
+func (p *prepared) first() *prepared { return cmp.Or(p.origin, p) }
+
+// again is a copy, to be planned anew.
+func (p *prepared) again() prepared {
+	next := *p
+	next.origin = p.first()
+	return next
 }
 
 // newPrepared makes a prepared statement of a Parse message.
@@ -111,6 +130,8 @@ type portal struct {
 	done   bool // answered here, and executed
 	// formats are those of its result.
 	formats resultFormats
+	// kept is the Bind of an unnamed portal that has not been executed; nil for none.
+	kept *step
 }
 
 // statements are the session's prepared statements and portals by name. SQL's

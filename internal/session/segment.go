@@ -44,7 +44,7 @@ func (g *segment) takes(st step) bool {
 // own messages only.
 func (g *segment) joinsOwn(st step) bool {
 	for _, other := range g.steps {
-		if other.prepared != st.prepared || st.portal != nil && st.portal.care != nil && st.kind == other.kind {
+		if !other.prepared.is(st.prepared) || st.portal != nil && st.portal.care != nil && st.kind == other.kind {
 			return false
 		}
 	}
@@ -228,6 +228,9 @@ func (g *segment) runBare(ctx context.Context) (ok bool, err error) {
 func (g *segment) conclude(ok bool) {
 	s := g.s
 	for _, st := range g.steps {
+		if st.kind == wire.KindExecute {
+			st.portal.kept = nil
+		}
 		switch {
 		case !ok && st.kind == wire.KindParse:
 			if s.st.prepared[st.prepared.name] == st.prepared && !g.parsed(st.prepared) {
@@ -334,6 +337,7 @@ func (g *segment) appendStep(l *link, st *step) {
 	}
 	switch st.kind {
 	case wire.KindExecute:
+		g.bindAgain(l, st.portal, nil)
 		l.appendResultQuestion(st)
 		e.Row = l.rowHook(st)
 	case wire.KindParse:
@@ -343,22 +347,30 @@ func (g *segment) appendStep(l *link, st *step) {
 		}
 		l.appendNeeded(st.taken)
 	case wire.KindBind:
-		l.appendNeeded(st.prepared)
-		if named := g.s.named(st.prepared.stmt); named != nil {
-			l.appendNeeded(named)
-		}
-		if listsPrepared(st.prepared.stmt) {
-			l.appendAllPrepared()
-		}
-		l.append(e, func(b []byte) []byte { return g.appendBind(l, b, st) })
+		g.appendFrontendBind(l, st, e)
 		return
 	case wire.KindDescribe:
 		e.About = g.s.describes(st)
 		if st.target == 'S' {
 			l.appendNeeded(st.prepared)
+		} else {
+			g.bindAgain(l, st.portal, nil)
 		}
 	}
 	l.append(e, func(b []byte) []byte { return l.appendNamed(b, st) })
+}
+
+// appendFrontendBind binds a statement, which the node may have to be given.
+func (g *segment) appendFrontendBind(l *link, st *step, e wire.Expect) {
+	l.appendNeeded(st.prepared)
+	if named := g.s.named(st.prepared.stmt); named != nil {
+		l.appendNeeded(named)
+	}
+	if listsPrepared(st.prepared.stmt) {
+		l.appendAllPrepared()
+	}
+	l.append(e, func(b []byte) []byte { return g.appendBind(l, b, st) })
+	l.noteBound(st.portal)
 }
 
 // appendBind leaves a Bind that does not decode as it is: the server says what is

@@ -27,6 +27,7 @@ func (s *Session) simpleQuery(ctx context.Context, frame wire.Frame) error {
 		return err
 	}
 	delete(s.st.prepared, "") // as the server does (protocol chapter 55.2.3)
+	s.st.forgetPortal("")
 	s.endOpenReads(ctx)
 	if answered, err := s.answerCached(ctx, text); answered || err != nil {
 		return err
