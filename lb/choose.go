@@ -100,10 +100,14 @@ func (in *ChooseInput) follow(r *config.Redirect) config.NodeID {
 	return in.pick(in.draw(), func(id config.NodeID) bool { return id != node })
 }
 
+// usualNodes is how many nodes are chosen from without allocating. There may be config.MaxNodes, but room for
+// those would double the stack of each session.
+const usualNodes = 16
+
 // pick chooses by weight among the live nodes that may be chosen. A weight of 0 never
 // is; NoNode if there is no other.
 func (in *ChooseInput) pick(r uint64, may func(config.NodeID) bool) config.NodeID {
-	var room [config.MaxNodes]Weighted // on the stack
+	var room [usualNodes]Weighted // on the stack
 	nodes := room[:0]
 	for i := range in.View.Nodes {
 		n := &in.View.Nodes[i]
@@ -140,7 +144,7 @@ func (in *ChooseInput) lessDelayed(c Choice) Choice {
 // leastDelayed chooses by weight among the standbys that are within the threshold and
 // least behind. NoNode if all are over it.
 func leastDelayed(p *Policy, v *cluster.View, main config.NodeID, lags Lags, random uint64) config.NodeID {
-	var room [config.MaxNodes]Weighted // on the stack
+	var room [usualNodes]Weighted // on the stack
 	least, best := room[:0], int64(0)
 	for i := range v.Nodes {
 		n := &v.Nodes[i]

@@ -85,7 +85,12 @@ func (s *Session) routeString(script *parser.Script, text string) (where target,
 }
 
 func anyHere(script *parser.Script, text string) bool {
-	return slices.ContainsFunc(script.Statements, func(stmt parser.Statement) bool { return isHere(&stmt, text) != notHere })
+	for i := range script.Statements {
+		if isHere(&script.Statements[i], text) != notHere {
+			return true
+		}
+	}
+	return false
 }
 
 // runReadOnlyString lets one node run a string of reads as it is.
