@@ -20,7 +20,7 @@ func BenchmarkRoute(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				Route(in)
+				Route(&in)
 			}
 		})
 	}
@@ -66,7 +66,7 @@ func TestHotRoadDoesNotAllocate(t *testing.T) {
 			in.Traits, _ = Examine(stmt, sql, p, c)
 			in.Touched = track.Touched(p, "db", &in.Traits, nil)
 			in.LoadBalanceNode = Choose(ChooseInput{Policy: p, View: in.View, Lags: in.Lags, Random: random.Uint64()}).Node
-			id = Route(in).Node
+			id = Route(&in).Node
 		}
 		if n := testing.AllocsPerRun(100, run); n != 0 {
 			t.Errorf("%s: a read makes %v allocations", mode, n)

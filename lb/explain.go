@@ -17,7 +17,7 @@ type Step struct {
 
 // Explain tells how Route comes to its answer, rule by rule. The Decision of the last
 // step is Route's, since both ask the same rules.
-func Explain(in Input) []Step {
+func Explain(in *Input) []Step {
 	var steps []Step
 	for _, r := range in.Policy.Mode.rules() {
 		step := Step{Rule: ruleTexts[r].question, Parameter: ruleTexts[r].parameter, Found: in.found(r)}

@@ -144,8 +144,8 @@ func (g *goldenTable) decide(mode, sql string) string {
 		g.t.Errorf("%s: misses %+v", sql, *missing)
 	}
 	in.Traits = traits
-	d := Route(in)
-	steps := Explain(in)
+	d := Route(&in)
+	steps := Explain(&in)
 	if last := steps[len(steps)-1]; last.Decision != d || !last.Decides {
 		g.t.Errorf("%s: Explain ends with %+v, Route says %v", sql, last, d)
 	}

@@ -106,7 +106,7 @@ func TestOnlyReadsRunOnOneNode(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		in := drawer{t}.input(NativeReplication, SnapshotIsolation)
 		in.Local = false
-		if d := Route(in); in.Traits.Class != Read && d.Target != AllNodes {
+		if d := Route(&in); in.Traits.Class != Read && d.Target != AllNodes {
 			t.Errorf("Route(%+v) = %v, want all nodes", in, d)
 		}
 	})
@@ -115,7 +115,7 @@ func TestOnlyReadsRunOnOneNode(t *testing.T) {
 func TestOnlyReadsRunOnStandbys(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		in := drawer{t}.input(StreamingReplication, LogicalReplication)
-		d := Route(in)
+		d := Route(&in)
 		switch {
 		case d.Target == AllNodes:
 			t.Errorf("Route(%+v) = %v", in, d)
@@ -132,7 +132,7 @@ func TestReadsFollowWhatWasWritten(t *testing.T) {
 		in := drawer{t}.input(allModes...)
 		in.Txn.Open, in.Txn.Wrote = true, true
 		if in.Policy.followsWrites() && !in.mayBalanceReadOnly() {
-			if d := Route(in); d.Target == OneNode && d.Node != in.Main {
+			if d := Route(&in); d.Target == OneNode && d.Node != in.Main {
 				t.Errorf("Route(%+v) = %v, want the main node %d", in, d, in.Main)
 			}
 		}
@@ -142,7 +142,7 @@ func TestReadsFollowWhatWasWritten(t *testing.T) {
 func TestStaleStandbysAreNotRead(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		in := drawer{t}.input(StreamingReplication, LogicalReplication)
-		d := Route(in)
+		d := Route(&in)
 		if d.Target != OneNode || d.Node == in.Main || d.Reason == TransactionReads && in.Txn.RepeatableRead {
 			return
 		}
@@ -158,7 +158,7 @@ func TestStaleStandbysAreNotRead(t *testing.T) {
 func TestRouteNamesLiveNodesOnly(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		in := drawer{t}.input(allModes...)
-		d := Route(in)
+		d := Route(&in)
 		if d.Target == OneNode && !in.View.Up(d.Node) {
 			t.Errorf("Route(%+v) = %v, which is down", in, d)
 		}
@@ -174,8 +174,8 @@ func TestRouteNamesLiveNodesOnly(t *testing.T) {
 func TestExplainEndsWithRoutesAnswer(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		in := drawer{t}.input(allModes...)
-		d, steps := Route(in), Explain(in)
-		if again := Route(in); again != d {
+		d, steps := Route(&in), Explain(&in)
+		if again := Route(&in); again != d {
 			t.Errorf("Route(%+v) = %v, then %v", in, d, again)
 		}
 		for i, step := range steps {
@@ -214,7 +214,7 @@ func ExampleRoute() {
 	policy := &Policy{Mode: NativeReplication, LoadBalance: true}
 	for _, sql := range []string{"SELECT 1", "DELETE FROM t", "SELECT nextval('s')"} {
 		traits, _ := Examine(&parser.Classify(sql).Statements[0], sql, policy, nil)
-		fmt.Println(Route(Input{Traits: traits, Policy: policy, View: view, Main: 0, LoadBalanceNode: 1}))
+		fmt.Println(Route(&Input{Traits: traits, Policy: policy, View: view, Main: 0, LoadBalanceNode: 1}))
 	}
 	// Output:
 	// node 1: load balanced
@@ -229,10 +229,10 @@ func ExampleExplain() {
 		Traits: Traits{Class: Read}, Policy: policy, View: view, Main: 0, LoadBalanceNode: 1,
 		Txn: Txn{Open: true, Explicit: true, Wrote: true, ReadNode: NoNode},
 	}
-	for _, step := range Explain(in) {
+	for _, step := range Explain(&in) {
 		fmt.Printf("%s %s\n", step.Rule, step.Found)
 	}
-	fmt.Println(Route(in))
+	fmt.Println(Route(&in))
 	// Output:
 	// does pgchorus answer itself? no
 	// has the transaction failed? no

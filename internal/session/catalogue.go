@@ -46,15 +46,15 @@ func (s *Session) traits(stmt *parser.Statement, text string) lb.Traits {
 	}
 	known := s.Catalog.Database(s.login.Database)
 	traits, missing := lb.Examine(stmt, text, s.policy(), known)
-	if missing == nil {
-		return s.onMain(traits, stmt, text)
+	if missing != nil {
+		told, ok := s.askCatalogue(known, *missing)
+		if !ok {
+			return traits
+		}
+		traits, _ = lb.Examine(stmt, text, s.policy(), facts{known, told})
 	}
-	told, ok := s.askCatalogue(known, *missing)
-	if !ok {
-		return traits
-	}
-	traits, _ = lb.Examine(stmt, text, s.policy(), facts{known, told})
-	return s.onMain(traits, stmt, text)
+	s.markMain(&traits, stmt, text)
+	return traits
 }
 
 // askCatalogue asks a node of the session's own. Nothing comes of it while no node can

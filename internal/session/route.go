@@ -26,22 +26,23 @@ type target struct {
 
 // route asks lb.Route where a statement goes.
 func (s *Session) route(traits lb.Traits) target {
-	in := s.routeInput(traits)
-	decision := lb.Route(in)
+	in := lb.Input{Traits: traits}
+	s.routeInput(&in)
+	decision := lb.Route(&in)
 	if s.lags(decision, &in) {
 		in.Stale = true
-		decision = lb.Route(in)
+		decision = lb.Route(&in)
 	}
 	if decision.Reason == lb.LowerDelay {
 		s.lb = decision.Node
 	}
-	if ce := s.log.Check(zap.DebugLevel, "routed"); ce != nil {
-		ce.Write(zap.Stringer("decision", decision))
+	if s.log.Core().Enabled(zap.DebugLevel) { // Check has a kilobyte on the stack
+		s.log.Debug("routed", zap.Stringer("decision", decision))
 	}
-	return s.targetOf(decision, traits)
+	return s.targetOf(&decision, &in.Traits)
 }
 
-func (s *Session) targetOf(d lb.Decision, traits lb.Traits) target {
+func (s *Session) targetOf(d *lb.Decision, traits *lb.Traits) target {
 	switch d.Target {
 	case lb.AllNodes, lb.SessionNodes:
 		return target{all: true}
@@ -51,35 +52,29 @@ func (s *Session) targetOf(d lb.Decision, traits lb.Traits) target {
 	return target{node: d.Node, primary: s.hasPrimary() && d.Node == s.mainID(), once: traits.Class != lb.Read, keeps: traits.OnMain}
 }
 
-// routeInput gathers what lb.Route looks at.
-func (s *Session) routeInput(traits lb.Traits) lb.Input {
+// routeInput gathers what lb.Route looks at besides the traits.
+func (s *Session) routeInput(in *lb.Input) {
 	policy := s.policy()
 	if policy.StatementLevel && s.tx.kind == txNone {
 		s.draw = rand.Uint64()
 		s.lb = s.pickLoadBalanceNode()
 	}
 	isolation := s.isolation()
-	return lb.Input{
-		Traits: traits,
-		Policy: policy,
-		Txn: lb.Txn{
-			Open:           s.tx.kind != txNone || s.batch.pinned,
-			Explicit:       s.tx.kind == txExplicit,
-			Wrote:          s.tx.wrote || s.tx.changed,
-			Pinned:         s.tx.pinned || s.batch.pinned,
-			ReadOnly:       s.tx.readOnly,
-			RepeatableRead: isolation == repeatableRead,
-			Serializable:   isolation == "serializable",
-			ReadNode:       s.tx.readNode,
-		},
-		Past:            s.track.Past(),
-		Touched:         s.track.Touched(policy, s.login.Database, &traits, s.Mutations),
-		View:            s.view,
-		Main:            s.mainID(),
-		LoadBalanceNode: s.lb,
-		Lags:            s.Standbys,
-		Random:          rand.Uint64(),
+	in.Policy = policy
+	in.Txn = lb.Txn{
+		Open:           s.tx.kind != txNone || s.batch.pinned,
+		Explicit:       s.tx.kind == txExplicit,
+		Wrote:          s.tx.wrote || s.tx.changed,
+		Pinned:         s.tx.pinned || s.batch.pinned,
+		ReadOnly:       s.tx.readOnly,
+		RepeatableRead: isolation == repeatableRead,
+		Serializable:   isolation == "serializable",
+		ReadNode:       s.tx.readNode,
 	}
+	in.Past = s.track.Past()
+	in.Touched = s.track.Touched(policy, s.login.Database, &in.Traits, s.Mutations)
+	in.View, in.Main, in.LoadBalanceNode = s.view, s.mainID(), s.lb
+	in.Lags, in.Random = s.Standbys, rand.Uint64()
 }
 
 // policy is what the configuration in force for the session says about routing.

@@ -43,10 +43,11 @@ func (s *Session) showRoute(sql string) (Table, string, error) {
 
 // explain asks what route asks.
 func (s *Session) explain(stmt *parser.Statement, sql string) []lb.Step {
-	in := s.routeInput(s.traits(stmt, sql))
+	in := lb.Input{Traits: s.traits(stmt, sql)}
+	s.routeInput(&in)
 	in.Local = isHere(stmt, stmt.Text(sql)) != notHere
-	in.Stale = s.lags(lb.Route(in), &in)
-	return lb.Explain(in)
+	in.Stale = s.lags(lb.Route(&in), &in)
+	return lb.Explain(&in)
 }
 
 // safetyRow tells what may go wrong when the statement is repeated on all nodes, and what is

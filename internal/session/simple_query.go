@@ -152,19 +152,29 @@ func (s *Session) runStatement(ctx context.Context, stmt *parser.Statement, sql 
 		ok, err = s.replicate(ctx, stmt, sql, base, several, needs)
 		return s.noteResult(stmt, sql, ok), err
 	}
-	s.setQuery(queryWork{sql: s.withProcess(stmt, sql), kind: stmt.Kind, base: base, needs: needs, lists: listsPrepared(stmt)})
-	if !where.all {
-		s.query.auto = s.autoAsIs(stmt, sql)
-	}
-	if where.all {
-		ok, err = s.executeSession(ctx)
-	} else if handled := false; several {
-		ok, err = s.executeOne(ctx, where)
-	} else if handled, ok, err = s.runShared(ctx, stmt, sql, where); !handled {
-		ok, err = s.executeOne(ctx, where)
-	}
-	s.query.auto = nil
+	s.takeUp(stmt, sql, base, needs)
+	ok, err = s.runRouted(ctx, stmt, sql, where, several)
 	return s.noteResult(stmt, sql, ok), err
+}
+
+// takeUp makes a statement that is not replicated the session's work.
+func (s *Session) takeUp(stmt *parser.Statement, sql string, base int, needs *prepared) {
+	s.setQuery(queryWork{sql: s.withProcess(stmt, sql), kind: stmt.Kind, base: base, needs: needs, lists: listsPrepared(stmt)})
+}
+
+// runRouted runs it where it was routed to: on one node, or on all that the session has.
+func (s *Session) runRouted(ctx context.Context, stmt *parser.Statement, sql string, where target, several bool) (ok bool, err error) {
+	if where.all {
+		return s.executeSession(ctx)
+	}
+	s.query.auto = s.autoAsIs(stmt, sql)
+	defer func() { s.query.auto = nil }()
+	if !several {
+		if handled, ok, err := s.runShared(ctx, stmt, sql, where); handled {
+			return ok, err
+		}
+	}
+	return s.executeOne(ctx, where)
 }
 
 // replicate runs a statement on all nodes, in the way that its relation to

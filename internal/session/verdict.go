@@ -255,14 +255,14 @@ func (s *Session) checkSafety(stmt *parser.Statement, sql string, before int) er
 	return refusal
 }
 
-// onMain marks what the main node alone does.
-func (s *Session) onMain(t lb.Traits, stmt *parser.Statement, text string) lb.Traits {
+// markMain marks what the main node alone does.
+func (s *Session) markMain(t *lb.Traits, stmt *parser.Statement, text string) {
 	if !s.replicates() {
-		return t
+		return
 	}
 	if t.Class == lb.Read && readsLocks(stmt) {
 		t.MainOnly, t.Reason, t.Name = true, lb.SystemCatalogue, "pg_locks"
-		return t
+		return
 	}
 	v := s.verdictOf(stmt, text)
 	switch {
@@ -271,15 +271,13 @@ func (s *Session) onMain(t lb.Traits, stmt *parser.Statement, text string) lb.Tr
 	case v.WritesUnnamed:
 		t.Write(lb.UnnamedCodeWrites, "")
 	}
-	if v.Action != safety.Main || v.OutsideOnly && s.tx.kind != txNone {
-		return t
-	}
-	if t.Class == lb.Read {
+	switch {
+	case v.Action != safety.Main || v.OutsideOnly && s.tx.kind != txNone:
+	case t.Class == lb.Read:
 		t.MainOnly, t.Reason, t.Name = true, lb.AsksAboutNode, firstFunction(stmt)
-		return t
+	default:
+		t.OnMain, t.Reason, t.Name = true, lb.MainByPolicy, firstFunction(stmt)
 	}
-	t.OnMain, t.Reason, t.Name = true, lb.MainByPolicy, firstFunction(stmt)
-	return t
 }
 
 // readsLocks: the list of locks is the main node's, which has the session's own.
