@@ -524,7 +524,7 @@ func (s *Session) endTransaction() {
 	if !s.tx.committed {
 		s.doubtUndone()
 	}
-	s.tx = noTransaction()
+	s.tx.reset()
 	if len(s.seg.steps) == 0 {
 		s.st.forgetPortals()
 	}

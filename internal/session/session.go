@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -213,16 +215,17 @@ type sessionSettings struct {
 
 // New makes a session for an accepted connection.
 func New(env *Env, nc net.Conn) *Session {
-	return &Session{
+	s := &Session{
 		Env:     env,
 		log:     env.Log.WithLazy(zap.Stringer("frontend", nc.RemoteAddr())),
 		front:   wire.NewConn(nc, wire.Frontend),
 		started: time.Now(),
 		lb:      noNode,
 		draw:    rand.Uint64(),
-		tx:      noTransaction(),
 		st:      newStatements(),
 	}
+	s.tx.reset()
+	return s
 }
 
 // config is the configuration in force for the session.
@@ -263,13 +266,38 @@ func (s *Session) open(ctx context.Context) (context.Context, error) {
 		s.Cancel(context.WithoutCancel(ctx)) // has a bound of its own
 	})
 	var err error
+	aside(func() { err = s.letInOrRefuse(ctx) })
+	return ctx, err
+}
+
+// letInOrRefuse logs the frontend in.
+func (s *Session) letInOrRefuse(ctx context.Context) (err error) {
 	if s.giveUpPlace, err = s.startup(ctx); err != nil {
 		s.refuse(err)
-		return ctx, err
+		return err
 	}
 	s.entered = true
 	s.lendSlot()
-	return ctx, nil
+	return nil
+}
+
+// aside runs f on a goroutine of its own and waits for it. A stack that a log-in has needed is halved by garbage
+// collections only, and an idle session makes no garbage; this one goes with its goroutine. A fault in f is the
+// caller's.
+func aside(f func()) {
+	faults := make(chan error)
+	go func() {
+		defer close(faults)
+		defer func() {
+			if fault := recover(); fault != nil {
+				faults <- fmt.Errorf("%v\n%s", fault, debug.Stack())
+			}
+		}()
+		f()
+	}()
+	if fault := <-faults; fault != nil {
+		panic(fault)
+	}
 }
 
 // close gives back what the session has, however it has come to its end. A fault in one part leaves the others.

@@ -112,13 +112,13 @@ type transaction struct {
 const plainBegin = "BEGIN"
 
 func (tx *transaction) open(kind txKind, begin, isolation string) {
-	*tx = noTransaction()
+	tx.reset()
 	tx.kind, tx.begin, tx.isolation = kind, begin, isolation
 }
 
-// noTransaction is the state outside of any.
-func noTransaction() transaction {
-	return transaction{readNode: noNode, writer: noNode, serial: noNode}
+// reset makes it that outside of any.
+func (tx *transaction) reset() {
+	*tx = transaction{readNode: noNode, writer: noNode, serial: noNode}
 }
 
 // now is the transaction's time, the same for all of its statements.
