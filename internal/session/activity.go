@@ -58,7 +58,19 @@ func (s *Session) Activity() (Activity, bool) {
 	if known == nil {
 		return Activity{}, false
 	}
-	a := *known
+	a := Activity{
+		ID:        s.id,
+		User:      s.login.User,
+		Database:  s.login.Database,
+		Frontend:  s.front.NetConn().RemoteAddr().String(),
+		Started:   s.started,
+		Connected: known.connected,
+		Uses:      known.uses,
+		Backends:  make(map[config.NodeID]uint32, len(known.processes)),
+	}
+	for _, p := range known.processes {
+		a.Backends[p.node] = p.pid
+	}
 	a.State = State(s.state.Load())
 	if pin := s.shownPin.Load(); pin != nil {
 		a.Pin = *pin
@@ -76,23 +88,29 @@ func (s *Session) note(state State) {
 	s.shownNode.Store(int32(s.lb))
 }
 
+// identity is the part of an Activity that is known at the end of the log-in and is not the session's for good.
+type identity struct {
+	connected time.Time
+	uses      int
+	processes []backendProcess
+}
+
+// backendProcess is the process that serves a session on a node.
+type backendProcess struct {
+	node config.NodeID
+	pid  uint32
+}
+
 // introduce publishes who the session is.
 func (s *Session) introduce() {
-	a := &Activity{
-		ID:       s.id,
-		User:     s.login.User,
-		Database: s.login.Database,
-		Frontend: s.front.NetConn().RemoteAddr().String(),
-		Started:  s.started,
-		Backends: map[config.NodeID]uint32{},
-	}
+	known := &identity{processes: make([]backendProcess, 0, len(s.links))}
 	if s.set != nil {
-		a.Connected, a.Uses = s.set.Created, s.set.Uses
+		known.connected, known.uses = s.set.Created, s.set.Uses
 	}
 	for _, l := range s.links {
 		if l != nil {
-			a.Backends[l.ID()] = l.conn.PID()
+			known.processes = append(known.processes, backendProcess{l.ID(), l.conn.PID()})
 		}
 	}
-	s.identity.Store(a)
+	s.identity.Store(known)
 }

@@ -173,7 +173,7 @@ type Session struct {
 	tickets  ticketing
 
 	// What others may see of the session; see Activity.
-	identity  atomic.Pointer[Activity]
+	identity  atomic.Pointer[identity]
 	state     atomic.Uint32
 	shownNode atomic.Int32
 	mainPID   atomic.Uint32 // of the main node's backend; 0 for none
@@ -217,7 +217,6 @@ type sessionSettings struct {
 func New(env *Env, nc net.Conn) *Session {
 	s := &Session{
 		Env:     env,
-		log:     env.Log.WithLazy(zap.Stringer("frontend", nc.RemoteAddr())),
 		front:   wire.NewConn(nc, wire.Frontend),
 		started: time.Now(),
 		lb:      noNode,
@@ -225,6 +224,7 @@ func New(env *Env, nc net.Conn) *Session {
 		st:      newStatements(),
 	}
 	s.tx.reset()
+	s.signLog()
 	return s
 }
 

@@ -16,7 +16,6 @@ import (
 	"github.com/pgchorus/pgchorus/internal/auth"
 	"github.com/pgchorus/pgchorus/internal/backend"
 	"github.com/pgchorus/pgchorus/internal/config"
-	"github.com/pgchorus/pgchorus/internal/logkey"
 	"github.com/pgchorus/pgchorus/internal/pgerr"
 	"github.com/pgchorus/pgchorus/internal/pool"
 	"github.com/pgchorus/pgchorus/internal/wire"
@@ -160,7 +159,7 @@ func (s *Session) identify(start wire.Start) error {
 		s.reply(func(b []byte) []byte { return wire.AppendNegotiate(b, version, unknown) })
 	}
 	s.protocol = version
-	s.params = maps.Clone(start.Params)
+	s.params = start.Params
 	maps.DeleteFunc(s.params, func(name, _ string) bool { return strings.HasPrefix(name, "_pq_.") })
 	user := s.params["user"]
 	if user == "" {
@@ -176,7 +175,7 @@ func (s *Session) identify(start wire.Start) error {
 	s.login.User, s.login.Database = user, s.params["database"]
 	s.login.Origin = originOf(s.front.NetConn().RemoteAddr())
 	s.key = pool.KeyOf(s.params)
-	s.log = s.log.WithLazy(zap.String(logkey.User, user), zap.String(logkey.Database, s.login.Database))
+	s.signLog()
 	return nil
 }
 
@@ -339,7 +338,7 @@ func (s *Session) learnIsolation() error {
 func (s *Session) welcome() {
 	s.Registry.add(s, s.toldProcess())
 	defer s.logConnection()
-	s.log = s.log.WithLazy(zap.Uint32(logkey.Session, s.id))
+	s.signLog()
 	s.introduce()
 	s.reply(func(b []byte) []byte { return wire.AppendMessage(b, wire.KindAuthentication, []byte{0, 0, 0, 0}) })
 	for name, value := range s.parametersToTell() {

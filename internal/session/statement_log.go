@@ -5,8 +5,10 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/pgchorus/pgchorus/internal/config"
+	"github.com/pgchorus/pgchorus/internal/logkey"
 	"github.com/pgchorus/pgchorus/internal/pgerr"
 	"github.com/pgchorus/pgchorus/internal/wire"
 	"github.com/pgchorus/pgchorus/parser"
@@ -56,6 +58,22 @@ func clientRank(level config.LogLevel) int {
 		return 4
 	}
 	return 0 // the levels for debugging
+}
+
+// signLog has the lines of the log name the session, as far as it is known by now.
+func (s *Session) signLog() { s.log = s.Log.WithLazy(zap.Inline(s)) }
+
+// MarshalLogObject implements zapcore.ObjectMarshaler.
+func (s *Session) MarshalLogObject(line zapcore.ObjectEncoder) error {
+	line.AddString(logkey.Frontend, s.front.NetConn().RemoteAddr().String())
+	if s.login.User != "" {
+		line.AddString(logkey.User, s.login.User)
+		line.AddString(logkey.Database, s.login.Database)
+	}
+	if s.id != 0 {
+		line.AddUint32(logkey.Session, s.id)
+	}
+	return nil
 }
 
 // logConnection is log_connections.
