@@ -100,7 +100,7 @@ func Connect(ctx context.Context, node config.NodeID, a Address, params map[stri
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{Conn: conn, node: node, address: a, created: time.Now(), params: map[string]string{}}
+	c := &Conn{Conn: conn, node: node, address: a, created: time.Now()}
 	release := bound(ctx, conn)
 	if err := c.start(ctx, params, logIn); err != nil {
 		conn.Close()
@@ -127,7 +127,11 @@ func (c *Conn) start(ctx context.Context, params map[string]string, logIn LogIn)
 // the first ReadyForQuery; PostgreSQL 18 sends some twenty messages.
 const maxStartMessages = 1000
 
+// usualStart is what they take to tell of the parameters, in bytes.
+const usualStart = 512
+
 func (c *Conn) awaitReady() error {
+	told := make([]byte, 0, usualStart) // of parameters
 	for range maxStartMessages {
 		frame, err := c.Next(wire.MaxLogin)
 		if err != nil {
@@ -135,7 +139,7 @@ func (c *Conn) awaitReady() error {
 		}
 		switch frame.Kind() {
 		case wire.KindParameterStatus:
-			noteParam(c.params, frame)
+			told = append(told, frame...)
 		case wire.KindBackendKeyData:
 			if c.pid, c.secret, err = wire.DecodeKeyData(frame.Body()); err != nil {
 				return fmt.Errorf("key data: %w", err)
@@ -144,7 +148,7 @@ func (c *Conn) awaitReady() error {
 			return &auth.BackendError{Body: bytes.Clone(frame.Body())}
 		case wire.KindReadyForQuery:
 			c.Status = wire.TxIdle
-			c.params = shared.of(c.params)
+			c.params = shared.of(told)
 			c.Rest()
 			return nil
 		case wire.KindNoticeResponse, wire.KindNegotiateProtocolVersion:

@@ -1,14 +1,13 @@
 package backend
 
 import (
-	"maps"
-	"slices"
-	"strings"
 	"sync"
+
+	"github.com/pgchorus/pgchorus/internal/wire"
 )
 
 // sharing keeps what servers have reported by ParameterStatus at log-in: mostly the same, which
-// thousands of connections need not keep each for themselves. Nobody changes a map that is in it.
+// thousands of connections need not keep each for themselves, nor decode. Nobody changes a map that is in it.
 type sharing struct {
 	mu   sync.Mutex // guards all
 	all  map[string]map[string]string
@@ -18,20 +17,20 @@ type sharing struct {
 // shared is that of the process, for what a few hundred kinds of clients have.
 var shared = sharing{most: 500}
 
-// of returns a map with the contents of params.
-func (s *sharing) of(params map[string]string) map[string]string {
-	var key strings.Builder
-	for _, name := range slices.Sorted(maps.Keys(params)) {
-		key.WriteString(name + "\x00" + params[name] + "\x00")
-	}
+// of returns the parameters of encoded messages.
+func (s *sharing) of(messages []byte) map[string]string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if same, ok := s.all[key.String()]; ok {
+	if same, ok := s.all[string(messages)]; ok {
 		return same
 	}
 	if s.all == nil || len(s.all) >= s.most {
 		s.all = map[string]map[string]string{}
 	}
-	s.all[key.String()] = params
+	params := map[string]string{}
+	s.all[string(messages)] = params
+	for frame, rest, whole := wire.CutFrame(messages); whole; frame, rest, whole = wire.CutFrame(rest) {
+		noteParam(params, frame)
+	}
 	return params
 }

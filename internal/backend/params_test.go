@@ -1,17 +1,23 @@
 package backend
 
 import (
+	"maps"
 	"reflect"
 	"strconv"
 	"testing"
+
+	"github.com/pgchorus/pgchorus/internal/wire"
 )
 
 func TestParametersAreShared(t *testing.T) {
 	s := sharing{most: 3}
 	of := func(value string) map[string]string {
-		return s.of(map[string]string{"TimeZone": value, "client_encoding": "UTF8"})
+		return s.of(wire.AppendParameterStatus(wire.AppendParameterStatus(nil, "TimeZone", value), "client_encoding", "UTF8"))
 	}
 	first := of("UTC")
+	if want := map[string]string{"TimeZone": "UTC", "client_encoding": "UTF8"}; !maps.Equal(first, want) {
+		t.Errorf("%v, want %v", first, want)
+	}
 	if same := of("UTC"); !isSame(first, same) {
 		t.Error("the same parameters are kept twice")
 	}

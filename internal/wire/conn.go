@@ -39,14 +39,14 @@ type Conn struct {
 // NewConn takes over nc.
 func NewConn(nc net.Conn, side Side) *Conn {
 	c := &Conn{side: side}
-	c.sock = newSocket(nc, c.space, c.Rest)
+	c.sock = newSocket(nc, c)
 	return c
 }
 
 // Upgrade replaces the socket, after a TLS handshake. Nothing may be buffered:
 // bytes that came before the handshake are not protected by it.
 func (c *Conn) Upgrade(nc net.Conn) {
-	c.sock = newSocket(nc, c.space, c.Rest)
+	c.sock = newSocket(nc, c)
 }
 
 // NetConn is the socket under c.

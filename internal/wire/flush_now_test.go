@@ -63,7 +63,7 @@ func TestFlushNowUnderTLS(t *testing.T) {
 	near, far := ends(t)
 	fill, _ := ends(t)
 	for _, raw := range []net.Conn{near, fill} {
-		if n := newSocket(raw, nil, nil).unsent(); n != 0 {
+		if n := newSocket(raw, nil).unsent(); n != 0 {
 			t.Errorf("%d bytes unsent at the beginning", n)
 		}
 	}
@@ -73,7 +73,7 @@ func TestFlushNowUnderTLS(t *testing.T) {
 	if err := c.FlushNow(); err != nil || c.Pending() != promptly+1 {
 		t.Errorf("a long text: %v, %d bytes are left", err, c.Pending())
 	}
-	stuffed := newSocket(fill, nil, nil)
+	stuffed := newSocket(fill, nil)
 	for n := 1; n > 0; {
 		var err error
 		if n, err = stuffed.writeNow(make([]byte, 1<<20)); err != nil {

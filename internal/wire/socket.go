@@ -27,16 +27,15 @@ type socket struct {
 	// not allocate.
 	onReadable func(fd uintptr) bool
 	onWritable func(fd uintptr) bool
-	lend       func() []byte // gives the space to read into
-	giveBack   func()        // called when there was nothing to read
+	conn       *Conn // has the space to read into
 	readN      int
 	readErr    error
 	pending    []byte
 	writeErr   error
 }
 
-func newSocket(nc net.Conn, lend func() []byte, giveBack func()) *socket {
-	s := &socket{nc: nc, lend: lend, giveBack: giveBack, fd: -1}
+func newSocket(nc net.Conn, conn *Conn) *socket {
+	s := &socket{nc: nc, conn: conn, fd: -1}
 	secured, isTLS := nc.(*tls.Conn)
 	if isTLS {
 		nc = secured.NetConn()
@@ -62,7 +61,7 @@ func newSocket(nc net.Conn, lend func() []byte, giveBack func()) *socket {
 // read waits for bytes and reads them into the lent space.
 func (s *socket) read() (int, error) {
 	if s.raw == nil {
-		return s.nc.Read(s.lend())
+		return s.nc.Read(s.conn.space())
 	}
 	s.readN, s.readErr = 0, nil
 	if err := s.raw.Read(s.onReadable); err != nil {
@@ -74,14 +73,14 @@ func (s *socket) read() (int, error) {
 // tryRead is one read(2); false means that nothing was there and the poller
 // shall wait.
 func (s *socket) tryRead(fd uintptr) bool {
-	p := s.lend()
+	p := s.conn.space()
 	for {
 		n, _, errno := syscall.RawSyscall(syscall.SYS_READ, fd, uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
 		switch {
 		case errno == syscall.EINTR:
 			continue
 		case errno == syscall.EAGAIN:
-			s.giveBack()
+			s.conn.Rest()
 			return false
 		case errno != 0:
 			s.readErr = errno
