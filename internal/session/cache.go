@@ -28,7 +28,7 @@ type caching struct {
 	local bool
 
 	record recording
-	batch  readBatch
+	batch  *readBatch // nil until there is one
 
 	// touched are the names that the transaction has written, of the catalogue as it was
 	// at touchedAt; moved: it has changed in between.

@@ -79,7 +79,7 @@ func (s *Session) sharedBatch(end batchEnd) (*readBatch, bool) {
 
 // missBatch has a node answer the batch, or another session that is asking for the same.
 func (s *Session) missBatch(ctx context.Context, r sharedRead) (handled, ok bool, err error) {
-	b := s.caching.batch
+	b := *s.caching.batch
 	if r.where = s.route(s.traits(b.stmt, b.text)); r.where.all || r.where.once {
 		return false, false, nil
 	}
@@ -91,7 +91,11 @@ func (s *Session) missBatch(ctx context.Context, r sharedRead) (handled, ok bool
 
 // readBatch looks at what was collected. What it returns is good until the next one.
 func (s *Session) readBatch() (*readBatch, bool) {
-	b := &s.caching.batch
+	b := s.caching.batch
+	if b == nil {
+		b = &readBatch{}
+		s.caching.batch = b
+	}
 	*b = readBatch{params: b.params[:0]}
 	messages := s.batch.messages
 	if len(messages) > 0 && messages[0].Kind() == wire.KindParse {

@@ -104,11 +104,14 @@ type Session struct {
 	answered bool
 	// tentative: what is being run may be taken back and run again in another way.
 	tentative bool
+	// ending: the nodes are being told to commit or to roll back.
+	ending bool
+	// undefined: code that the work at hand has set off has left the catalogue as it was, says main.
+	undefined bool
+	alone     bool // the primary alone knows what it has set
 	ack       acknowledgement
 	// kept is scratch space for what is held back during a COMMIT.
 	kept []byte
-	// ending: the nodes are being told to commit or to roll back.
-	ending bool
 	// terminated is the FATAL error with which a node that is alive ended its
 	// connection: somebody called pg_terminate_backend.
 	terminated []byte
@@ -132,7 +135,6 @@ type Session struct {
 	lb     config.NodeID   // load balance node
 	draw   uint64          // for the choice of lb
 	warned map[string]bool // reasons that the log was told of; nil for none
-	alone  bool            // the primary alone knows what it has set
 	ranOn  config.NodeID   // the node that work was last done by; noNode for all of them
 	// track is what the session has written; wroteAt is when the primary had the last of it.
 	track   lb.Track
@@ -153,10 +155,8 @@ type Session struct {
 	// unanswered is the error that a question about the statement has met; nil if all were answered.
 	unanswered []byte
 	// basis is what was last judged.
-	basis basis
-	// undefined: code that the work at hand has set off has left the catalogue as it was, says main.
-	undefined bool
-	utility   utility // the command at hand, if it is one
+	basis   basis
+	utility utility // the command at hand, if it is one
 
 	memo     parser.Memo
 	verdicts *verdictMemo // nil until there is something to remember

@@ -23,7 +23,7 @@ import (
 type ticketing struct {
 	holding replicator.Holding
 	shapes  *[memoShapes]ticketShape // nil until there is something to remember
-	scanner parser.LiteralScanner
+	scanner *parser.LiteralScanner   // nil until a text has been looked at
 	// text is the frontend's, of the statement that is a query of its own.
 	text string
 }
@@ -244,6 +244,9 @@ func locksByText(v *safety.Verdict) bool {
 // integer.
 func (s *Session) literalKey(pins []parser.Pin) (number uint64, ok bool) {
 	text := s.tickets.text
+	if s.tickets.scanner == nil {
+		s.tickets.scanner = &parser.LiteralScanner{}
+	}
 	literals, ok := s.tickets.scanner.Scan(text)
 	if !ok {
 		return 0, false

@@ -25,22 +25,22 @@ const noNode config.NodeID = -1
 
 // transaction is what this transaction has done so far.
 type transaction struct {
-	kind  txKind
-	begin string // the text that opens the block on a node
-	// isolation is what BEGIN or SET TRANSACTION asked for; empty for the default.
-	isolation string
-	failed    bool // aborted: only its end is awaited
+	kind   txKind
+	failed bool // aborted: only its end is awaited
 	// aborted: the nodes that did not meet the error have taken back what it has undone.
 	aborted bool
+	// ended: a statement that failed has ended the block.
+	ended bool
+	wrote bool // something was sent to all nodes
+	// lostPart: a connection that had a part of it is gone.
+	lostPart bool
+	begin    string // the text that opens the block on a node
+	// isolation is what BEGIN or SET TRANSACTION asked for; empty for the default.
+	isolation string
 	// owed is why it has failed, as long as the frontend has not been told.
 	owed       *pgerr.Error
 	savepoints savepoints
-	// ended: a statement that failed has ended the block.
-	ended bool
-	gid   string // of the PREPARE TRANSACTION that is run
-	wrote bool   // something was sent to all nodes
-	// lostPart: a connection that had a part of it is gone.
-	lostPart bool
+	gid        string // of the PREPARE TRANSACTION that is run
 	// writer is the one node that has the transaction's writes, in the modes that do not
 	// replicate; noNode while there are none.
 	writer config.NodeID
