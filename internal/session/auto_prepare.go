@@ -141,7 +141,7 @@ func (s *Session) autoShapeOf(stmt *parser.Statement) (shape *autoShape, slot in
 		s.auto = &autoPrepare{}
 	}
 	of, generation := shapeOf(stmt), s.generation()
-	slot = shapePlace(of, func(place int) unsafe.Pointer { return s.auto.shapes[place].of })
+	slot = shapePlace(of, autoSlots, func(place int) unsafe.Pointer { return s.auto.shapes[place].of })
 	shape = &s.auto.shapes[slot]
 	if fresh = shape.of != of || shape.generation != generation; fresh {
 		*shape = autoShape{of: of, generation: generation}

@@ -174,7 +174,7 @@ func (s *Session) setsUnseen(stmt *parser.Statement, text string) bool {
 		s.loan.effects = new(effectMemo)
 	}
 	shape := shapeOf(stmt)
-	e := &s.loan.effects[shapePlace(shape, func(place int) unsafe.Pointer { return s.loan.effects[place].key.shape })]
+	e := &s.loan.effects[shapePlace(shape, memoShapes, func(place int) unsafe.Pointer { return s.loan.effects[place].key.shape })]
 	key := effectKey{shape, s.generation()}
 	if e.key == key {
 		return e.hides

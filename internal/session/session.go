@@ -159,7 +159,7 @@ type Session struct {
 	utility utility // the command at hand, if it is one
 
 	memo     parser.Memo
-	verdicts *verdictMemo // nil until there is something to remember
+	verdicts *shapeMemo[judged] // nil until there is something to remember
 	tx       transaction
 	st       statements
 	batch    batch

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"slices"
-	"unsafe"
 
 	"github.com/pgchorus/pgchorus/internal/capture"
 	"github.com/pgchorus/pgchorus/internal/catalog"
@@ -22,15 +21,14 @@ import (
 // ticketing is what a session needs for it.
 type ticketing struct {
 	holding replicator.Holding
-	shapes  *[memoShapes]ticketShape // nil until there is something to remember
-	scanner *parser.LiteralScanner   // nil until a text has been looked at
+	shapes  *shapeMemo[ticketShape] // nil until there is something to remember
+	scanner *parser.LiteralScanner  // nil until a text has been looked at
 	// text is the frontend's, of the statement that is a query of its own.
 	text string
 }
 
 // ticketShape is what is known of statements of one shape.
 type ticketShape struct {
-	shape      unsafe.Pointer
 	known      *catalog.Database
 	generation uint64
 	// bounded: it locks in tables only; else it may do so anywhere.
@@ -190,16 +188,14 @@ func (s *Session) claimUnseen(ctx context.Context) error {
 // anything.
 func (s *Session) ticketShapeOf(stmt *parser.Statement, text string) *ticketShape {
 	known := s.Catalog.Database(s.login.Database)
-	if s.tickets.shapes == nil {
-		s.tickets.shapes = new([memoShapes]ticketShape)
-	}
-	at := shapeOf(stmt)
-	shape := &s.tickets.shapes[shapePlace(at, func(place int) unsafe.Pointer { return s.tickets.shapes[place].shape })]
-	generation := known.Generation()
-	if shape.shape == at && shape.known == known && shape.generation == generation && !known.Ages() {
+	at, generation := shapeOf(stmt), known.Generation()
+	if shape := s.tickets.shapes.find(at); shape != nil && shape.known == known && shape.generation == generation && !known.Ages() {
 		return shape
 	}
-	*shape = ticketShape{shape: at, known: known, generation: generation}
+	if s.tickets.shapes == nil {
+		s.tickets.shapes = newShapeMemo[ticketShape]()
+	}
+	shape := s.tickets.shapes.keep(at, ticketShape{known: known, generation: generation})
 	s.learnTicketShape(shape, stmt, text)
 	return shape
 }

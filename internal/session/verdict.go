@@ -2,7 +2,6 @@ package session
 
 import (
 	"time"
-	"unsafe"
 
 	"go.uber.org/zap"
 
@@ -17,23 +16,13 @@ import (
 // What may go wrong when a statement is repeated on every node is judged once for each
 // text and state of the catalogue (internal/safety), and remembered here.
 
-// verdictMemo has a session's last verdicts, by what is the same address for all texts of
-// one shape (shapeOf); holding that keeps it from being another one's.
-type verdictMemo [memoShapes]judged
-
 // judged is a verdict with what it hangs on.
 type judged struct {
-	shape      unsafe.Pointer
 	policy     *safety.Policy
 	known      *catalog.Database
 	generation uint64
 	until      time.Time
 	verdict    *safety.Verdict
-}
-
-// place is where the verdict on a statement is, if it is remembered.
-func (m *verdictMemo) place(shape unsafe.Pointer) *judged {
-	return &m[shapePlace(shape, func(place int) unsafe.Pointer { return m[place].shape })]
 }
 
 // maxVerdictAge bounds how long a verdict holds where facts are forgotten by their age
@@ -50,33 +39,30 @@ func (s *Session) verdictOf(stmt *parser.Statement, text string) *safety.Verdict
 	if !policy.Matters(stmt) && !(policy.Replicates && s.mayCallCode(known, stmt)) {
 		return nothingToSay
 	}
-	if s.verdicts == nil {
-		s.verdicts = new(verdictMemo)
-	}
-	shape := shapeOf(stmt)
-	e := s.verdicts.place(shape)
-	generation := known.Generation()
-	if e.shape == shape && e.policy == policy && e.known == known && e.generation == generation && (e.until.IsZero() || time.Now().Before(e.until)) {
+	shape, generation := shapeOf(stmt), known.Generation()
+	if e := s.verdicts.find(shape); e != nil && e.policy == policy && e.known == known && e.generation == generation && (e.until.IsZero() || time.Now().Before(e.until)) {
 		return e.verdict
 	}
 	v, final := s.judgeAnew(policy, stmt, text)
-	e.shape, e.policy, e.known, e.generation, e.verdict, e.until = shape, policy, known, generation, v, time.Time{}
+	e := judged{policy: policy, known: known, generation: generation, verdict: v}
 	if !final || known.Ages() {
 		e.until = time.Now().Add(maxVerdictAge)
 		if s.set == nil || s.unanswered != nil {
 			e.until = time.Now() // nobody has told
 		}
 	}
+	if s.verdicts == nil {
+		s.verdicts = newShapeMemo[judged]()
+	}
+	s.verdicts.keep(shape, e)
 	return v
 }
 
 // verdictBefore is the verdict that a statement was run on: behind it nobody is asked anew, in
 // the midst of its transaction, because the catalogue has changed meanwhile.
 func (s *Session) verdictBefore(stmt *parser.Statement, text string) *safety.Verdict {
-	if s.verdicts != nil {
-		if e := s.verdicts.place(shapeOf(stmt)); e.shape == shapeOf(stmt) {
-			return e.verdict
-		}
+	if e := s.verdicts.find(shapeOf(stmt)); e != nil {
+		return e.verdict
 	}
 	return s.verdictOf(stmt, text)
 }

@@ -26,10 +26,9 @@ func BenchmarkVerdict(b *testing.B) {
 			}}
 			stmt := &s.Scripts.Script(bench.sql).Statements[0]
 			v := &safety.Verdict{}
-			s.verdicts = new(verdictMemo)
-			e := s.verdicts.place(shapeOf(stmt))
+			s.verdicts = newShapeMemo[judged]()
 			known := s.Catalog.Database("")
-			e.shape, e.policy, e.known, e.generation, e.verdict = shapeOf(stmt), policy, known, known.Generation(), v
+			s.verdicts.keep(shapeOf(stmt), judged{policy: policy, known: known, generation: known.Generation(), verdict: v})
 			b.ReportAllocs()
 			for b.Loop() {
 				if err := s.checkSafety(stmt, bench.sql, 0); err != nil {
