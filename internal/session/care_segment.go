@@ -31,8 +31,8 @@ func (s *Session) careForBind(bound *portal, frame wire.Frame) *care {
 func (s *Session) limitCare(p *portal) error {
 	c := p.care
 	switch {
-	case c != nil && c.elsewhere != nil && p.prepared.kind() == parser.Do:
-		return nil // it has no rows
+	case c != nil && c.elsewhere != nil && isWhole(p.prepared.stmt):
+		return nil
 	case c != nil && c.elsewhere != nil && c.givesRows() && c.main == nil:
 		const why = "a part of the rows was asked for of a statement that sets off code"
 		if refused := s.refusedByStrict(p.prepared.stmt, why, "Execute it without a limit"); refused != nil {
@@ -52,6 +52,21 @@ func (s *Session) limitCare(p *portal) error {
 	return nil
 }
 
+// onlyBinds reports whether the work at hand executes nothing.
+func (s *Session) onlyBinds() bool {
+	g, is := s.work.(*segment)
+	return is && !g.has(wire.KindExecute)
+}
+
+// isWhole reports whether a statement has no rows of which a part could be asked for, or one.
+func isWhole(stmt *parser.Statement) bool {
+	switch stmt.Kind {
+	case parser.Insert, parser.Update, parser.Delete, parser.Merge:
+		return !stmt.Returning
+	}
+	return stmt.Kind == parser.Do || stmt.Kind == parser.Call
+}
+
 // limitBound locks the tables of what is bound and not executed at once: it may be a part of
 // the rows that is asked for then. Questions of ours may come in between.
 func (g *segment) limitBound() error {
@@ -62,6 +77,9 @@ func (g *segment) limitBound() error {
 		}
 		if err := g.s.limitCare(st.portal); err != nil {
 			return err
+		}
+		if c := st.portal.care; c != nil && c.elsewhere != nil {
+			c.elsewhere.before = nil // main is asked in front of its Execute: others may write in between
 		}
 		st.keep()
 	}

@@ -92,6 +92,9 @@ func (s *Session) withholds() (bool, error) {
 	if w := s.autoWork(); w != nil {
 		return s.wantsText(w, &w.main.answer), nil
 	}
+	if s.onlyBinds() {
+		return false, nil
+	}
 	if s.care != nil && s.care.elsewhere != nil && s.care.givesRows() {
 		if err := s.gather(s.care); err != nil {
 			return false, err

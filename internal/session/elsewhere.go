@@ -258,10 +258,10 @@ func (s *Session) trailOn(l *link) *capture.Trail {
 	return s.tx.trail
 }
 
-// askBeforeAgain is askBefore for a statement that is run again: what main has told was of a
-// transaction that is gone.
+// askBeforeAgain is askBefore for a statement that is run again, or later than it was bound: what main has told was
+// of a transaction that is gone, or others have written since.
 func (s *Session) askBeforeAgain(ctx context.Context) error {
-	if s.care == nil || s.care.elsewhere == nil || !s.care.givesRows() || s.care.elsewhere.before != nil {
+	if s.care == nil || s.care.elsewhere == nil || !s.care.givesRows() || s.care.elsewhere.before != nil || s.onlyBinds() {
 		return nil
 	}
 	c, err := s.asked(ctx, s.care)

@@ -26,6 +26,8 @@ var boundLater = []struct {
 	{"read", "SELECT n FROM $t WHERE k = $1", "SELECT 1", false},
 	{"vacuum", "VACUUM $t", "VACUUM", true},
 	{"call", "CALL $t_write($1)", "CALL", false},
+	{"call by chance", "CALL $t_chance($1)", "CALL", false},
+	{"delete that notes the time", "DELETE FROM $o WHERE k = $1", "DELETE 1", false},
 	{"create", "CREATE TABLE $t_made AS SELECT k, n FROM $t WHERE k = $1::int", "SELECT 1", true},
 }
 
@@ -38,8 +40,8 @@ func TestPortalThatIsExecutedLater(t *testing.T) {
 			s := newStageIn(t, mode)
 			conn, other := s.connect(), s.connect()
 			for i, tt := range boundLater {
-				for _, in := range []portalRun{{}, {describe: true}, {block: true}, {block: true, sync: true}, {block: true, describe: true}} {
-					if tt.alone && in.block {
+				for _, in := range []portalRun{{}, {describe: true}, {block: true}, {block: true, sync: true}, {block: true, describe: true}, {between: true}, {block: true, between: true}} {
+					if tt.alone && (in.block || in.between) {
 						continue
 					}
 					table := fmt.Sprintf("t%d_%d", i, in.number())
@@ -48,8 +50,11 @@ func TestPortalThatIsExecutedLater(t *testing.T) {
 					}
 					s.exec(other, named(`CREATE TABLE $t (k int PRIMARY KEY, n int, at timestamptz); CREATE TABLE $o (id serial, k int PRIMARY KEY, n int);
 						INSERT INTO $t VALUES (1, 1); INSERT INTO $o (k, n) VALUES (1, 2);
-						CREATE PROCEDURE $t_write(k int) LANGUAGE sql AS 'UPDATE $t SET n = n + 1 WHERE $t.k = $1'`))
-					if got := in.run(t, conn, named(tt.sql)); got != tt.tag {
+						CREATE PROCEDURE $t_write(k int) LANGUAGE sql AS 'UPDATE $t SET n = n + 1 WHERE $t.k = $1';
+						CREATE PROCEDURE $t_chance(k int) LANGUAGE plpgsql AS 'BEGIN UPDATE $t SET n = random() * 1e6 WHERE $t.k = $1; END';
+						CREATE FUNCTION $t_note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO $t VALUES (OLD.k + 100, 1, clock_timestamp()); RETURN NULL; END';
+						CREATE TRIGGER noted AFTER DELETE ON $o FOR EACH ROW EXECUTE FUNCTION $t_note()`))
+					if got := in.run(t, conn, named(tt.sql), named("INSERT INTO $t VALUES (50, 1, clock_timestamp())")); got != tt.tag {
 						t.Errorf("%s, %+v: got %s, want %s", tt.name, in, got, tt.tag)
 					}
 				}
@@ -64,10 +69,11 @@ type portalRun struct {
 	block    bool
 	sync     bool // in between
 	describe bool // in front of Execute
+	between  bool // another write is executed
 }
 
 func (r portalRun) number() (n int) {
-	for i, on := range []bool{r.block, r.sync, r.describe} {
+	for i, on := range []bool{r.block, r.sync, r.describe, r.between} {
 		if on {
 			n |= 1 << i
 		}
@@ -76,7 +82,7 @@ func (r portalRun) number() (n int) {
 }
 
 // run returns the tag, or the error.
-func (r portalRun) run(t *testing.T, conn *pgx.Conn, sql string) string {
+func (r portalRun) run(t *testing.T, conn *pgx.Conn, sql, other string) string {
 	t.Helper()
 	if r.block {
 		defer func() { mustExec(t, conn, "COMMIT") }()
@@ -100,6 +106,12 @@ func (r portalRun) run(t *testing.T, conn *pgx.Conn, sql string) string {
 	if r.describe {
 		if _, err := exchanged(t, front, &pgproto3.Describe{ObjectType: 'P'}, &pgproto3.Flush{}); err != nil {
 			return "Describe: " + err.Error()
+		}
+	}
+	if r.between {
+		if _, err := exchanged(t, front, &pgproto3.Parse{Name: "other", Query: other}, &pgproto3.Bind{DestinationPortal: "other", PreparedStatement: "other"},
+			&pgproto3.Execute{Portal: "other"}, &pgproto3.Close{ObjectType: 'S', Name: "other"}, &pgproto3.Flush{}); err != nil {
+			return "other: " + err.Error()
 		}
 	}
 	tag, err := exchanged(t, front, &pgproto3.Execute{}, &pgproto3.Sync{})
@@ -145,7 +157,7 @@ func exchanged(t *testing.T, front *pgproto3.Frontend, messages ...pgproto3.Fron
 		case *pgproto3.CommandComplete:
 			tag = string(m.CommandTag)
 			answers++
-		case *pgproto3.ParseComplete, *pgproto3.BindComplete, *pgproto3.RowDescription, *pgproto3.NoData:
+		case *pgproto3.ParseComplete, *pgproto3.BindComplete, *pgproto3.CloseComplete, *pgproto3.RowDescription, *pgproto3.NoData:
 			answers++
 		}
 	}
