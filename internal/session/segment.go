@@ -233,7 +233,7 @@ func (g *segment) conclude(ok bool) {
 		}
 		switch {
 		case !ok && st.kind == wire.KindParse:
-			if s.st.prepared[st.prepared.name] == st.prepared && !g.parsed(st.prepared) {
+			if p := s.st.prepared[st.prepared.name]; p.is(st.prepared) && !g.parsed(p) && !g.parsed(st.prepared) {
 				delete(s.st.prepared, st.prepared.name)
 			}
 		case !ok && st.kind == wire.KindBind:
