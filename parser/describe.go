@@ -171,8 +171,10 @@ func (w *walker) describeUtility(node *pg.Node) {
 		st.Kind, w.reading = Vacuum, true
 	case *pg.Node_CheckPointStmt, *pg.Node_AlterSystemStmt, *pg.Node_LoadStmt, *pg.Node_ClusterStmt, *pg.Node_ReindexStmt:
 		st.Kind, w.reading = Utility, true
+	case *pg.Node_AlterDefaultPrivilegesStmt, *pg.Node_CreateEventTrigStmt, *pg.Node_AlterEventTrigStmt:
+		st.Kind, st.Onward = DDL, true
 	case *pg.Node_DropStmt:
-		st.Kind = DDL
+		st.Kind, st.Onward = DDL, n.DropStmt.RemoveType == pg.ObjectType_OBJECT_EVENT_TRIGGER
 		w.dropped(n.DropStmt)
 	default:
 		st.Kind = DDL

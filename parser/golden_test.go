@@ -170,6 +170,7 @@ func flags(st *parser.Statement) []string {
 		{st.Binary, "binary"},
 		{st.All, "all"},
 		{st.Conditional, "conditional"},
+		{st.Onward, "onward"},
 		{st.Default, "default"},
 		{st.Holds, "with hold"},
 		{st.ToStdout, "to stdout"},

@@ -130,6 +130,8 @@ type Statement struct {
 	// Conditional: DDL that does nothing about what is missing, or there already, or does it about whatever is there:
 	// IF EXISTS, IF NOT EXISTS, ALL ... IN SCHEMA, OWNED BY.
 	Conditional bool
+	// Onward: DDL behind it is something else: ALTER DEFAULT PRIVILEGES, event triggers.
+	Onward bool
 	// Subscribes: CREATE or ALTER SUBSCRIPTION that makes it ask its publisher for changes.
 	// One that is made with connect = false does not, until it is enabled.
 	Subscribes bool

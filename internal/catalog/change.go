@@ -11,6 +11,8 @@ type Change struct {
 	Names []string
 	// Bodies: it is about functions, types and the like.
 	Bodies bool
+	// Onward: what DDL does from now on is something else, too: default privileges, event triggers.
+	Onward bool
 	// Nothing: facts were only in doubt, or are nobody else's.
 	Nothing bool
 	// By is the session whose transaction has made it; 0 for none.
@@ -31,6 +33,8 @@ type Concern struct {
 	Far bool
 	// Code: functions of users.
 	Code bool
+	// Defines: it is DDL itself.
+	Defines bool
 	// Of is the session that asks, whose own changes are no news to it; 0 for none.
 	Of uint32
 }
@@ -55,6 +59,8 @@ func (c *Change) concerns(whom *Concern) bool {
 	switch {
 	case c.Nothing, c.By != 0 && c.By == whom.Of:
 		return false
+	case c.Onward && whom.Defines:
+		return true
 	case c.Bodies:
 		return whom.Code
 	case len(c.Names) > 0:

@@ -39,26 +39,28 @@ func TestMayConcern(t *testing.T) {
 		name              string
 		change            func(d *Database)
 		plain, far, coded bool // who has to do with the names, with other relations or with functions too
+		defines           bool // DDL
 	}{
-		{"nothing", func(*Database) {}, false, false, false},
-		{"anything", (*Database).Forget, true, true, true},
+		{"nothing", func(*Database) {}, false, false, false, false},
+		{"anything", (*Database).Forget, true, true, true, true},
 		{"another relation", func(d *Database) {
 			d.ForgetNames(Change{Names: []string{"v"}})
 			d.ForgetFor(Change{Names: []string{"w"}})
-		}, false, true, false},
+		}, false, true, false, false},
 		{"a relation", func(d *Database) {
 			d.ForgetNames(Change{Names: []string{"v"}})
 			d.ForgetNames(Change{Names: []string{"v", "u"}})
 			d.ForgetNames(Change{Names: []string{"v"}})
-		}, true, true, true},
-		{"functions", func(d *Database) { d.ForgetFor(Change{Bodies: true}) }, false, false, true},
-		{"one's own", func(d *Database) { d.ForgetNames(Change{Names: []string{"t"}, By: 7}); d.ForgetFor(Change{By: 7}) }, false, false, false},
-		{"doubt", func(d *Database) { d.ForgetFor(Change{Nothing: true}) }, false, false, false},
+		}, true, true, true, false},
+		{"functions", func(d *Database) { d.ForgetFor(Change{Bodies: true}) }, false, false, true, false},
+		{"DDL from now on", func(d *Database) { d.ForgetFor(Change{Bodies: true, Onward: true}) }, false, false, true, true},
+		{"one's own", func(d *Database) { d.ForgetNames(Change{Names: []string{"t"}, By: 7}); d.ForgetFor(Change{By: 7}) }, false, false, false, false},
+		{"doubt", func(d *Database) { d.ForgetFor(Change{Nothing: true}) }, false, false, false, false},
 		{"too much", func(d *Database) {
 			for range maxRecent + 1 {
 				d.ForgetNames(Change{Names: []string{"v"}})
 			}
-		}, true, true, true},
+		}, true, true, true, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -71,7 +73,7 @@ func TestMayConcern(t *testing.T) {
 			for _, whom := range []struct {
 				Concern
 				want bool
-			}{{Concern{Names: names, Of: 7}, tt.plain}, {Concern{Names: names, Far: true, Of: 7}, tt.far}, {Concern{Names: names, Code: true, Of: 7}, tt.coded}} {
+			}{{Concern{Names: names, Of: 7}, tt.plain}, {Concern{Names: names, Far: true, Of: 7}, tt.far}, {Concern{Names: names, Code: true, Of: 7}, tt.coded}, {Concern{Defines: true, Of: 7}, tt.defines}} {
 				if got := d.MayConcern(since, whom.Concern); got != whom.want {
 					t.Errorf("%+v: %t, want %t", whom.Concern, got, whom.want)
 				}

@@ -63,16 +63,10 @@ func (s *Session) decidesAlike(ctx context.Context) bool {
 	return true
 }
 
-// holds reports whether nothing has changed since, or it does not matter: to what stores nothing, and to DDL,
-// which has changed the catalogue itself by now, unless it skips what it does not find.
+// holds reports whether nothing has changed since, or it does not matter: to what stores nothing.
 func (s *Session) holds(stmt *parser.Statement, b basis) bool {
-	switch {
-	case b.known == nil, stmt.Kind == parser.Declare, !b.known.ChangedSince(b.generation) && !s.tx.outdated:
-		return true
-	case stmt.Conditional:
-		return false
-	}
-	return b.verdict == nothingToSay || changesCatalogue(stmt.Kind)
+	return b.known == nil || stmt.Kind == parser.Declare || b.verdict == nothingToSay && !changesCatalogue(stmt.Kind) ||
+		!b.known.ChangedSince(b.generation) && !s.tx.outdated
 }
 
 // decidesAgain asks main, if something has changed that may concern the statement, when all that may have come
@@ -84,8 +78,8 @@ func (s *Session) decidesAgain(ctx context.Context, stmt *parser.Statement, text
 		return false
 	}
 	executed, text := s.effectiveOf(stmt, text)
-	if executed.Conditional {
-		return s.skipsAlike(ctx, executed, b)
+	if changesCatalogue(executed.Kind) { // and has changed it itself by now
+		return s.definesAlike(ctx, executed, b)
 	}
 	if b.verdict.Redefines && !s.skipsAlike(ctx, executed, b) {
 		return false
@@ -130,6 +124,15 @@ func (s *Session) concernOf(stmt *parser.Statement, v *safety.Verdict) catalog.C
 	return catalog.Concern{Names: append(namesOf(stmt), v.Reaches...), Far: v.Far && !v.Redefines, Code: v.Code != 0 || v.Implied, Of: s.id}
 }
 
+// definesAlike reports whether nothing has come in between that makes DDL do something else on another node.
+func (s *Session) definesAlike(ctx context.Context, stmt *parser.Statement, b basis) bool {
+	b.known.AwaitChanges()
+	if b.known.MayConcern(b.generation, catalog.Concern{Defines: true, Of: s.id}) {
+		return false
+	}
+	return !stmt.Conditional || s.skipsAlike(ctx, stmt, b)
+}
+
 // skipsAlike reports whether conditional DDL, or code that may have some, has done the same on all nodes. While others'
 // DDL is being committed, a node that has it skips what another one does. It looks at the catalogue as it is now,
 // whatever the isolation.
@@ -145,11 +148,11 @@ func (s *Session) skipsAlike(ctx context.Context, stmt *parser.Statement, b basi
 		concern.Code = len(stmt.Writes) == 0
 	}
 	b.known.AwaitChanges()
-	return !b.known.MayConcern(b.generation, concern) || locks && s.definesAlike(ctx)
+	return !b.known.MayConcern(b.generation, concern) || locks && s.locksAlike(ctx)
 }
 
-// definesAlike reports whether all nodes have defined and dropped as much in the transaction.
-func (s *Session) definesAlike(ctx context.Context) bool {
+// locksAlike reports whether all nodes have defined and dropped as much in the transaction.
+func (s *Session) locksAlike(ctx context.Context) bool {
 	main, lost, err := s.askMain(ctx, catalog.DefinedSQL())
 	if lost || err != nil {
 		return false

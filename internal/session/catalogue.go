@@ -231,7 +231,7 @@ func changeOf(stmt *parser.Statement) catalog.Change {
 	case "RenameStmt", "AlterDomainStmt", "ImportForeignSchemaStmt":
 		return catalog.Change{} // a schema, defaults of columns, or relations that are not in the text
 	}
-	return catalog.Change{Bodies: true}
+	return catalog.Change{Bodies: true, Onward: stmt.Onward}
 }
 
 // namesOfDDL are namesOf and what the relation is called from now on, or its index.

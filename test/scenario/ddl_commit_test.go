@@ -6,10 +6,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// TestConditionalDDLMeetsACommit: DDL that skips what it does not find, or is about whatever there is, meets another
+// TestDDLMeetsACommit: DDL that skips what it does not find, is about whatever there is, or means something else behind it, meets another
 // session's DDL that main is the last to commit. (If it is the first, the others are not sent anything of the session
 // that comes behind before they have committed, too.)
-func TestConditionalDDLMeetsACommit(t *testing.T) {
+func TestDDLMeetsACommit(t *testing.T) {
 	const stamp = "CREATE FUNCTION same() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'"
 	cases := []struct {
 		name, before, ddl, conditional string
@@ -22,6 +22,7 @@ func TestConditionalDDLMeetsACommit(t *testing.T) {
 		{"other table", "CREATE TABLE made (k int)", "DROP TABLE made", "CREATE TABLE IF NOT EXISTS made (v text)", "40001"},
 		{"other name", "CREATE TABLE born (k int)", "ALTER TABLE born RENAME TO made", "ALTER TABLE IF EXISTS made ADD v text", "40001"},
 		{"rights", "", "CREATE TABLE made (k int)", "GRANT SELECT ON ALL TABLES IN SCHEMA public TO PUBLIC", "40001"},
+		{"rights by default", "", "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC", "CREATE TABLE made (k int)", "40001"},
 		{"code", "", "CREATE TABLE made (k int)", "DO 'BEGIN DROP TABLE IF EXISTS made; END'", "40001"},
 		{"nothing", "", "DROP TABLE IF EXISTS made", "DROP TABLE IF EXISTS made", ""},
 	}
