@@ -27,7 +27,6 @@ func (s *Session) simpleQuery(ctx context.Context, frame wire.Frame) error {
 		return err
 	}
 	delete(s.st.prepared, "") // as the server does (protocol chapter 55.2.3)
-	s.st.forgetPortal("")
 	s.endOpenReads(ctx)
 	if answered, err := s.answerCached(ctx, text); answered || err != nil {
 		return err
@@ -54,6 +53,14 @@ func (s *Session) runString(ctx context.Context, sql []byte) (ok bool, err error
 	if err := s.lostLocks(); err != nil {
 		return false, err
 	}
+	if ok, err = s.runScript(ctx, script, text); ok && script.Statements[0].Kind != parser.Empty {
+		s.st.forgetPortal("") // a server has run it in that
+	}
+	return ok, err
+}
+
+// runScript runs what the string holds.
+func (s *Session) runScript(ctx context.Context, script *parser.Script, text string) (ok bool, err error) {
 	switch {
 	case s.tx.failed && script.Err != nil && !isPgpool(text):
 		return s.refused(script.Err) // PostgreSQL, too, parses before it looks at the block
