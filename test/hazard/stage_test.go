@@ -308,9 +308,12 @@ func (s *stage) ask(t *testing.T, node int, schema, sql string) []string {
 	return rows
 }
 
-// compare notes what the nodes hold otherwise.
+// compare notes what the nodes hold otherwise, when they have committed what main had as clients were answered (decision 0030).
 func (r *run) compare() {
 	r.t.Helper()
+	for _, node := range r.nodes {
+		node.WaitRows("SELECT gid FROM pg_prepared_xacts WHERE gid LIKE 'pgchorus:%'")
+	}
 	ctx, stop := bounded()
 	defer stop()
 	for node := 1; node < len(r.direct); node++ {
